@@ -1,0 +1,92 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// The settings of every Swift target: language mode 6, warnings are errors.
+let house: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+    .treatAllWarnings(as: .error),
+]
+
+/// A target of our own in Swift. `uses` may name targets of lower floors only (docs: ARCHITECTURE.md).
+func room(_ name: String, uses: [Target.Dependency] = []) -> Target {
+    .target(name: name, dependencies: uses, swiftSettings: house)
+}
+
+func program(_ name: String, uses: [Target.Dependency]) -> Target {
+    .executableTarget(
+        name: name, dependencies: uses, swiftSettings: house,
+        linkerSettings: [.unsafeFlags(["-use-ld=lld", "-static-stdlib"])])
+}
+
+func tests(_ name: String, uses: [Target.Dependency]) -> Target {
+    .testTarget(
+        name: name, dependencies: uses + ["Support"], path: "Tests/\(name)", swiftSettings: house,
+        linkerSettings: [.unsafeFlags(["-use-ld=lld"])])
+}
+
+let package = Package(
+    name: "sluice",
+    products: [
+        .executable(name: "sluice", targets: ["sluice"]),
+        .executable(name: "sluice-studio", targets: ["sluice-studio"]),
+    ],
+    targets: [
+        // Floor 0: C
+        .systemLibrary(name: "CUV", pkgConfig: "libuv", providers: [.apt(["libuv1-dev"])]),
+        .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
+        .systemLibrary(name: "CSodium", pkgConfig: "libsodium", providers: [.apt(["libsodium-dev"])]),
+        .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+        .target(name: "CRE2", linkerSettings: [.linkedLibrary("re2")]),
+        .target(
+            name: "CCodecs",
+            linkerSettings: [.linkedLibrary("jpeg"), .linkedLibrary("png16"), .linkedLibrary("webp")]),
+        .target(
+            name: "COpenCV",
+            cxxSettings: [.unsafeFlags(["-I/usr/include/opencv4"])],
+            linkerSettings: [.linkedLibrary("opencv_imgproc"), .linkedLibrary("opencv_core")]),
+        .target(name: "COpenVINO", linkerSettings: [.linkedLibrary("dl")]),
+
+        // Floor 1: base
+        room("Base"),
+        room("JSON", uses: ["Base"]),
+
+        // Floor 2: what we know (pure)
+        room("Policy", uses: ["Base", "JSON", "CRE2"]),
+        room("MCP", uses: ["Base", "JSON"]),
+
+        // Floor 3: the outside world
+        room("Runtime", uses: ["Base", "CUV"]),
+        room("HTTP", uses: ["Base", "Runtime"]),
+        room("Imaging", uses: ["Base", "CCodecs", "COpenCV", "COpenVINO"]),
+
+        // Floor 4: what survives
+        room("Store", uses: ["Base", "JSON"]),
+        room("StoreSQLite", uses: ["Base", "JSON", "Store", "CSQLite", "CSodium", "COpenSSL"]),
+
+        // Floor 5: features
+        room("Gateway", uses: ["Base", "JSON", "Policy", "MCP", "Runtime", "HTTP", "Store"]),
+        room("Studio", uses: ["Base", "JSON", "MCP", "Runtime", "HTTP", "Imaging", "CSodium"]),
+
+        // Floor 6: programs
+        program("sluice", uses: ["Base", "JSON", "Policy", "MCP", "Runtime", "HTTP", "Store", "StoreSQLite", "Gateway"]),
+        program("sluice-studio", uses: ["Base", "Runtime", "Studio", "HTTP"]),
+
+        // Tests
+        .target(name: "Support", dependencies: ["Base"], path: "Tests/Support", swiftSettings: house),
+        tests("BaseTests", uses: ["Base"]),
+        tests("JSONTests", uses: ["JSON", "Base"]),
+        tests("PolicyTests", uses: ["Policy", "JSON", "Base"]),
+        tests("MCPTests", uses: ["MCP", "JSON", "Base"]),
+        tests("RuntimeTests", uses: ["Runtime", "Base"]),
+        tests("HTTPTests", uses: ["HTTP", "Runtime", "Base"]),
+        tests("ImagingTests", uses: ["Imaging", "Base"]),
+        tests("StoreTests", uses: ["StoreSQLite", "Store", "JSON", "Base"]),
+        tests("StudioTests", uses: ["Studio", "MCP", "Imaging", "JSON", "Base"]),
+        tests("GatewayTests", uses: ["Gateway", "Policy", "MCP", "Store", "HTTP", "JSON", "Base"]),
+        tests("EndToEnd", uses: ["Base", "JSON"]),
+    ],
+    cxxLanguageStandard: .cxx17
+)
