@@ -52,6 +52,7 @@ let package = Package(
         // Floor 1: base
         room("Base"),
         room("JSON", uses: ["Base"]),
+        room("Arguments", uses: ["Base"]),
 
         // Floor 2: what we know (pure)
         room("Policy", uses: ["Base", "JSON", "CRE2"]),
@@ -71,13 +72,18 @@ let package = Package(
         room("Studio", uses: ["Base", "JSON", "MCP", "Runtime", "HTTP", "Imaging", "CSodium"]),
 
         // Floor 6: programs
-        program("sluice", uses: ["Base", "JSON", "Policy", "MCP", "Runtime", "HTTP", "Store", "StoreSQLite", "Gateway"]),
-        program("sluice-studio", uses: ["Base", "Runtime", "Studio", "HTTP"]),
+        program(
+            "sluice",
+            uses: [
+                "Base", "JSON", "Arguments", "Policy", "MCP", "Runtime", "HTTP", "Store", "StoreSQLite", "Gateway",
+            ]),
+        program("sluice-studio", uses: ["Base", "Arguments", "Runtime", "Studio", "HTTP"]),
 
         // Tests
         .target(name: "Support", dependencies: ["Base"], path: "Tests/Support", swiftSettings: house),
         tests("BaseTests", uses: ["Base"]),
         tests("JSONTests", uses: ["JSON", "Base"]),
+        tests("ArgumentsTests", uses: ["Arguments"]),
         tests("PolicyTests", uses: ["Policy", "JSON", "Base"]),
         tests("MCPTests", uses: ["MCP", "JSON", "Base"]),
         tests("RuntimeTests", uses: ["Runtime", "Base"]),
@@ -86,7 +92,6 @@ let package = Package(
         tests("StoreTests", uses: ["StoreSQLite", "Store", "JSON", "Base"]),
         tests("StudioTests", uses: ["Studio", "MCP", "Imaging", "JSON", "Base"]),
         tests("GatewayTests", uses: ["Gateway", "Policy", "MCP", "Store", "HTTP", "JSON", "Base"]),
-        tests("EndToEnd", uses: ["Base", "JSON"]),
     ],
     cxxLanguageStandard: .cxx17
 )

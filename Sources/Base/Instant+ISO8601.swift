@@ -110,7 +110,9 @@ extension Instant {
         var microsecond = 0
         if b.count > 20 {
             let width = b.count - 21
-            guard b[19] == UInt8(ascii: "."), (1...6).contains(width), let fraction = number(20, width) else { return nil }
+            guard b[19] == UInt8(ascii: "."), (1...6).contains(width), let fraction = number(20, width) else {
+                return nil
+            }
             microsecond = (width..<6).reduce(fraction) { value, _ in value * 10 }
         }
         let civil = CivilTime(

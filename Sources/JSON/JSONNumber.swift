@@ -13,7 +13,9 @@ package struct JSONNumber: Sendable, Hashable {
 
     /// Nil if the text is no JSON number.
     package init?(_ text: String) {
-        guard let document = try? JSONDocument.parse(Array(text.utf8)), document.root.kind == .number else { return nil }
+        guard let document = try? JSONDocument.parse(Array(text.utf8)), document.root.kind == .number else {
+            return nil
+        }
         self.text = text
     }
 
@@ -89,7 +91,11 @@ package struct JSONNumber: Sendable, Hashable {
                 default:
                     let digit = byte &- 48
                     if inExponent {
-                        if written < 100_000_000_000_000_000 { written = written * 10 + Int(digit) } else { isHuge = true }
+                        if written < 100_000_000_000_000_000 {
+                            written = written * 10 + Int(digit)
+                        } else {
+                            isHuge = true
+                        }
                     } else {
                         digits.append(digit)
                         if inFraction { fraction += 1 }

@@ -82,7 +82,9 @@ struct JSONScanner {
         position += 1
     }
 
-    private mutating func push(_ kind: JSONKind, from start: Int, to end: Int, hasEscapes: Bool = false) throws(JSONError) {
+    private mutating func push(_ kind: JSONKind, from start: Int, to end: Int, hasEscapes: Bool = false)
+        throws(JSONError)
+    {
         guard tape.count < limits.maxTokens else { throw JSONError(.tooManyTokens, at: start) }
         tape.append(JSONToken(kind, start: start, end: end, next: tape.count + 1, hasEscapes: hasEscapes))
     }
@@ -176,7 +178,8 @@ extension JSONScanner {
             let backslash = word ^ (ones &* 0x5C)
             // The classic "has a zero byte / has a byte below n" tests; false positives only make the loop below run.
             let special =
-                ((quote &- ones) & ~quote) | ((backslash &- ones) & ~backslash) | ((word &- ones &* 0x20) & ~word) | word
+                ((quote &- ones) & ~quote) | ((backslash &- ones) & ~backslash) | ((word &- ones &* 0x20) & ~word)
+                | word
             guard special & highs == 0 else { break }
             position += 8
         }
@@ -199,7 +202,8 @@ extension JSONScanner {
             let unit = try hexUnit(escapeAt: start)
             if unit & 0xFC00 == 0xDC00 { throw JSONError(.loneSurrogate, at: start) }
             guard unit & 0xFC00 == 0xD800 else { return }
-            guard position + 1 < text.count, text[position] == UInt8(ascii: "\\"), text[position + 1] == UInt8(ascii: "u")
+            guard position + 1 < text.count, text[position] == UInt8(ascii: "\\"),
+                text[position + 1] == UInt8(ascii: "u")
             else { throw JSONError(.loneSurrogate, at: start) }
             position += 2
             guard try hexUnit(escapeAt: start) & 0xFC00 == 0xDC00 else { throw JSONError(.loneSurrogate, at: start) }

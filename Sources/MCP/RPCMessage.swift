@@ -1,0 +1,81 @@
+package import JSON
+
+/// One JSON-RPC message as a view over its document. The bytes stay as they came; nothing is decoded before it is asked for.
+package struct RPCMessage: Sendable {
+    package enum Kind: Sendable {
+        case request(RequestID)
+        case notification
+        /// A result or an error; the id is nil when the sender could not read ours.
+        case response(RequestID?, isError: Bool)
+    }
+
+    package let document: JSONDocument
+    package let kind: Kind
+    /// The method of a request or notification; empty for responses.
+    package let method: String
+    /// The `params` object, if there is one.
+    package let params: JSONView?
+    /// The `result` or `error` of a response.
+    package let outcome: JSONView?
+    /// Where the id stands in the document's bytes.
+    package let idRange: Range<Int>?
+
+    /// - Throws: `RPCFault` when the document is no single JSON-RPC 2.0 message as MCP allows it.
+    package init(_ document: JSONDocument) throws(RPCFault) {
+        let root = document.root
+        guard root.kind == .object else { throw RPCFault(root.kind == .array ? .batch : .notAnObject) }
+        var version, id, method, params, result, error: JSONView?
+        for (key, value) in root.members {
+            if key.equals("jsonrpc") {
+                version = value
+            } else if key.equals("id") {
+                id = value
+            } else if key.equals("method") {
+                method = value
+            } else if key.equals("params") {
+                params = value
+            } else if key.equals("result") {
+                result = value
+            } else if key.equals("error") {
+                error = value
+            }
+        }
+        guard let version, version.equals("2.0") else { throw RPCFault(.wrongVersion) }
+        self.document = document
+        idRange = id?.range
+        if let method {
+            guard let name = method.string else { throw RPCFault(.badMethod) }
+            if let params, params.kind != .object { throw RPCFault(.badParams) }
+            self.method = name
+            self.params = params
+            outcome = nil
+            if let id {
+                guard let requestID = RequestID(id) else { throw RPCFault(.badID) }
+                kind = .request(requestID)
+            } else {
+                kind = .notification
+            }
+            return
+        }
+        self.method = ""
+        self.params = nil
+        switch (result, error) {
+        case (nil, nil): throw RPCFault(.nothing)
+        case (_?, _?): throw RPCFault(.bothResultAndError)
+        case (let value, nil):
+            guard let id, let requestID = RequestID(id) else { throw RPCFault(.badID) }
+            outcome = value
+            kind = .response(requestID, isError: false)
+        case (nil, let value):
+            // An error may come with a null id or none, when the other side could not read the request.
+            outcome = value
+            kind = .response(id.flatMap { RequestID($0) }, isError: true)
+        }
+    }
+
+    /// The request's progress token: a string or an integer, where it stands in `params._meta`.
+    package var progressToken: JSONView? {
+        guard let token = params?["_meta"]?["progressToken"] else { return nil }
+        return token.kind == .string || token.int != nil ? token : nil
+    }
+}

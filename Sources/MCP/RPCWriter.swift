@@ -1,0 +1,64 @@
+package import JSON
+
+/// Messages that we write ourselves.
+package enum RPCWriter {
+    package static func result(id: RequestID, _ result: JSONValue) -> [UInt8] {
+        message { writer in
+            writer.key("id")
+            writer.raw(id.raw)
+            writer.key("result")
+            writer.value(result)
+        }
+    }
+
+    /// An error answer. Without an id the member is left out, as the schema of 2025-11-25 wants it.
+    package static func error(
+        id: RequestID?, code: RPCErrorCode, message text: String, data: JSONValue? = nil
+    ) -> [UInt8] {
+        message { writer in
+            if let id {
+                writer.key("id")
+                writer.raw(id.raw)
+            }
+            writer.key("error")
+            writer.beginObject()
+            writer.member("code", code.rawValue)
+            writer.member("message", text)
+            if let data {
+                writer.key("data")
+                writer.value(data)
+            }
+            writer.endObject()
+        }
+    }
+
+    package static func request(id: Int64, method: String, params: JSONValue? = nil) -> [UInt8] {
+        message { writer in
+            writer.member("id", id)
+            writer.member("method", method)
+            if let params {
+                writer.key("params")
+                writer.value(params)
+            }
+        }
+    }
+
+    package static func notification(method: String, params: JSONValue? = nil) -> [UInt8] {
+        message { writer in
+            writer.member("method", method)
+            if let params {
+                writer.key("params")
+                writer.value(params)
+            }
+        }
+    }
+
+    private static func message(_ body: (inout JSONWriter) -> Void) -> [UInt8] {
+        var writer = JSONWriter()
+        writer.beginObject()
+        writer.member("jsonrpc", "2.0")
+        body(&writer)
+        writer.endObject()
+        return writer.bytes
+    }
+}

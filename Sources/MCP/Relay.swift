@@ -1,0 +1,60 @@
+package import JSON
+
+/// The places in which a relayed message changes. Everything else goes on byte by byte.
+package enum Relay {
+    /// A client's request as it goes upstream: our id, our progress token (the same number).
+    package static func request(_ message: RPCMessage, upstreamID: Int64) -> [UInt8] {
+        let number = Array(String(upstreamID).utf8)
+        var splice = Splice()
+        if let range = message.idRange { splice.replace(range, with: number) }
+        if let token = message.progressToken { splice.replace(token.range, with: number) }
+        return splice.applied(to: message.document.bytes)
+    }
+
+    /// An upstream's response as it goes to the client: the client's id, and our member in the result's `_meta`, if any.
+    package static func response(_ message: RPCMessage, clientID: RequestID, meta: (key: String, value: [UInt8])? = nil)
+        -> [UInt8]
+    {
+        var splice = Splice()
+        if let range = message.idRange {
+            splice.replace(range, with: clientID.raw)
+        } else {
+            splice.addMember("id", clientID.raw, to: message.document.root)
+        }
+        if let meta, case .response(_, isError: false) = message.kind, let result = message.outcome,
+            result.kind == .object
+        {
+            add(meta, to: result, in: &splice)
+        }
+        return splice.applied(to: message.document.bytes)
+    }
+
+    /// An upstream's progress notification as it goes to the client: the client's token, with its JSON type.
+    package static func progress(_ message: RPCMessage, clientToken: [UInt8]) -> [UInt8]? {
+        guard let token = message.params?["progressToken"] else { return nil }
+        var splice = Splice()
+        splice.replace(token.range, with: clientToken)
+        return splice.applied(to: message.document.bytes)
+    }
+
+    /// Line breaks between tokens become spaces, so that a message fits on one line (stdio). JSON strings can't hold any.
+    package static func singleLine(_ bytes: [UInt8]) -> [UInt8] {
+        guard bytes.contains(where: { $0 == 0x0A || $0 == 0x0D }) else { return bytes }
+        return bytes.map { $0 == 0x0A || $0 == 0x0D ? 0x20 : $0 }
+    }
+
+    private static func add(_ meta: (key: String, value: [UInt8]), to result: JSONView, in splice: inout Splice) {
+        guard let existing = result["_meta"] else {
+            let object = [UInt8(ascii: "{")] + JSONValue.string(meta.key).bytes + [UInt8(ascii: ":")] + meta.value
+            splice.addMember("_meta", object + [UInt8(ascii: "}")], to: result)
+            return
+        }
+        guard existing.kind == .object else { return }
+        // The upstream must not speak in our name: its own value under our key is replaced.
+        if let forged = existing[meta.key] {
+            splice.replace(forged.range, with: meta.value)
+        } else {
+            splice.addMember(meta.key, meta.value, to: existing)
+        }
+    }
+}

@@ -1,0 +1,38 @@
+package import JSON
+
+/// Replacements of byte ranges in a text: how a forwarded message changes in the few named places, and nowhere else.
+package struct Splice: Sendable {
+    private var edits: [(range: Range<Int>, bytes: [UInt8])] = []
+
+    package init() {}
+
+    package mutating func replace(_ range: Range<Int>, with bytes: [UInt8]) {
+        edits.append((range, bytes))
+    }
+
+    package mutating func insert(_ bytes: [UInt8], at offset: Int) {
+        edits.append((offset..<offset, bytes))
+    }
+
+    /// Adds a member at the front of `object`, which must be an object of the text that is edited.
+    /// The member must not be there yet: we never send a key twice.
+    package mutating func addMember(_ key: String, _ value: [UInt8], to object: JSONView) {
+        var member = JSONValue.string(key).bytes + [UInt8(ascii: ":")] + value
+        if object.count > 0 { member.append(UInt8(ascii: ",")) }
+        insert(member, at: object.range.lowerBound + 1)
+    }
+
+    /// The text with all edits made. Ranges must not overlap.
+    package func applied(to text: [UInt8]) -> [UInt8] {
+        var result: [UInt8] = []
+        result.reserveCapacity(text.count + edits.reduce(0) { $0 + $1.bytes.count })
+        var position = 0
+        for edit in edits.sorted(by: { $0.range.lowerBound < $1.range.lowerBound }) {
+            result.append(contentsOf: text[position..<edit.range.lowerBound])
+            result.append(contentsOf: edit.bytes)
+            position = edit.range.upperBound
+        }
+        result.append(contentsOf: text[position...])
+        return result
+    }
+}
