@@ -1,4 +1,4 @@
-package import Base
+import Base
 
 /// Why a text is no JSON that we accept, and where.
 package struct JSONError: Error, Sendable, Hashable {

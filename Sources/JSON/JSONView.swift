@@ -1,4 +1,4 @@
-package import Base
+import Base
 
 /// A value inside a document: a reference, not a copy. Questions about the wrong kind are answered with nil or nothing.
 package struct JSONView: Sendable {

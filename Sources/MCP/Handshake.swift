@@ -1,4 +1,4 @@
-package import JSON
+import JSON
 
 /// What a client says of itself in `initialize`. Self-declared: good for convenience, never for security.
 package struct ClientInfo: Sendable, Hashable {

@@ -1,4 +1,4 @@
-package import JSON
+import JSON
 
 /// One JSON-RPC message as a view over its document. The bytes stay as they came; nothing is decoded before it is asked for.
 package struct RPCMessage: Sendable {

@@ -1,4 +1,4 @@
-package import JSON
+import JSON
 
 /// Messages that we write ourselves.
 package enum RPCWriter {

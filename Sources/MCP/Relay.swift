@@ -1,4 +1,4 @@
-package import JSON
+import JSON
 
 /// The places in which a relayed message changes. Everything else goes on byte by byte.
 package enum Relay {

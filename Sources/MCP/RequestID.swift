@@ -1,5 +1,5 @@
 import Base
-package import JSON
+import JSON
 
 /// A JSON-RPC id exactly as its owner wrote it: `1` and `"1"` are different ids.
 package struct RequestID: Sendable, Hashable {

@@ -1,4 +1,4 @@
-package import JSON
+import JSON
 
 /// Replacements of byte ranges in a text: how a forwarded message changes in the few named places, and nowhere else.
 package struct Splice: Sendable {

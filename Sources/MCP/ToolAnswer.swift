@@ -1,4 +1,4 @@
-package import JSON
+import JSON
 
 /// Results of `tools/call` that we write ourselves.
 package enum ToolAnswer {

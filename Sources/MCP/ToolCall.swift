@@ -1,4 +1,4 @@
-package import JSON
+import JSON
 
 /// The parameters of `tools/call`.
 package struct ToolCall: Sendable {

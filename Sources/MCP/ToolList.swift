@@ -1,4 +1,4 @@
-package import JSON
+import JSON
 
 /// A page of `tools/list`, as the upstream sent it.
 package struct ToolList: Sendable {
