@@ -14,52 +14,65 @@ package struct ExactDecimal: Sendable, Hashable, Comparable, CustomStringConvert
         scale = 0
     }
 
+    /// Where in a number's text the reader is; named after what it has just read.
+    private enum Part { case sign, zero, integer, point, fraction, e, exponentSign, exponent }
+
     /// Reads the text of a JSON number, `-12.50e3` say. Nil if it is none or does not fit.
     package init?(text: some Sequence<UInt8>) {
+        var part = Part.sign
+        var negative = false
         var digits: Int128 = 0
         var scale = 0
-        var negative = false
+        // Zeros count only when another digit follows: `1.000…` of any length is 1.
+        var pendingZeros = 0
         var exponent = 0
         var exponentNegative = false
-        var seenDigit = false
-        var part = 0  // 0 integer, 1 fraction, 2 exponent
-        var first = true
-        var exponentStart = false
         for byte in text {
-            switch byte {
-            case UInt8(ascii: "-") where first:
+            switch (part, byte) {
+            case (.sign, UInt8(ascii: "-")) where !negative:
                 negative = true
-            case UInt8(ascii: "-") where exponentStart:
+                continue
+            case (.sign, 48): part = .zero
+            case (.sign, 49...57), (.integer, 48...57): part = .integer
+            case (.zero, UInt8(ascii: ".")), (.integer, UInt8(ascii: ".")): part = .point
+            case (.point, 48...57), (.fraction, 48...57):
+                part = .fraction
+                scale += 1
+            case (.zero, UInt8(ascii: "e")), (.integer, UInt8(ascii: "e")), (.fraction, UInt8(ascii: "e")),
+                (.zero, UInt8(ascii: "E")), (.integer, UInt8(ascii: "E")), (.fraction, UInt8(ascii: "E")):
+                part = .e
+            case (.e, UInt8(ascii: "+")): part = .exponentSign
+            case (.e, UInt8(ascii: "-")):
+                part = .exponentSign
                 exponentNegative = true
-                exponentStart = false
-            case UInt8(ascii: "+") where exponentStart:
-                exponentStart = false
-            case UInt8(ascii: ".") where part == 0 && seenDigit:
-                part = 1
-            case UInt8(ascii: "e") where part < 2 && seenDigit, UInt8(ascii: "E") where part < 2 && seenDigit:
-                part = 2
-                exponentStart = true
-                seenDigit = false
-            case 48...57:
-                seenDigit = true
-                if part == 2 {
-                    exponentStart = false
-                    guard exponent < 100_000 else { return nil }
-                    exponent = exponent * 10 + Int(byte - 48)
-                } else {
-                    let (tenfold, overflow) = digits.multipliedReportingOverflow(by: 10)
-                    let (next, carry) = tenfold.addingReportingOverflow(Int128(byte - 48))
-                    guard !overflow, !carry else { return nil }
-                    digits = next
-                    if part == 1 { scale += 1 }
-                }
-            default:
-                return nil
+            case (.e, 48...57), (.exponentSign, 48...57), (.exponent, 48...57):
+                part = .exponent
+                guard exponent < 100_000 else { return nil }
+                exponent = exponent * 10 + Int(byte - 48)
+            default: return nil
             }
-            first = false
+            guard part == .integer || part == .fraction else { continue }
+            if byte == 48 {
+                pendingZeros += 1
+                continue
+            }
+            if digits != 0 {
+                for _ in 0...pendingZeros {
+                    let (tenfold, overflow) = digits.multipliedReportingOverflow(by: 10)
+                    guard !overflow else { return nil }
+                    digits = tenfold
+                }
+            }
+            pendingZeros = 0
+            let (next, overflow) = digits.addingReportingOverflow(Int128(byte - 48))
+            guard !overflow else { return nil }
+            digits = next
         }
-        guard seenDigit else { return nil }
-        scale -= exponentNegative ? -exponent : exponent
+        switch part {
+        case .zero, .integer, .fraction, .exponent: break
+        case .sign, .point, .e, .exponentSign: return nil
+        }
+        scale -= pendingZeros + (exponentNegative ? -exponent : exponent)
         self.init(coefficient: negative ? -digits : digits, scale: scale)
     }
 
@@ -100,19 +113,9 @@ package struct ExactDecimal: Sendable, Hashable, Comparable, CustomStringConvert
 
     package static func < (a: ExactDecimal, b: ExactDecimal) -> Bool {
         if let (x, y, _) = aligned(a, b) { return x < y }
-        // Out of range to align: their magnitudes differ by far, so the one with the larger integer part decides.
+        // Only one is ever scaled up. If that overflows, it is larger in magnitude than the other, which fits.
         if a.isNegative != b.isNegative { return a.isNegative }
-        return a.magnitudeOrder < b.magnitudeOrder ? !a.isNegative : a.isNegative
-    }
-
-    private var magnitudeOrder: Int {
-        var rest = coefficient.magnitude
-        var digits = 0
-        while rest > 0 {
-            rest /= 10
-            digits += 1
-        }
-        return digits - scale
+        return (a.scale < b.scale) == a.isNegative
     }
 
     private static func aligned(_ a: ExactDecimal, _ b: ExactDecimal) -> (Int128, Int128, Int)? {

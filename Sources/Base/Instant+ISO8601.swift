@@ -59,9 +59,10 @@ private func floorDivide<I: BinaryInteger>(_ a: I, _ b: I) -> (quotient: I, rema
 }
 
 extension Instant {
-    /// RFC 3339 in UTC with six decimals, for example `2026-01-05T10:00:00.000000Z`.
+    /// RFC 3339 in UTC with six decimals, for example `2026-01-05T10:00:00.000000Z`. The format has years 0 to 9999;
+    /// times outside them are written as its first or last.
     package var iso8601: String {
-        let c = CivilTime(self)
+        let c = CivilTime(min(max(self, Self.firstWritable), Self.lastWritable))
         var text: [UInt8] = []
         text.reserveCapacity(27)
         func digits(_ n: Int, _ width: Int) {
@@ -88,6 +89,9 @@ extension Instant {
         text.append(UInt8(ascii: "Z"))
         return String(decoding: text, as: UTF8.self)
     }
+
+    private static let firstWritable = Instant(microseconds: -62_167_219_200_000_000)
+    private static let lastWritable = Instant(microseconds: 253_402_300_799_999_999)
 
     /// Reads RFC 3339 in UTC (`Z`), with none to six decimals. Nil for anything else, also for dates that don't exist.
     package init?(iso8601 text: some StringProtocol) {
