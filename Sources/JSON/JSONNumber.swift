@@ -13,9 +13,9 @@ package struct JSONNumber: Sendable, Hashable {
 
     /// Nil if the text is no JSON number.
     package init?(_ text: String) {
-        guard let document = try? JSONDocument.parse(Array(text.utf8)), document.root.kind == .number else {
-            return nil
-        }
+        guard let root = try? JSONDocument.parse(Array(text.utf8)).root, root.kind == .number,
+            root.range.count == text.utf8.count
+        else { return nil }
         self.text = text
     }
 
@@ -102,6 +102,7 @@ package struct JSONNumber: Sendable, Hashable {
                     }
                 }
             }
+            if isHuge { written = Int.max / 4 }
             exponent = (writtenNegative ? -written : written) - fraction
             while digits.last == 0 {
                 digits.removeLast()
