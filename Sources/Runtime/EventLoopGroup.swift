@@ -1,0 +1,44 @@
+import CUV
+import Synchronization
+
+/// Several loops, each on its own thread. Running when the initialiser returns.
+package final class EventLoopGroup: Sendable {
+    package let loops: [EventLoop]
+    private let turn = Atomic<Int>(0)
+
+    /// How many processors this process may use; at least 1.
+    package static var cores: Int { max(1, Int(uv_available_parallelism())) }
+
+    /// Makes and starts `count` loops, 1 to 1024; by default one per core.
+    package init(count: Int = EventLoopGroup.cores, name: String = "loop") throws(RuntimeError) {
+        guard (1...1024).contains(count) else { throw RuntimeError(.invalidArgument, "\(count) event loops") }
+        var loops: [EventLoop] = []
+        do throws(RuntimeError) {
+            for index in 0..<count {
+                let loop = try EventLoop(name: "\(name)-\(index)")
+                try loop.start()
+                loops.append(loop)
+            }
+        } catch {
+            for loop in loops { loop.stop() }
+            throw error
+        }
+        self.loops = loops
+    }
+
+    /// The loops in turn.
+    package func next() -> EventLoop {
+        let turn = turn.wrappingAdd(1, ordering: .relaxed).oldValue
+        return loops[Int(UInt(bitPattern: turn) % UInt(loops.count))]
+    }
+
+    /// Stops every loop; see ``EventLoop/stop()``.
+    package func stop() {
+        for loop in loops { loop.stop() }
+    }
+
+    /// Blocks until every loop has ended. Not from one of them.
+    package func join() {
+        for loop in loops { loop.join() }
+    }
+}
