@@ -1,0 +1,169 @@
+import Base
+
+/// Which rows of the ledger are wanted; every condition that is set must hold.
+package struct LedgerQuery: Sendable, Hashable {
+    /// The order of the answer, and from which end `limit` counts.
+    package enum Order: Sendable, Hashable {
+        case oldestFirst, newestFirst
+    }
+
+    /// Rows with a greater `seq`.
+    package var after: Int64?
+    /// Rows with a smaller `seq`.
+    package var before: Int64?
+    /// Rows of this moment or later.
+    package var since: Instant?
+    /// Rows before this moment.
+    package var until: Instant?
+    /// Also matches the outcome rows of decisions about the server.
+    package var server: String?
+    /// Also matches the outcome rows of decisions about the tool.
+    package var tool: String?
+    /// A grant's id or label; also matches the outcome rows of its decisions.
+    package var grant: String?
+    package var requestID: String?
+    package var outcome: Outcome?
+    package var order: Order
+    /// At most this many rows; `Int.max` for all.
+    package var limit: Int
+
+    package init(after: Int64? = nil, order: Order = .oldestFirst, limit: Int = 100) {
+        self.after = after
+        self.order = order
+        self.limit = limit
+    }
+}
+
+/// Quota that a decision took and that nothing gave back.
+package struct LedgerReservation: Sendable, Hashable {
+    /// The decision's row.
+    package let seq: Int64
+    package let time: Instant
+    package let requestID: String
+    package let server: String?
+    package let grantID: String?
+    package let identity: String?
+    package let sessionID: String?
+    package let tool: String?
+    package let policy: String?
+    package let policyVersion: Int?
+    /// The policy engine's own text.
+    package let reservations: String
+
+    package init(
+        seq: Int64, time: Instant, requestID: String, server: String?, grantID: String?, identity: String?,
+        sessionID: String?, tool: String?, policy: String?, policyVersion: Int?, reservations: String
+    ) {
+        self.seq = seq
+        self.time = time
+        self.requestID = requestID
+        self.server = server
+        self.grantID = grantID
+        self.identity = identity
+        self.sessionID = sessionID
+        self.tool = tool
+        self.policy = policy
+        self.policyVersion = policyVersion
+        self.reservations = reservations
+    }
+}
+
+/// What a walk along the chain found.
+package struct LedgerVerdict: Sendable, Hashable {
+    /// The first place where the ledger is not as it was written.
+    package struct Breach: Sendable, Hashable {
+        /// What was done to it, as far as one can tell.
+        package enum Kind: String, Sendable, CaseIterable {
+            /// The row's content, or its hash, is not what was written.
+            case changed
+            /// The row is gone, or its number was changed.
+            case missing
+            /// The last rows are gone.
+            case truncated
+            /// The rows agree with each other, but not with the seal that only the holder of `secret.key` can make.
+            case rebuilt
+            /// A seal is gone or was not made with this folder's key.
+            case seal
+        }
+
+        /// The row's number.
+        package let seq: Int64
+        package let kind: Kind
+        /// One sentence for people.
+        package let text: String
+
+        package init(seq: Int64, kind: Kind, text: String) {
+            self.seq = seq
+            self.kind = kind
+            self.text = text
+        }
+    }
+
+    /// Rows whose hash was recomputed.
+    package let checked: Int64
+    /// The last good row; 0 when there is none. Keep it and `headHash` elsewhere to notice a rollback of the whole file.
+    package let headSequence: Int64
+    package let headHash: [UInt8]
+    /// Nil when all is well.
+    package let breach: Breach?
+
+    package init(checked: Int64, headSequence: Int64, headHash: [UInt8], breach: Breach?) {
+        self.checked = checked
+        self.headSequence = headSequence
+        self.headHash = headHash
+        self.breach = breach
+    }
+
+    package var isIntact: Bool { breach == nil }
+}
+
+/// The ledger as those see it who only look. Calls block, on a file.
+package protocol LedgerReader: Sendable {
+    /// Calls `body` with each row until it returns false.
+    func forEachRow(_ query: LedgerQuery, _ body: (LedgerRow) -> Bool) throws(StoreError)
+    /// The last row's `seq`, 0 when there is none.
+    func lastSequence() throws(StoreError) -> Int64
+    /// Quota taken since `since` and not given back, oldest first: what running windows are rebuilt from.
+    func reservations(since: Instant) throws(StoreError) -> [LedgerReservation]
+    /// Walks the chain from row `from` to its end. Row `from - 1` is believed, so only 1 proves all.
+    func verify(from: Int64) throws(StoreError) -> LedgerVerdict
+}
+
+extension LedgerReader {
+    /// The rows as an array.
+    package func rows(_ query: LedgerQuery) throws(StoreError) -> [LedgerRow] {
+        var rows: [LedgerRow] = []
+        try forEachRow(query) { row in
+            rows.append(row)
+            return true
+        }
+        return rows
+    }
+
+    /// Walks the whole chain.
+    package func verify() throws(StoreError) -> LedgerVerdict { try verify(from: 1) }
+}
+
+/// What a finished append hands over: the row's `seq`, or why it was not written.
+package typealias LedgerCompletion = @Sendable (Result<Int64, StoreError>) -> Void
+
+/// The ledger as the gateway uses it.
+package protocol Ledger: LedgerReader {
+    /// False after a write failed, until one succeeds. Cheap, any thread. While false, nothing may be forwarded.
+    var isHealthy: Bool { get }
+    /// Appends a row without ever blocking. `completion` runs on the ledger's own thread after the row's transaction was
+    /// committed or failed; when the queue is full or the ledger closed, at once on the calling thread.
+    func append(_ row: LedgerRow, completion: LedgerCompletion?)
+    /// Stops taking rows, writes those that wait, and returns when they are on disk. Blocks.
+    func close()
+}
+
+extension Ledger {
+    /// Appends and waits for the commit: the row's `seq`.
+    package func append(_ row: LedgerRow) async throws(StoreError) -> Int64 {
+        let result: Result<Int64, StoreError> = await withCheckedContinuation { continuation in
+            append(row) { continuation.resume(returning: $0) }
+        }
+        return try result.get()
+    }
+}

@@ -1,0 +1,222 @@
+import Base
+
+/// A text that must not reach a log: every description of it is `<redacted>`.
+package struct Secret: Sendable, Hashable, CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
+    /// The text itself. Whoever reads it answers for where it goes.
+    package let revealed: String
+
+    package init(_ text: String) {
+        revealed = text
+    }
+
+    package var description: String { "<redacted>" }
+    package var debugDescription: String { "<redacted>" }
+    package var customMirror: Mirror { Mirror(self, children: [(label: String?, value: Any)]()) }
+}
+
+/// A header or an environment variable: the name may be shown, the value not.
+package struct NamedSecret: Sendable, Hashable {
+    package let name: String
+    package let value: Secret
+
+    package init(name: String, value: Secret) {
+        self.name = name
+        self.value = value
+    }
+}
+
+/// An upstream server.
+package struct Server: Sendable, Hashable {
+    /// How a server is reached, as `server list` shows it.
+    package enum Kind: String, Sendable, CaseIterable {
+        case url, stdio
+    }
+
+    /// What it takes to reach a server.
+    package enum Transport: Sendable, Hashable {
+        /// Streamable HTTP at `url`; `headers` are sent with every request and stored sealed.
+        case http(url: String, headers: [NamedSecret])
+        /// A child process. `inherit` names the variables of our environment that it may see; `variables` are set for it
+        /// and stored sealed; `directory` is where it starts (ours, when nil).
+        case stdio(command: [String], inherit: [String], variables: [NamedSecret], directory: String?)
+    }
+
+    package var name: String
+    package var transport: Transport
+    /// Whether loopback, private and link-local addresses are allowed.
+    package var allowPrivate: Bool
+    package var created: Instant
+
+    package init(name: String, transport: Transport, allowPrivate: Bool = false, created: Instant) {
+        self.name = name
+        self.transport = transport
+        self.allowPrivate = allowPrivate
+        self.created = created
+    }
+
+    package var kind: Kind {
+        switch transport {
+        case .http: .url
+        case .stdio: .stdio
+        }
+    }
+}
+
+/// One version of a policy: the bytes exactly as they were put.
+package struct PolicyVersion: Sendable, Hashable {
+    package let name: String
+    /// The server whose tools the policy is about.
+    package let server: String
+    /// 1 for the first; each change makes the next.
+    package let version: Int
+    package let bytes: [UInt8]
+    package let created: Instant
+
+    package init(name: String, server: String, version: Int, bytes: [UInt8], created: Instant) {
+        self.name = name
+        self.server = server
+        self.version = version
+        self.bytes = bytes
+        self.created = created
+    }
+}
+
+/// A person or a program that grants can be made out to.
+package struct Identity: Sendable, Hashable {
+    package let name: String
+    package let created: Instant
+
+    package init(name: String, created: Instant) {
+        self.name = name
+        self.created = created
+    }
+}
+
+/// The right to call one server under one policy. The token is not in it, and nowhere else either.
+package struct Grant: Sendable, Hashable {
+    /// Whether a grant may be used.
+    package enum Standing: String, Sendable, CaseIterable {
+        case active, expired, revoked
+    }
+
+    /// `gr_` and 16 characters; stays the same when the token is replaced.
+    package let id: String
+    package let server: String
+    package let policy: String
+    package let label: String
+    package let identity: String?
+    package let created: Instant
+    /// The first moment at which it no longer holds; nil: never.
+    package let expires: Instant?
+    package let revoked: Instant?
+    /// When its token was last replaced.
+    package let rotated: Instant?
+
+    package init(
+        id: String, server: String, policy: String, label: String, identity: String?, created: Instant,
+        expires: Instant?, revoked: Instant? = nil, rotated: Instant? = nil
+    ) {
+        self.id = id
+        self.server = server
+        self.policy = policy
+        self.label = label
+        self.identity = identity
+        self.created = created
+        self.expires = expires
+        self.revoked = revoked
+        self.rotated = rotated
+    }
+
+    package func standing(at now: Instant) -> Standing {
+        if revoked != nil { return .revoked }
+        if let expires, expires <= now { return .expired }
+        return .active
+    }
+}
+
+/// What it takes to make a grant.
+package struct GrantRequest: Sendable, Hashable {
+    package var server: String
+    package var policy: String
+    package var label: String
+    package var identity: String?
+    package var expires: Instant?
+
+    package init(server: String, policy: String, label: String, identity: String? = nil, expires: Instant? = nil) {
+        self.server = server
+        self.policy = policy
+        self.label = label
+        self.identity = identity
+        self.expires = expires
+    }
+}
+
+/// A grant and its token, once: afterwards only the token's keyed hash exists.
+package struct IssuedGrant: Sendable, Hashable {
+    package let grant: Grant
+    package let token: Secret
+
+    package init(grant: Grant, token: Secret) {
+        self.grant = grant
+        self.token = token
+    }
+}
+
+/// What the holder of an admin token may do; each role includes the ones below it.
+package enum Role: Int, Sendable, CaseIterable, Comparable {
+    case viewer = 1
+    case policyManager = 2
+    case admin = 3
+
+    package static func < (a: Role, b: Role) -> Bool { a.rawValue < b.rawValue }
+
+    /// The contract's word: `viewer`, `policy_manager`, `admin`.
+    package var name: String {
+        switch self {
+        case .viewer: "viewer"
+        case .policyManager: "policy_manager"
+        case .admin: "admin"
+        }
+    }
+
+    package init?(name: String) {
+        guard let role = Role.allCases.first(where: { $0.name == name }) else { return nil }
+        self = role
+    }
+}
+
+/// A key to the admin plane, without the token.
+package struct AdminToken: Sendable, Hashable {
+    /// `at_` and 16 characters.
+    package let id: String
+    package let label: String
+    package let role: Role
+    package let created: Instant
+    package let expires: Instant?
+    package let revoked: Instant?
+
+    package init(id: String, label: String, role: Role, created: Instant, expires: Instant?, revoked: Instant?) {
+        self.id = id
+        self.label = label
+        self.role = role
+        self.created = created
+        self.expires = expires
+        self.revoked = revoked
+    }
+
+    /// Whether the token opens anything at `now`.
+    package func isActive(at now: Instant) -> Bool {
+        revoked == nil && (expires.map { now < $0 } ?? true)
+    }
+}
+
+/// An admin token's record and the token, once.
+package struct IssuedAdminToken: Sendable, Hashable {
+    package let adminToken: AdminToken
+    package let token: Secret
+
+    package init(adminToken: AdminToken, token: Secret) {
+        self.adminToken = adminToken
+        self.token = token
+    }
+}

@@ -1,0 +1,110 @@
+import Base
+import Glibc
+import Store
+import Synchronization
+
+/// How the ledger is written.
+package struct LedgerOptions: Sendable, Hashable {
+    /// What a commit survives.
+    package enum Durability: Sendable, Hashable {
+        /// The end of the process, also by SIGKILL. A power failure may take the last rows, never the chain's order.
+        case process
+        /// Power failure too, for one `fdatasync` a commit.
+        case power
+    }
+
+    package var durability: Durability
+    /// Rows that may wait for the disk; beyond it they are refused.
+    package var queueCapacity: Int
+    /// The size the database may grow to; nil: as far as the disk reaches.
+    package var maximumBytes: Int64?
+    /// How long a commit waits for another process that writes.
+    package var busyTimeoutMilliseconds: Int32
+
+    package init(
+        durability: Durability = .process, queueCapacity: Int = 8_192, maximumBytes: Int64? = nil,
+        busyTimeoutMilliseconds: Int32 = 2_000
+    ) {
+        self.durability = durability
+        self.queueCapacity = queueCapacity
+        self.maximumBytes = maximumBytes
+        self.busyTimeoutMilliseconds = busyTimeoutMilliseconds
+    }
+}
+
+/// The ledger in SQLite: appending goes through one writer thread, looking through a connection of its own.
+package final class SQLiteLedger: Ledger {
+    private let queue: LedgerQueue
+    private let reader: SQLiteLedgerReader
+    private let thread: Mutex<pthread_t?>
+
+    init(
+        database: String, key: SecretKey, generation: GenerationFile, options: LedgerOptions
+    ) throws(StoreError) {
+        queue = LedgerQueue(capacity: options.queueCapacity)
+        reader = try SQLiteLedgerReader(database: database, key: key)
+        let writer = try LedgerWriter(
+            database: database, key: key, queue: queue, generation: generation, options: options)
+        var started = pthread_t()
+        let context = Unmanaged.passRetained(writer)
+        let code = pthread_create(
+            &started, nil,
+            { context in
+                if let context { Unmanaged<LedgerWriter>.fromOpaque(context).takeRetainedValue().run() }
+                return nil
+            }, context.toOpaque())
+        guard code == 0 else {
+            context.release()
+            throw StoreError(
+                .io, "cannot start the ledger's thread: \(errorText(code))", help: "raise the limit of threads")
+        }
+        thread = Mutex(started)
+    }
+
+    deinit {
+        close()
+    }
+
+    package var isHealthy: Bool { queue.isHealthy }
+
+    package func append(_ row: LedgerRow, completion: LedgerCompletion?) {
+        if let text = row.reservations, text.utf8.count > RowEncoding.maximumReservations {
+            completion?(
+                .failure(
+                    StoreError(
+                        .invalidValue, "a ledger row has \(text.utf8.count) bytes of reservations",
+                        help: "use fewer limits in one policy entry")))
+            return
+        }
+        if let error = queue.append(LedgerQueue.Entry(row: row, completion: completion)) {
+            completion?(.failure(error))
+        }
+    }
+
+    package func close() {
+        let running = thread.withLock { thread -> pthread_t? in
+            defer { thread = nil }
+            return thread
+        }
+        guard let running else { return }
+        queue.close()
+        // A completion may hold the last reference; a thread can't wait for itself.
+        if pthread_equal(running, pthread_self()) == 0 {
+            pthread_join(running, nil)
+        } else {
+            pthread_detach(running)
+        }
+    }
+
+    package func forEachRow(_ query: LedgerQuery, _ body: (LedgerRow) -> Bool) throws(StoreError) {
+        try reader.forEachRow(query, body)
+    }
+
+    package func lastSequence() throws(StoreError) -> Int64 { try reader.lastSequence() }
+
+    package func reservations(since: Instant) throws(StoreError) -> [LedgerReservation] {
+        try reader.reservations(since: since)
+    }
+
+    package func verify(from: Int64) throws(StoreError) -> LedgerVerdict { try reader.verify(from: from) }
+}

@@ -1,0 +1,159 @@
+import CSQLite
+import Store
+
+/// The database's shape, as an ordered list of named steps. A step that was released is never edited: add another.
+enum Schema {
+    struct Migration: Sendable {
+        let name: String
+        let sql: String
+    }
+
+    /// "Slui" in ASCII, in the file's header: tells our files from other people's.
+    static let applicationID: Int64 = 0x536C_7569
+
+    static let migrations: [Migration] = [
+        Migration(
+            name: "0001-first",
+            sql: """
+                CREATE TABLE setting (name TEXT PRIMARY KEY, value ANY) STRICT, WITHOUT ROWID;
+                INSERT INTO setting VALUES ('generation', 1);
+
+                CREATE TABLE server (
+                    name TEXT PRIMARY KEY,
+                    kind TEXT NOT NULL,
+                    url TEXT,
+                    command TEXT,
+                    inherit TEXT,
+                    directory TEXT,
+                    sealed BLOB NOT NULL,
+                    allow_private INTEGER NOT NULL,
+                    created INTEGER NOT NULL
+                ) STRICT;
+
+                CREATE TABLE policy (
+                    name TEXT NOT NULL,
+                    version INTEGER NOT NULL,
+                    server TEXT NOT NULL,
+                    bytes BLOB NOT NULL,
+                    created INTEGER NOT NULL,
+                    removed INTEGER,
+                    UNIQUE (name, version)
+                ) STRICT;
+
+                CREATE TABLE identity (name TEXT PRIMARY KEY, created INTEGER NOT NULL) STRICT;
+
+                CREATE TABLE grants (
+                    id TEXT PRIMARY KEY,
+                    server TEXT NOT NULL,
+                    policy TEXT NOT NULL,
+                    label TEXT NOT NULL,
+                    identity TEXT,
+                    token_hash BLOB NOT NULL UNIQUE,
+                    created INTEGER NOT NULL,
+                    expires INTEGER,
+                    revoked INTEGER,
+                    rotated INTEGER
+                ) STRICT;
+
+                CREATE TABLE admin_token (
+                    id TEXT PRIMARY KEY,
+                    label TEXT NOT NULL,
+                    role INTEGER NOT NULL,
+                    token_hash BLOB NOT NULL UNIQUE,
+                    created INTEGER NOT NULL,
+                    expires INTEGER,
+                    revoked INTEGER
+                ) STRICT;
+
+                CREATE TABLE ledger (
+                    seq INTEGER PRIMARY KEY,
+                    time_us INTEGER NOT NULL,
+                    decision_seq INTEGER,
+                    outcome INTEGER NOT NULL,
+                    shadow INTEGER NOT NULL,
+                    released INTEGER NOT NULL,
+                    request_id TEXT NOT NULL,
+                    server TEXT,
+                    grant_id TEXT,
+                    grant_label TEXT,
+                    identity TEXT,
+                    session_id TEXT,
+                    method TEXT,
+                    tool TEXT,
+                    argument_keys TEXT,
+                    argument_digest BLOB,
+                    policy TEXT,
+                    policy_version INTEGER,
+                    rule TEXT,
+                    rule_alias TEXT,
+                    message TEXT,
+                    evidence TEXT,
+                    reservations TEXT,
+                    upstream_status INTEGER,
+                    latency_us INTEGER,
+                    request_bytes INTEGER,
+                    response_bytes INTEGER,
+                    hash BLOB NOT NULL
+                ) STRICT;
+
+                CREATE TABLE ledger_seal (
+                    slot INTEGER PRIMARY KEY,
+                    seq INTEGER NOT NULL,
+                    hash BLOB NOT NULL,
+                    mac BLOB NOT NULL
+                ) STRICT;
+                """)
+    ]
+
+    /// Brings the database to the newest shape; each step in a transaction of its own, safe against other processes that
+    /// do the same at the same moment.
+    static func migrate(_ db: Connection, now: Int64) throws(StoreError) {
+        let header = try db.prepare("PRAGMA application_id")
+        _ = try header.step()
+        let application = header.integer(0)
+        header.reset()
+        let tables = try db.prepare("SELECT count(*) FROM sqlite_schema")
+        _ = try tables.step()
+        let isEmpty = tables.integer(0) == 0
+        tables.reset()
+        guard application == applicationID || (application == 0 && isEmpty) else {
+            throw StoreError(
+                .corrupt, "`\(db.path)` is a database of another program",
+                help: "choose another folder with --data-dir")
+        }
+        // An up-to-date database is only read: opening it must not wait for writers.
+        if application == applicationID, try pending(db).isEmpty { return }
+        try db.transaction { () throws(StoreError) in
+            try db.execute(
+                """
+                PRAGMA application_id = \(applicationID);
+                CREATE TABLE IF NOT EXISTS migration (
+                    position INTEGER PRIMARY KEY, name TEXT NOT NULL, applied INTEGER NOT NULL) STRICT;
+                """)
+        }
+        for step in try pending(db) {
+            try db.transaction { () throws(StoreError) in
+                guard try pending(db).first?.name == step.name else { return }
+                try db.execute(step.sql)
+                let note = try db.prepare("INSERT INTO migration (name, applied) VALUES (?1, ?2)")
+                note.bind(1, step.name)
+                note.bind(2, now)
+                try note.run()
+            }
+        }
+    }
+
+    /// The steps that the database lacks; `newerSchema` when it has steps that we don't know.
+    private static func pending(_ db: Connection) throws(StoreError) -> [Migration] {
+        let query = try db.prepare("SELECT name FROM migration ORDER BY position")
+        var applied: [String] = []
+        while try query.step() { applied.append(query.text(0)) }
+        guard applied.count <= migrations.count, zip(applied, migrations).allSatisfy({ $0 == $1.name }) else {
+            let unknown = zip(applied, migrations).first { $0 != $1.name }?.0 ?? applied[migrations.count]
+            throw StoreError(
+                .newerSchema, "the database `\(db.path)` was changed by a newer version (`\(unknown)`)",
+                help: "use that version, or another folder with --data-dir")
+        }
+        return Array(migrations[applied.count...])
+    }
+}
