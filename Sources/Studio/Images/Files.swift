@@ -1,0 +1,119 @@
+import Glibc
+
+/// The few system calls on files that the stores need, with errors as texts. They block: worker threads only.
+enum Files {
+    /// What went wrong, in the system's words.
+    struct Failure: Error, Equatable {
+        let number: Int32
+        let text: String
+
+        init(_ number: Int32 = errno) {
+            self.number = number
+            text = String(cString: strerror(number))
+        }
+    }
+
+    /// Makes the folder and those above it, readable by the owner only.
+    static func makeFolder(_ path: String) throws(Failure) {
+        if mkdir(path, 0o700) == 0 || errno == EEXIST { return }
+        guard errno == ENOENT, let slash = path.utf8.lastIndex(of: UInt8(ascii: "/")), slash > path.startIndex else {
+            throw Failure()
+        }
+        try makeFolder(String(path[..<slash]))
+        guard mkdir(path, 0o700) == 0 || errno == EEXIST else { throw Failure() }
+    }
+
+    /// Reads a whole open file; stops with EFBIG above `limit` bytes.
+    static func read(_ descriptor: Int32, size: Int, limit: Int) throws(Failure) -> [UInt8] {
+        var bytes: [UInt8] = []
+        // One byte more than promised, so that the usual file ends with one call and a growing one is noticed.
+        var chunk = min(max(size, 0), limit) + 1
+        while true {
+            var count = 0
+            let part = [UInt8](unsafeUninitializedCapacity: chunk) { buffer, filled in
+                repeat { count = Glibc.read(descriptor, buffer.baseAddress, chunk) } while count < 0 && errno == EINTR
+                filled = max(0, count)
+            }
+            if count < 0 { throw Failure() }
+            if count == 0 { return bytes }
+            if bytes.isEmpty { bytes = part } else { bytes += part }
+            if bytes.count > limit { throw Failure(EFBIG) }
+            chunk = 64 << 10
+        }
+    }
+
+    /// Reads a file of our own folders.
+    static func read(_ path: String, limit: Int) throws(Failure) -> [UInt8] {
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW)
+        guard descriptor >= 0 else { throw Failure() }
+        defer { close(descriptor) }
+        var information = stat()
+        guard fstat(descriptor, &information) == 0 else { throw Failure() }
+        return try read(descriptor, size: Int(information.st_size), limit: limit)
+    }
+
+    /// Writes a file so that others see all of it or nothing: to a name of its own, then renamed.
+    /// - Parameter durable: whether it must survive a power cut once this returns; costs an `fsync`.
+    static func write(_ bytes: [UInt8], to path: String, durable: Bool) throws(Failure) {
+        let temporary = "\(path).\(UUIDText.random().text).part"
+        let descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0o600)
+        guard descriptor >= 0 else { throw Failure() }
+        var failure: Failure?
+        var written = 0
+        bytes.withUnsafeBytes { buffer in
+            while written < buffer.count {
+                let count = Glibc.write(descriptor, buffer.baseAddress?.advanced(by: written), buffer.count - written)
+                if count < 0 {
+                    if errno == EINTR { continue }
+                    failure = Failure()
+                    return
+                }
+                written += count
+            }
+        }
+        if failure == nil, durable, fsync(descriptor) != 0 { failure = Failure() }
+        if close(descriptor) != 0, failure == nil { failure = Failure() }
+        if failure == nil, rename(temporary, path) != 0 { failure = Failure() }
+        if let failure {
+            unlink(temporary)
+            throw failure
+        }
+    }
+
+    /// Size in bytes and time of the last change (seconds since 1970) of a regular file; nil for anything else.
+    static func information(_ path: String) -> (bytes: Int, changed: Int)? {
+        var information = stat()
+        guard lstat(path, &information) == 0, information.st_mode & S_IFMT == S_IFREG else { return nil }
+        return (Int(information.st_size), Int(information.st_mtim.tv_sec))
+    }
+
+    /// Sets the time of the last change to now; the stores use it as the time of last use.
+    static func touch(_ path: String) {
+        utimensat(AT_FDCWD, path, nil, AT_SYMLINK_NOFOLLOW)
+    }
+
+    /// Names in a folder, sorted, without those that begin with a dot; empty if it can't be read.
+    static func names(in folder: String) -> [String] {
+        guard let directory = opendir(folder) else { return [] }
+        defer { closedir(directory) }
+        var names: [String] = []
+        while let entry = readdir(directory) {
+            let name = withUnsafePointer(to: &entry.pointee.d_name) { pointer in
+                pointer.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+            }
+            if name.utf8.first != UInt8(ascii: ".") { names.append(name) }
+        }
+        return names.sorted()
+    }
+
+    /// The canonical form of an existing path, every symbolic link resolved; nil if it does not exist, can't be reached
+    /// or is no UTF-8.
+    static func canonical(_ path: String) -> String? {
+        guard let resolved = realpath(path, nil) else { return nil }
+        defer { free(resolved) }
+        return String(validatingCString: resolved)
+    }
+
+    /// Seconds since 1970.
+    static var now: Int { time(nil) }
+}

@@ -1,0 +1,52 @@
+/// Cuts a byte stream into lines. A line over the limit is dropped up to its end and reported once.
+package struct LineSplitter: Sendable {
+    package enum Piece: Sendable, Equatable {
+        /// Without its line feed, and without a carriage return before it. Never empty.
+        case line([UInt8])
+        case tooLong
+    }
+
+    private let limit: Int
+    private var partial: [UInt8] = []
+    private var isSkipping = false
+
+    /// - Parameter limit: bytes of a line without its end.
+    package init(limit: Int) {
+        self.limit = limit
+    }
+
+    /// Takes the next bytes and hands out every line that they complete.
+    package mutating func feed(_ bytes: UnsafeRawBufferPointer, _ each: (Piece) -> Void) {
+        var rest = bytes[...]
+        while let end = rest.firstIndex(of: UInt8(ascii: "\n")) {
+            take(rest[..<end], each)
+            finishLine(each)
+            rest = rest[(end + 1)...]
+        }
+        take(rest, each)
+    }
+
+    /// The stream has ended: hands out what has no line feed.
+    package mutating func end(_ each: (Piece) -> Void) {
+        finishLine(each)
+    }
+
+    private mutating func take(_ part: Slice<UnsafeRawBufferPointer>, _ each: (Piece) -> Void) {
+        if isSkipping || part.isEmpty { return }
+        if partial.count + part.count > limit {
+            partial = []
+            isSkipping = true
+            each(.tooLong)
+        } else {
+            partial.append(contentsOf: part)
+        }
+    }
+
+    private mutating func finishLine(_ each: (Piece) -> Void) {
+        if partial.last == UInt8(ascii: "\r") { partial.removeLast() }
+        if !partial.isEmpty { each(.line(partial)) }
+        // A big line's buffer is not kept for the small ones that follow.
+        partial = []
+        isSkipping = false
+    }
+}

@@ -1,0 +1,152 @@
+import Base
+import HTTP
+import JSON
+import MCP
+import Runtime
+import Synchronization
+
+/// `/mcp`: MCP over Streamable HTTP for programs on this machine. Progress comes as an event stream, all else as one JSON
+/// body. The server sends nothing of its own accord, so there is no GET stream.
+///
+/// SPEC: MCP 2025-11-25, transports.
+package struct MCPService: Sendable {
+    private let sessions: SessionTable
+    private let maxBody: Int
+
+    package init(sessions: SessionTable, maxBody: Int) {
+        self.sessions = sessions
+        self.maxBody = maxBody
+    }
+
+    // MARK: Before the body
+
+    func admit(_ head: RequestHead) -> Admission {
+        switch head.method {
+        case .post: break
+        case .delete: return .accept(maxBody: 0)
+        default:
+            return .refuse(
+                Self.failure(HTTPStatus(405), .invalidRequest, "use POST, or DELETE to end a session", allow: "POST, DELETE"))
+        }
+        guard let type = head.fields[.contentType].flatMap({ MediaType($0) }), type.matches("application/json") else {
+            return .refuse(Self.failure(HTTPStatus(415), .invalidRequest, "Content-Type must be application/json"))
+        }
+        guard accepts(head.fields, "application/json"), accepts(head.fields, "text/event-stream") else {
+            return .refuse(
+                Self.failure(
+                    HTTPStatus(406), .invalidRequest, "Accept must list application/json and text/event-stream"))
+        }
+        return .accept(maxBody: maxBody)
+    }
+
+    // MARK: With the body
+
+    func respond(_ request: HTTPRequest, on loop: EventLoop, _ writer: consuming ResponseWriter) async {
+        let id = request.head.fields[.mcpSessionID]?.string
+        let now = EventLoop.monotonicNow
+        if request.head.method == .delete {
+            guard let id else {
+                writer.send(Self.failure(.badRequest, .invalidRequest, "DELETE needs Mcp-Session-Id"))
+                return
+            }
+            writer.send(sessions.remove(id) ? Response(.noContent) : Self.unknownSession)
+            return
+        }
+        if let version = request.head.fields[.mcpProtocolVersion]?.string, MCPVersion(rawValue: version) == nil {
+            let known = MCPVersion.allCases.map(\.rawValue).joined(separator: ", ")
+            writer.send(
+                Self.failure(
+                    .badRequest, .invalidRequest, "MCP-Protocol-Version \(quoted(version)) is not supported; known: \(known)"))
+            return
+        }
+        guard let id else {
+            writer.send(open(request, now: now))
+            return
+        }
+        guard let session = sessions.session(id, now: now) else {
+            writer.send(Self.unknownSession)
+            return
+        }
+        await continueSession(session, request, loop, writer)
+    }
+
+    /// A message without a session can only be `initialize`.
+    private func open(_ request: HTTPRequest, now: TimeSpan) -> Response {
+        let session = sessions.newSession()
+        switch session.receive(request.body, progress: { _ in }) {
+        case .reply(let answer) where session.version != nil:
+            guard let id = sessions.add(session, now: now) else {
+                return Self.failure(HTTPStatus(503), .overloaded, "too many sessions are busy; try again later")
+            }
+            var fields = Self.json
+            fields.append(.mcpSessionID, id)
+            return Response(.ok, fields: fields, body: answer)
+        case .reply(let answer), .reject(let answer): return Response(.badRequest, fields: Self.json, body: answer)
+        case .call, .accepted:
+            return Self.failure(.badRequest, .invalidRequest, "send `initialize` first, then its Mcp-Session-Id")
+        }
+    }
+
+    private func continueSession(
+        _ session: Session, _ request: HTTPRequest, _ loop: EventLoop, _ writer: consuming ResponseWriter
+    ) async {
+        // Progress is only asked for by calls, and only then is there a stream to send it on.
+        let outlet = EventOutlet(loop)
+        switch session.receive(request.body, progress: { outlet.send($0) }) {
+        case .reply(let answer): writer.send(.ok, Self.json, answer)
+        case .reject(let answer): writer.send(.badRequest, Self.json, answer)
+        case .accepted: writer.send(.accepted)
+        case .call(let call) where call.wantsProgress:
+            let stream = writer.streamEvents(Self.eventFields)
+            outlet.open(stream)
+            // A client that goes away has not cancelled: that is what notifications/cancelled is for.
+            if let answer = await session.perform(call) {
+                _ = await stream.writeEvent(SSEEvent(data: answer, event: "message"))
+            }
+            stream.end()
+        case .call(let call):
+            if let answer = await session.perform(call) {
+                writer.send(.ok, Self.json, answer)
+            } else {
+                // Cancelled: no response message, but HTTP wants an answer.
+                writer.send(.accepted)
+            }
+        }
+    }
+
+    // MARK: Answers
+
+    private static let json = Fields((.contentType, "application/json"), (.cacheControl, "no-store"))
+    private static let eventFields = Fields((FieldName("X-Accel-Buffering"), "no"))
+    private static let unknownSession = failure(.notFound, .invalidRequest, "unknown session; send `initialize` again")
+
+    private static func failure(
+        _ status: HTTPStatus, _ code: RPCErrorCode, _ message: String, allow: String? = nil
+    ) -> Response {
+        var fields = json
+        if let allow { fields.append(.allow, allow) }
+        return Response(status, fields: fields, body: RPCWriter.error(id: nil, code: code, message: message))
+    }
+}
+
+/// Brings progress from worker threads to the event stream of its request, in order.
+private final class EventOutlet: Sendable {
+    private let loop: EventLoop
+    private let stream = Mutex<ResponseStream?>(nil)
+
+    init(_ loop: EventLoop) {
+        self.loop = loop
+    }
+
+    func open(_ stream: ResponseStream) {
+        self.stream.withLock { $0 = stream }
+    }
+
+    func send(_ notification: [UInt8]) {
+        loop.execute {
+            // Progress is worth nothing late: when the client reads too slowly, it is left out.
+            guard let stream = self.stream.withLock({ $0 }) else { return }
+            _ = stream.writeEventNow(SSEEvent(data: notification, event: "message"))
+        }
+    }
+}

@@ -1,0 +1,210 @@
+import JSON
+import MCP
+
+/// One client's conversation with the studio, without I/O: messages go in, what to do comes out.
+///
+/// INVARIANT: a request in `running` gets exactly one response, or none if it was cancelled.
+package struct SessionMachine: Sendable {
+    /// What a message asks for.
+    package enum Action: Sendable {
+        /// Send this response.
+        case reply([UInt8])
+        /// Send this response; the message was none that could be read (over HTTP: status 400).
+        case reject([UInt8])
+        /// Carry out the call, then ask ``finish(_:)`` whether the answer may be sent.
+        case call(PendingCall)
+        /// Stop the call; nothing is sent for it.
+        case cancel(RequestID)
+        case nothing
+    }
+
+    /// A call that was accepted.
+    package struct PendingCall: Sendable {
+        package let id: RequestID
+        package let tool: any Tool
+        package let arguments: JSONView?
+        package let wantsProgress: Bool
+        package let dialect: Dialect
+    }
+
+    /// Caps of one conversation.
+    package struct Limits: Sendable, Equatable {
+        package var message = JSONLimits(maxBytes: 32 << 20)
+        /// Calls at once.
+        package var running = 64
+
+        package init() {}
+    }
+
+    /// What was agreed in `initialize`; nil before it.
+    package private(set) var version: MCPVersion?
+    private var running: [RequestID: Running] = [:]
+    private let tools: ToolRegistry
+    private let limits: Limits
+
+    private struct Running {
+        let progressToken: JSONValue?
+        var lastProgress = -1
+    }
+
+    package init(tools: ToolRegistry, limits: Limits = Limits()) {
+        self.tools = tools
+        self.limits = limits
+    }
+
+    /// Calls in flight.
+    package var runningCount: Int { running.count }
+
+    // MARK: In
+
+    /// Takes one message as it came.
+    package mutating func receive(_ bytes: [UInt8]) -> Action {
+        let document: JSONDocument
+        do throws(JSONError) {
+            document = try JSONDocument.parse(bytes, limits: limits.message)
+        } catch {
+            return .reject(
+                RPCWriter.error(id: nil, code: .parseError, message: "not valid JSON: \(error.message) at byte \(error.offset)"))
+        }
+        let message: RPCMessage
+        do throws(RPCFault) {
+            message = try RPCMessage(document)
+        } catch {
+            let id = document.root["id"].flatMap { RequestID($0) }
+            return .reject(RPCWriter.error(id: id, code: .invalidRequest, message: error.message))
+        }
+        switch message.kind {
+        case .request(let id): return request(id, message)
+        case .notification: return notification(message)
+        // We ask clients nothing, so no answer can be meant for us.
+        case .response: return .nothing
+        }
+    }
+
+    private mutating func request(_ id: RequestID, _ message: RPCMessage) -> Action {
+        guard running[id] == nil else {
+            return error(id, .invalidRequest, "the id is in use by a request that is still running")
+        }
+        switch message.method {
+        case "ping": return .reply(RPCWriter.result(id: id, [:]))
+        case "initialize": return initialize(id, message)
+        // Probed by clients of later revisions, which then fall back to `initialize`.
+        case "server/discover": return methodNotFound(id, message.method)
+        default: break
+        }
+        guard let version else { return error(id, .invalidRequest, "send `initialize` first") }
+        switch message.method {
+        case "tools/list":
+            if let cursor = message.params?["cursor"], cursor.kind != .null {
+                return error(id, .invalidParams, "unknown cursor; this server's list has one page")
+            }
+            return .reply(RPCWriter.result(id: id, tools.list(Dialect(version))))
+        case "tools/call": return call(id, message, Dialect(version))
+        default: return methodNotFound(id, message.method)
+        }
+    }
+
+    private mutating func initialize(_ id: RequestID, _ message: RPCMessage) -> Action {
+        guard version == nil else { return error(id, .invalidRequest, "this session is initialized already") }
+        guard let asked = Handshake.requestedVersion(message) else {
+            return error(id, .invalidParams, "`initialize` needs params.protocolVersion, a string such as `2025-11-25`")
+        }
+        let version = MCPVersion.negotiated(asked)
+        self.version = version
+        return .reply(RPCWriter.result(id: id, Greeting.result(version)))
+    }
+
+    private mutating func call(_ id: RequestID, _ message: RPCMessage, _ dialect: Dialect) -> Action {
+        let call: ToolCall
+        do throws(ToolCallFault) {
+            call = try ToolCall(message)
+        } catch {
+            return self.error(id, .invalidParams, error.rawValue)
+        }
+        guard let tool = tools[call.name] else {
+            let hint = tools.suggestion(for: call.name).map { "; did you mean `\($0)`?" } ?? ""
+            return error(id, .invalidParams, "unknown tool \(quoted(call.name))\(hint)")
+        }
+        guard running.count < limits.running else {
+            return .reply(
+                RPCWriter.result(
+                    id: id,
+                    Envelope.failure(
+                        StudioError(.busy, "\(running.count) calls of this session are running; wait for one to end"),
+                        dialect)))
+        }
+        let token = message.progressToken?.value
+        running[id] = Running(progressToken: token)
+        return .call(
+            PendingCall(
+                id: id, tool: tool, arguments: call.arguments, wantsProgress: token != nil, dialect: dialect))
+    }
+
+    private mutating func notification(_ message: RPCMessage) -> Action {
+        // `notifications/initialized` changes nothing for us; unknown notifications are ignored as JSON-RPC wants it.
+        guard message.method == "notifications/cancelled", let view = message.params?["requestId"],
+            let id = RequestID(view), running.removeValue(forKey: id) != nil
+        else { return .nothing }
+        return .cancel(id)
+    }
+
+    // MARK: Out
+
+    /// Ends a call. False: it was cancelled, so no response may be sent.
+    package mutating func finish(_ id: RequestID) -> Bool {
+        running.removeValue(forKey: id) != nil
+    }
+
+    /// The progress notification for a report, or nil: the call is over, wants no progress, or the value did not grow.
+    package mutating func progress(_ id: RequestID, _ report: ProgressReport) -> [UInt8]? {
+        guard let call = running[id], let token = call.progressToken, report.progress > call.lastProgress else {
+            return nil
+        }
+        running[id]?.lastProgress = report.progress
+        return RPCWriter.notification(
+            method: "notifications/progress",
+            params: [
+                "progressToken": token, "progress": .int(report.progress), "total": .int(report.total),
+                "message": .string(report.message),
+            ])
+    }
+
+    private func error(_ id: RequestID, _ code: RPCErrorCode, _ message: String) -> Action {
+        .reply(RPCWriter.error(id: id, code: code, message: message))
+    }
+
+    private func methodNotFound(_ id: RequestID, _ method: String) -> Action {
+        error(id, .methodNotFound, "unknown method \(quoted(method))")
+    }
+}
+
+extension Dialect {
+    /// What a protocol version lets a result contain.
+    package init(_ version: MCPVersion) {
+        self.init(hasStructuredResults: version >= .june2025)
+    }
+}
+
+/// What the studio says of itself in `initialize`.
+package enum Greeting {
+    package static let name = "sluice-studio"
+    package static let version = "0.1.0"
+
+    private static let instructions = """
+        Image tools that run on this machine. Give a picture as a local path inside a readable folder, or upload it once \
+        with imageUpload and use its UUID. Failures have isError true and an error object with code, parameter, message \
+        and retryable.
+        """
+
+    static func result(_ version: MCPVersion) -> JSONValue {
+        var info: [(String, JSONValue)] = [("name", .string(name))]
+        if version >= .june2025 { info.append(("title", "Sluice Studio")) }
+        info.append(("version", .string(Self.version)))
+        return [
+            "protocolVersion": .string(version.rawValue),
+            "capabilities": ["tools": [:]],
+            "serverInfo": .members(info),
+            "instructions": .string(instructions),
+        ]
+    }
+}

@@ -1,0 +1,44 @@
+import Base
+
+/// How a studio is set up.
+package struct StudioOptions: Sendable {
+    /// Uploads, the index of their UUIDs, and results.
+    package var dataFolder = "./sluice-data/studio"
+    /// Folders whose pictures may be read on an agent's word.
+    package var allowedFolders: [String] = []
+    /// The folder with OpenVINO's library and the models.
+    package var vendorFolder = "vendor"
+    /// Whether a model without weights here may be replaced by one that covers the same thing.
+    package var substitutesModels = false
+    /// `host` or `host:port` to which results may be sent.
+    package var uploadHosts: [String] = []
+    /// Serve MCP at this loopback address over HTTP; nil: over standard input and output.
+    package var http: Endpoint?
+    /// Bytes of one message or request body.
+    package var messageLimit = 32 << 20
+    /// Bytes of one picture.
+    package var imageLimit = 32 << 20
+    /// Bytes of all uploads, and of all results.
+    package var storeLimit = 1 << 30
+    /// How long the URL of a result works.
+    package var linkLifetime = TimeSpan.hours(1)
+    /// Calls that are worked on at once.
+    package var threads = 2
+    /// Calls that may wait for a thread.
+    package var queue = 32
+    /// How long calls in flight may take after we were asked to stop.
+    package var grace = TimeSpan.seconds(10)
+
+    package init() {}
+
+    /// An IP address and a port; port 0 lets the system choose.
+    package struct Endpoint: Sendable, Equatable {
+        package let ip: String
+        package let port: UInt16
+
+        package init(ip: String, port: UInt16) {
+            self.ip = ip
+            self.port = port
+        }
+    }
+}

@@ -1,0 +1,106 @@
+import JSON
+
+/// The form of every tool result: the JSON envelope of the original as the first text, the same as structured content,
+/// then the preview and the link.
+package enum Envelope {
+    /// The result of a call that worked.
+    package static func success(_ outcome: ToolOutcome, _ dialect: Dialect) -> JSONValue {
+        let structured = JSONValue.object(
+            [
+                JSONMember("status", "success"),
+                JSONMember("message", .string(outcome.message)),
+                JSONMember("result", .members([("data", .array(outcome.data))])),
+            ] + outcome.facts)
+        var content: [JSONValue] = [textBlock(structured)]
+        if let preview = outcome.preview {
+            content.append([
+                "type": "image", "data": .string(preview.base64), "mimeType": .string(preview.mimeType),
+            ])
+        }
+        if dialect.hasStructuredResults, let link = outcome.link {
+            content.append([
+                "type": "resource_link", "uri": .string(link.uri), "name": .string(link.name),
+                "description": .string(link.description), "mimeType": .string(link.mimeType), "size": .int(link.size),
+            ])
+        }
+        return result(content, structured, isError: false, dialect)
+    }
+
+    /// The result of a call that failed. `others` are further problems of the same call.
+    package static func failure(_ error: StudioError, others: [StudioError] = [], _ dialect: Dialect) -> JSONValue {
+        var members: [(String, JSONValue)] = [("status", "error"), ("error", describe(error))]
+        if !others.isEmpty { members.append(("furtherErrors", .array(others.map(describe)))) }
+        let structured = JSONValue.members(members)
+        return result([textBlock(structured)], structured, isError: true, dialect)
+    }
+
+    private static func describe(_ error: StudioError) -> JSONValue {
+        .members([
+            ("code", .string(error.code.rawValue)),
+            ("parameter", error.parameter.map(JSONValue.string) ?? .null),
+            ("message", .string(error.message)),
+            ("retryable", .bool(error.isRetryable)),
+        ])
+    }
+
+    private static func textBlock(_ structured: JSONValue) -> JSONValue {
+        ["type": "text", "text": .string(structured.text)]
+    }
+
+    private static func result(
+        _ content: [JSONValue], _ structured: JSONValue, isError: Bool, _ dialect: Dialect
+    ) -> JSONValue {
+        var members: [(String, JSONValue)] = [("content", .array(content))]
+        if dialect.hasStructuredResults { members.append(("structuredContent", structured)) }
+        members.append(("isError", .bool(isError)))
+        return .members(members)
+    }
+
+    /// The output schema of a tool whose `result.data` holds objects of `item`.
+    /// - Parameter facts: schemas of the members beside `result`.
+    package static func schema(item: JSONValue, facts: [(String, JSONValue)]) -> JSONValue {
+        let error: JSONValue = [
+            "type": "object",
+            "properties": [
+                "code": [
+                    "type": "string", "enum": .array(StudioError.Code.allCases.map { .string($0.rawValue) }),
+                    "description": "What kind of failure; stable, fit for programs.",
+                ],
+                "parameter": ["type": ["string", "null"], "description": "The argument at fault, if it is one."],
+                "message": ["type": "string", "description": "What is wrong and how to mend it."],
+                "retryable": ["type": "boolean", "description": "Whether the same call may succeed later."],
+            ],
+            "required": ["code", "parameter", "message", "retryable"],
+            "additionalProperties": false,
+        ]
+        let properties: [(String, JSONValue)] =
+            [
+                ("status", ["type": "string", "enum": ["success", "error"]]),
+                ("message", ["type": "string"]),
+                (
+                    "result",
+                    [
+                        "type": "object", "properties": ["data": ["type": "array", "items": item]],
+                        "required": ["data"], "additionalProperties": false,
+                    ]
+                ),
+            ] + facts + [
+                ("error", error),
+                ("furtherErrors", ["type": "array", "items": error]),
+            ]
+        return .members([
+            ("$schema", "https://json-schema.org/draft/2020-12/schema"),
+            ("type", "object"),
+            ("properties", .members(properties)),
+            ("required", ["status"]),
+            (
+                "oneOf",
+                [
+                    ["properties": ["status": ["const": "success"]], "required": ["message", "result"]],
+                    ["properties": ["status": ["const": "error"]], "required": ["error"]],
+                ]
+            ),
+            ("additionalProperties", .bool(false)),
+        ])
+    }
+}

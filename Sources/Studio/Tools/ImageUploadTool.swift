@@ -1,0 +1,92 @@
+import Imaging
+import JSON
+
+/// `imageUpload`: makes a picture known to the other tools and gives it a UUID.
+package struct ImageUploadTool: Tool {
+    package let workshop: Workshop
+
+    package let name = "imageUpload"
+    package let title = "Upload a picture"
+    package let annotations = ToolAnnotations(
+        isReadOnly: false, isDestructive: false, isIdempotent: true, isOpenWorld: false)
+
+    package var description: String {
+        let folders =
+            workshop.roots.folders.isEmpty
+            ? "No local folder is readable here, so send the bytes."
+            : "Readable folders: \(workshop.roots.folders.prefix(4).joined(separator: ", "))."
+        return """
+            Stores a picture and returns its imageUUID, which every other tool of this server takes in place of a path \
+            or the bytes. Takes a local path, a `data:image/…;base64,…` URI or bare base64; PNG, JPEG and WebP. \
+            \(folders) The same picture always gets the same UUID. The file stays on this machine; unused pictures are \
+            removed when the store is full. Prefer a path over pasted bytes: it costs no tokens.
+            """
+    }
+
+    package let parameters = ParameterList([
+        .required(
+            "file_path", .text(maxBytes: 64 << 20),
+            "The picture: a path inside a readable folder (absolute, relative to such a folder, or file://…), a data URI, or base64.")
+    ])
+
+    package let outputSchema = Envelope.schema(
+        item: [
+            "type": "object",
+            "properties": [
+                "taskType": ["const": "imageUpload"],
+                "taskUUID": ["type": "string", "format": "uuid"],
+                "imageUUID": [
+                    "type": "string", "format": "uuid", "description": "Handle of the picture for the other tools.",
+                ],
+                "format": ["type": "string", "enum": ["PNG", "JPG", "WEBP"]],
+                "width": ["type": "integer", "minimum": 1, "description": "Pixels, EXIF orientation applied."],
+                "height": ["type": "integer", "minimum": 1],
+                "bytes": ["type": "integer", "minimum": 1, "description": "Size of the file."],
+                "sha256": ["type": "string", "pattern": "^[0-9a-f]{64}$"],
+            ],
+            "required": ["taskType", "taskUUID", "imageUUID", "format", "width", "height", "bytes", "sha256"],
+            "additionalProperties": false,
+        ],
+        facts: [("engine", ["type": "string", "description": "Where the work was done."])])
+
+    package func call(_ arguments: ToolArguments, _ call: CallContext) async throws(StudioError) -> ToolOutcome {
+        guard let text = arguments.text("file_path") else {
+            throw StudioError(.internalError, "the arguments were not decoded")
+        }
+        let workshop = workshop
+        return try await call.work { () throws(StudioError) -> ToolOutcome in
+            try Self.upload(text, workshop, call)
+        }
+    }
+
+    private static func upload(
+        _ text: String, _ workshop: Workshop, _ call: CallContext
+    ) throws(StudioError) -> ToolOutcome {
+        let input = try workshop.input(text, "file_path", durable: true)
+        try call.step(1, of: 2, "picture stored")
+        // Decoded once here, so that a broken file is found now and not by the tool that uses it.
+        let picture = try workshop.decode(input, "file_path")
+        let preview = try workshop.preview(picture)
+        try call.step(2, of: 2, "picture checked")
+        let image = input.image
+        return ToolOutcome(
+            message: "The picture is uploaded; use its imageUUID with the other tools.",
+            data: [
+                .members([
+                    ("taskType", "imageUpload"),
+                    ("taskUUID", .string(UUIDText.random().text)),
+                    ("imageUUID", .string(image.id.text)),
+                    ("format", .string(image.format.runwareName)),
+                    ("width", .int(image.width)),
+                    ("height", .int(image.height)),
+                    ("bytes", .int(image.bytes)),
+                    ("sha256", .string(image.hash)),
+                ])
+            ],
+            facts: [JSONMember("engine", .string(workshop.engine.name))],
+            preview: preview,
+            link: ResourceLink(
+                uri: "file://\(workshop.store.path(of: image))", name: "\(image.id.text).\(image.format.fileExtension)",
+                description: "The uploaded picture", mimeType: image.format.mimeType, size: image.bytes))
+    }
+}

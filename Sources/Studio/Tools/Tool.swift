@@ -1,0 +1,72 @@
+import JSON
+
+/// One tool of the studio: what agents read about it, and what it does.
+package protocol Tool: Sendable {
+    var name: String { get }
+    /// For people; agents see `name`.
+    var title: String { get }
+    var description: String { get }
+    var annotations: ToolAnnotations { get }
+    var parameters: ParameterList { get }
+    /// JSON Schema of the structured result, failures included.
+    var outputSchema: JSONValue { get }
+
+    /// Carries out one call. Runs on the loop: anything that blocks goes through `call.work`.
+    func call(_ arguments: ToolArguments, _ call: CallContext) async throws(StudioError) -> ToolOutcome
+}
+
+/// What a tool promises about its effects (MCP's `annotations`).
+package struct ToolAnnotations: Sendable, Equatable {
+    package let isReadOnly: Bool
+    package let isDestructive: Bool
+    package let isIdempotent: Bool
+    /// Whether the tool talks to the world outside this machine.
+    package let isOpenWorld: Bool
+
+    package init(isReadOnly: Bool, isDestructive: Bool, isIdempotent: Bool, isOpenWorld: Bool) {
+        self.isReadOnly = isReadOnly
+        self.isDestructive = isDestructive
+        self.isIdempotent = isIdempotent
+        self.isOpenWorld = isOpenWorld
+    }
+}
+
+/// What a tool has to say after it worked.
+package struct ToolOutcome: Sendable, Equatable {
+    /// One sentence.
+    package var message: String
+    /// The objects of `result.data`.
+    package var data: [JSONValue]
+    /// Members beside `status`, `message` and `result`, for example `engine`.
+    package var facts: [JSONMember]
+    /// A small picture to look at.
+    package var preview: Preview?
+    /// Where the picture itself is.
+    package var link: ResourceLink?
+
+    package init(
+        message: String, data: [JSONValue], facts: [JSONMember] = [], preview: Preview? = nil, link: ResourceLink? = nil
+    ) {
+        self.message = message
+        self.data = data
+        self.facts = facts
+        self.preview = preview
+        self.link = link
+    }
+}
+
+/// An image content block.
+package struct Preview: Sendable, Equatable {
+    package let mimeType: String
+    package let base64: String
+}
+
+/// A `resource_link` content block.
+package struct ResourceLink: Sendable, Equatable {
+    package let uri: String
+    package let name: String
+    package let description: String
+    package let mimeType: String
+    /// Bytes.
+    package let size: Int
+}

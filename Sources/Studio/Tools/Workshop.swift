@@ -1,0 +1,137 @@
+import Base
+import Imaging
+
+/// What all tools work with: the stores, the engine, the folders they may read.
+package final class Workshop: Sendable {
+    package let roots: AllowedRoots
+    package let store: ObjectStore
+    package let outputs: OutputFolder
+    package let links: FileLinks
+    package let engine: any ImageEngine
+    /// Gives files a URL.
+    package let publisher: any FilePublisher
+    /// Sends results to an `uploadEndpoint`.
+    package let uploader: any ResultUploader
+    package let limits: ImageLimits
+    /// Whether a model that is not here may be replaced by one that covers the same thing.
+    package let substitutesModels: Bool
+
+    package init(
+        roots: AllowedRoots, store: ObjectStore, outputs: OutputFolder, links: FileLinks, engine: any ImageEngine,
+        publisher: any FilePublisher, uploader: any ResultUploader, limits: ImageLimits, substitutesModels: Bool
+    ) {
+        self.roots = roots
+        self.store = store
+        self.outputs = outputs
+        self.links = links
+        self.engine = engine
+        self.publisher = publisher
+        self.uploader = uploader
+        self.limits = limits
+        self.substitutesModels = substitutesModels
+    }
+
+    /// All tools of this studio.
+    package var tools: ToolRegistry {
+        ToolRegistry([ImageMaskingTool(workshop: self), ImageUploadTool(workshop: self)])
+    }
+
+    // MARK: Pictures that come in (blocking)
+
+    /// A picture that came with a call, as it is in the store, with its file.
+    package struct Input: Sendable {
+        package let image: StoredImage
+        package let file: [UInt8]
+    }
+
+    /// Reads what an image argument means, checks that it is a picture, and keeps it in the store if it is new.
+    /// - Parameters:
+    ///   - text: the argument.
+    ///   - parameter: its name, for errors.
+    ///   - durable: whether the picture must survive a power cut.
+    package func input(_ text: String, _ parameter: String, durable: Bool) throws(StudioError) -> Input {
+        do throws(StudioError) {
+            switch try ImageReference(text, roots: roots, maxBytes: limits.maxBytes) {
+            case .bytes(let bytes): return try keep(bytes, durable: durable)
+            case .path(let found): return try keep(try roots.read(found.path, maxBytes: limits.maxBytes), durable: durable)
+            case .url(let url): return try keep(try ownFile(url), durable: durable)
+            case .handle(let id):
+                guard let image = store.image(id) else {
+                    throw StudioError(
+                        .imageNotFound, "there is no picture with the UUID \(id.text) (any more); upload it with imageUpload")
+                }
+                return Input(image: image, file: try store.read(image))
+            }
+        } catch {
+            throw error.about(parameter)
+        }
+    }
+
+    private func keep(_ bytes: [UInt8], durable: Bool) throws(StudioError) -> Input {
+        let probe: ImageProbe
+        do throws(ImagingError) {
+            probe = try ImageProbe(bytes, limits: limits)
+        } catch {
+            throw StudioError(imaging: error)
+        }
+        return Input(image: try store.put(bytes, probe, durable: durable), file: bytes)
+    }
+
+    /// The bytes behind a link that this studio gave out. Nothing is fetched from anywhere.
+    private func ownFile(_ url: String) throws(StudioError) -> [UInt8] {
+        if let token = url.utf8.split(separator: UInt8(ascii: "/")).last.map({ String(decoding: $0, as: UTF8.self) }),
+            let target = links.target(token, now: publisher.now)
+        {
+            do throws(Files.Failure) {
+                return try Files.read(target.path, limit: limits.maxBytes)
+            } catch {
+                throw StudioError(.imageNotFound, "the file behind \(quoted(url, limit: 120)) is gone")
+            }
+        }
+        throw StudioError(
+            .urlNotAllowed,
+            "this server fetches no URLs; download the picture and give its path or bytes to imageUpload (\(quoted(url, limit: 120)))"
+        )
+    }
+
+    /// The pixels of a picture in the store, its orientation applied.
+    package func decode(_ input: Input, _ parameter: String) throws(StudioError) -> PixelImage {
+        do throws(ImagingError) {
+            return try PixelImage.decode(input.file, as: .rgb8, limits: limits)
+        } catch {
+            throw StudioError(imaging: error).about(parameter)
+        }
+    }
+
+    /// A JPEG of at most 256 pixels a side, to look at.
+    package func preview(_ picture: PixelImage) throws(StudioError) -> Preview {
+        let side = 256
+        let longest = max(picture.width, picture.height)
+        do throws(ImagingError) {
+            var small = picture
+            if longest > side {
+                small = try picture.resized(
+                    width: max(1, picture.width * side / longest), height: max(1, picture.height * side / longest))
+            }
+            return Preview(mimeType: ImageFormat.jpeg.mimeType, base64: Base64.encode(try small.encode(.jpeg, quality: 80)))
+        } catch {
+            throw StudioError(imaging: error)
+        }
+    }
+}
+
+/// Gives files a URL under which they can be fetched for a while.
+package protocol FilePublisher: Sendable {
+    /// Monotonic time, as links reckon it.
+    var now: TimeSpan { get }
+    func url(for target: FileLinks.Target) async throws(StudioError) -> String
+}
+
+/// Sends results by HTTP PUT to where an agent wants them.
+package protocol ResultUploader: Sendable {
+    /// Whether results may go to any host at all.
+    var isEnabled: Bool { get }
+    /// Refuses an endpoint that must not be written to; called before any work is done.
+    func check(_ endpoint: String) throws(StudioError)
+    func put(_ bytes: [UInt8], mimeType: String, to endpoint: String) async throws(StudioError)
+}
