@@ -1,0 +1,67 @@
+internal import JSON
+internal import Base
+
+/// What became of a policy text.
+package struct PolicyLoad: Sendable {
+    /// Nil if there is any error.
+    package let policy: CompiledPolicy?
+    /// Errors and warnings in the order of the text.
+    package let problems: [PolicyProblem]
+
+    package var errors: [PolicyProblem] { problems.filter { $0.severity == .error } }
+    package var warnings: [PolicyProblem] { problems.filter { $0.severity == .warning } }
+}
+
+/// Reads policies: all problems at once, and no policy unless there is no error.
+package enum PolicyDocument {
+    /// Bytes of a document.
+    package static let maxBytes = 256 << 10
+
+    static let maxEntries = 2_000
+    static let maxRules = 64
+    static let maxConditions = 32
+    static let maxRegexBytes = 1_024
+    static let maxElements = 1_024
+    static let maxDepth = 64
+
+    /// - Parameters:
+    ///   - name: The policy's name, for decisions.
+    ///   - version: The number of the stored version, for decisions.
+    package static func load(_ bytes: [UInt8], name: String, version: Int) -> PolicyLoad {
+        let document: JSONDocument
+        do throws(JSONError) {
+            document = try JSONDocument.parse(
+                bytes, limits: JSONLimits(maxBytes: maxBytes, maxDepth: maxDepth, maxTokens: 200_000))
+        } catch {
+            return PolicyLoad(policy: nil, problems: [problem(of: error, in: bytes)])
+        }
+        return load(document.root, name: name, version: version)
+    }
+
+    /// Reads a policy that is a value inside another document; positions are those of that document.
+    static func load(_ view: JSONView, name: String, version: Int) -> PolicyLoad {
+        var reader = PolicyReader(document: view.document)
+        let policy = reader.policy(view, name: name, version: version)
+        let problems = PolicyProblem.ordered(reader.problems)
+        let isValid = !problems.contains { $0.severity == .error }
+        return PolicyLoad(policy: isValid ? policy : nil, problems: problems)
+    }
+
+    private static func problem(of error: JSONError, in bytes: [UInt8]) -> PolicyProblem {
+        let code: ProblemCode
+        var message = error.message
+        switch error.code {
+        case .tooLarge, .tooManyTokens:
+            code = .tooLarge
+            message = "a policy has at most \(maxBytes) bytes; this one has \(bytes.count)"
+        case .tooDeep:
+            code = .tooDeep
+            message = "a policy nests at most \(maxDepth) levels"
+        case .duplicateKey: code = .duplicateKey
+        case .empty, .unexpectedByte, .unterminated, .invalidNumber, .invalidEscape, .loneSurrogate, .invalidUTF8,
+            .controlCharacter, .trailingData, .byteOrderMark:
+            code = .notJSON
+        }
+        return PolicyProblem(.error, code, at: error.position(in: bytes), pointer: "", message: message)
+    }
+}

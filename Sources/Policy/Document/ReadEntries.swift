@@ -1,0 +1,123 @@
+internal import Base
+internal import JSON
+
+/// Entries of `tools`, and the rules in them.
+extension PolicyReader {
+    private static let entryFields = [
+        "action", "reason", "require", "deny_if", "approve_if", "limits", "rate_limit", "mode",
+    ]
+
+    mutating func entry(
+        _ view: JSONView, _ pointer: JSONPointer, selector: Selector, key: String, mode: Mode
+    ) -> CompiledEntry? {
+        guard let fields = object(view, pointer, "a tool entry", allowed: Self.entryFields) else { return nil }
+        let action =
+            word(fields["action"], pointer.appending("action"), "`action`", CompiledEntry.Action.self) ?? .allow
+        let reason = string(fields["reason"], pointer.appending("reason"), "`reason`")
+        if let view = fields["reason"], action != .deny, fields["action"]?.kind == .string || fields["action"] == nil {
+            report(
+                .warning, .neverMatters, at: view, pointer.appending("reason"),
+                "`reason` is only said by `action: \"deny\"`")
+        }
+        let require = rules(fields["require"], pointer.appending("require"), "`require`")
+        let denyIf = rules(fields["deny_if"], pointer.appending("deny_if"), "`deny_if`")
+        let approveIf = approvals(fields["approve_if"], pointer.appending("approve_if"))
+        var limits = limits(fields["limits"], pointer.appending("limits"), key: key)
+        if let short = fields["rate_limit"], let limit = rateLimit(short, pointer.appending("rate_limit"), key: key) {
+            limits.append(limit)
+        }
+        let ownMode = word(fields["mode"], pointer.appending("mode"), "`mode`", Mode.self) ?? mode
+        warnAboutRules(fields, pointer, require: require, denyIf: denyIf, approveIf: approveIf, action: action)
+        return CompiledEntry(
+            selector: selector, pointer: pointer.description, action: action, reason: reason, require: require,
+            denyIf: denyIf, approveIf: approveIf, limits: limits, isShadow: ownMode == .shadow)
+    }
+
+    // MARK: Rules
+
+    private static let ruleFields = ["conditions", "on_deny", "on_error", "path", "op", "value", "each"]
+
+    private enum OnError: String, CaseIterable { case deny, ignore }
+
+    private mutating func rules(_ view: JSONView?, _ pointer: JSONPointer, _ list: String) -> [CompiledRule] {
+        guard let view else { return [] }
+        var rules: [CompiledRule] = []
+        for (i, element) in array(view, pointer, list, max: PolicyDocument.maxRules).enumerated() {
+            let here = pointer.appending(i)
+            guard let fields = object(element, here, "a rule", allowed: Self.ruleFields) else { continue }
+            rules.append(rule(fields, element, here, list: pointer))
+        }
+        return rules
+    }
+
+    private mutating func approvals(_ view: JSONView?, _ pointer: JSONPointer) -> [CompiledApproval] {
+        guard let view else { return [] }
+        var approvals: [CompiledApproval] = []
+        for (i, element) in array(view, pointer, "`approve_if`", max: PolicyDocument.maxRules).enumerated() {
+            let here = pointer.appending(i)
+            let allowed = Self.ruleFields + ["timeout", "approvers"]
+            guard let fields = object(element, here, "a rule", allowed: allowed) else { continue }
+            var timeout = TimeSpan.minutes(15)
+            if let view = fields["timeout"] {
+                if let span = span(view), span <= .days(30) {
+                    timeout = span
+                } else {
+                    report(
+                        .badTimeout, at: view, here.appending("timeout"),
+                        "`timeout` is a time such as \"15m\", or a number of seconds, up to 30 days")
+                }
+            }
+            var approvers = 1
+            if let view = fields["approvers"] {
+                if let number = view.int, (1...100).contains(number) {
+                    approvers = Int(number)
+                } else {
+                    report(
+                        .badApprovers, at: view, here.appending("approvers"),
+                        "`approvers` is a whole number from 1 to 100")
+                }
+            }
+            approvals.append(
+                CompiledApproval(
+                    rule: rule(fields, element, here, list: pointer), timeout: timeout, approvers: approvers))
+        }
+        return approvals
+    }
+
+    private mutating func rule(
+        _ fields: [String: JSONView], _ view: JSONView, _ pointer: JSONPointer, list: JSONPointer
+    ) -> CompiledRule {
+        let message = string(fields["on_deny"], pointer.appending("on_deny"), "`on_deny`")
+        let onError = word(fields["on_error"], pointer.appending("on_error"), "`on_error`", OnError.self)
+        if let view = fields["on_error"], onError == .ignore, list.tokens.last != "deny_if" {
+            report(
+                .warning, .neverMatters, at: view, pointer.appending("on_error"),
+                "`on_error: \"ignore\"` only changes rules of `deny_if`")
+        }
+        var conditions: [CompiledCondition] = []
+        let isShort = fields["path"] != nil || fields["op"] != nil || fields["value"] != nil || fields["each"] != nil
+        if let listed = fields["conditions"] {
+            if isShort {
+                report(
+                    .conflictingFields, at: view, pointer,
+                    "a rule has either `conditions`, or one condition's `path`, `op` and `value`, not both")
+            }
+            let here = pointer.appending("conditions")
+            for (i, element) in array(listed, here, "`conditions`", max: PolicyDocument.maxConditions).enumerated() {
+                let allowed = ["path", "op", "value", "each"]
+                guard let fields = object(element, here.appending(i), "a condition", allowed: allowed),
+                    let condition = condition(fields, element, here.appending(i))
+                else { continue }
+                conditions.append(condition)
+            }
+        } else if isShort {
+            if let condition = condition(fields, view, pointer) { conditions.append(condition) }
+        } else {
+            missing("conditions", in: view, pointer, "a rule")
+        }
+        let alias = conditions.first.map { "\(list)/\($0.path.text)-\($0.op.rawValue)" }
+        return CompiledRule(
+            conditions: conditions, message: message, ignoresErrors: onError == .ignore, pointer: pointer.description,
+            alias: alias ?? pointer.description)
+    }
+}

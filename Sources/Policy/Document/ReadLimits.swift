@@ -1,0 +1,168 @@
+internal import Base
+internal import JSON
+
+/// Limits and their short form.
+extension PolicyReader {
+    private static let limitFields = [
+        "counter", "window", "max", "scope", "cost", "increment_from", "algorithm", "on_deny",
+    ]
+
+    /// A longer window would keep entries for more than a year.
+    static let maxWindow = TimeSpan.days(366)
+
+    mutating func limits(_ view: JSONView?, _ pointer: JSONPointer, key: String) -> [CompiledLimit] {
+        guard let view else { return [] }
+        var limits: [CompiledLimit] = []
+        for (i, element) in array(view, pointer, "`limits`", max: PolicyDocument.maxRules).enumerated() {
+            let here = pointer.appending(i)
+            guard let fields = object(element, here, "a limit", allowed: Self.limitFields),
+                let limit = limit(fields, element, here, list: pointer, key: key)
+            else { continue }
+            limits.append(limit)
+        }
+        return limits
+    }
+
+    private mutating func limit(
+        _ fields: [String: JSONView], _ view: JSONView, _ pointer: JSONPointer, list: JSONPointer, key: String
+    ) -> CompiledLimit? {
+        for name in ["window", "max"] where fields[name] == nil { missing(name, in: view, pointer, "a limit") }
+        let algorithm =
+            word(fields["algorithm"], pointer.appending("algorithm"), "`algorithm`", QuotaWindow.Algorithm.self)
+            ?? .sliding
+        let window = fields["window"].flatMap { self.window($0, pointer.appending("window"), algorithm) }
+        let max = fields["max"].flatMap { self.max($0, pointer.appending("max")) }
+        let scope =
+            word(fields["scope"], pointer.appending("scope"), "`scope`", QuotaScope.self, code: .unknownScope) ?? .grant
+        let message = string(fields["on_deny"], pointer.appending("on_deny"), "`on_deny`")
+        if fields["cost"] != nil, let alias = fields["increment_from"] {
+            report(
+                .conflictingFields, at: alias, pointer.appending("increment_from"),
+                "`increment_from` is another name of `cost`; write one of them")
+        }
+        let costField = fields["cost"] != nil ? "cost" : "increment_from"
+        let cost = fields[costField].flatMap { self.cost($0, pointer.appending(costField)) }
+        let name = string(fields["counter"], pointer.appending("counter"), "`counter`")
+        if let name, let view = fields["counter"], name.isEmpty || name.utf8.count > 256 {
+            report(.badCounter, at: view, pointer.appending("counter"), "a counter's name has 1 to 256 bytes")
+        }
+        guard let window, let max else { return nil }
+        let index = pointer.tokens.last ?? ""
+        let limit = CompiledLimit(
+            counter: name ?? "\(key)/\(index)", isNamed: name != nil, window: window, max: max, scope: scope,
+            cost: cost,
+            message: message, pointer: pointer.description,
+            alias: name.map { "\(list)/\($0)" } ?? pointer.description)
+        if let name { compare(limit, named: name, at: fields["counter"] ?? view, pointer) }
+        return limit
+    }
+
+    /// `{"max": 10, "window": 60}`: a limit of scope `session`.
+    mutating func rateLimit(_ view: JSONView, _ pointer: JSONPointer, key: String) -> CompiledLimit? {
+        guard let fields = object(view, pointer, "`rate_limit`", allowed: ["max", "window"]) else { return nil }
+        for name in ["max", "window"] where fields[name] == nil { missing(name, in: view, pointer, "`rate_limit`") }
+        let window = fields["window"].flatMap { self.window($0, pointer.appending("window"), .sliding) }
+        let max = fields["max"].flatMap { self.max($0, pointer.appending("max")) }
+        guard let window, let max else { return nil }
+        return CompiledLimit(
+            counter: "\(key)/rate_limit", isNamed: false, window: window, max: max, scope: .session, cost: nil,
+            message: nil, pointer: pointer.description, alias: pointer.description)
+    }
+
+    /// Limits that share a counter must mean the same thing by it.
+    private mutating func compare(_ limit: CompiledLimit, named name: String, at view: JSONView, _ pointer: JSONPointer)
+    {
+        guard let (first, firstPointer) = counters[name] else {
+            counters[name] = (limit, pointer.description)
+            return
+        }
+        var differences: [String] = []
+        if first.window.span != limit.window.span { differences.append("window") }
+        if first.max != limit.max { differences.append("max") }
+        if first.scope != limit.scope { differences.append("scope") }
+        if first.window.algorithm != limit.window.algorithm { differences.append("algorithm") }
+        guard !differences.isEmpty else { return }
+        report(
+            .counterConflict, at: view, pointer.appending("counter"),
+            "counter `\(clipped(name))` is defined at \(firstPointer) with another \(differences.joined(separator: " and "))"
+        )
+    }
+
+    private mutating func max(_ view: JSONView, _ pointer: JSONPointer) -> ExactDecimal? {
+        guard view.kind == .number else {
+            report(.wrongType, at: view, pointer, "`max` is a number, not \(view.kind.phrase)")
+            return nil
+        }
+        guard let max = view.decimal, max > .zero else {
+            report(.badMax, at: view, pointer, "`max` is above 0 and has at most 38 digits")
+            return nil
+        }
+        return max
+    }
+
+    private mutating func cost(_ view: JSONView, _ pointer: JSONPointer) -> CompiledPath? {
+        guard let path = path(view, pointer) else { return nil }
+        guard path.root == .args, path.function == nil, !path.isMany, !path.steps.isEmpty else {
+            report(
+                .badPath, at: view, pointer,
+                "a cost is one number among the arguments: a path below `args`, without a function and without `[*]`")
+            return nil
+        }
+        return path
+    }
+
+    // MARK: Time
+
+    private mutating func window(
+        _ view: JSONView, _ pointer: JSONPointer, _ algorithm: QuotaWindow.Algorithm
+    ) -> QuotaWindow? {
+        guard view.kind == .string || view.kind == .number else {
+            report(
+                .wrongType, at: view, pointer, "`window` is a string or a number of seconds, not \(view.kind.phrase)")
+            return nil
+        }
+        guard let span = span(view), span <= Self.maxWindow else {
+            report(
+                .unknownWindow, at: view, pointer,
+                "`window` is second, minute, hour, day, week, a time such as \"90s\", \"15m\", \"6h\", \"7d\", or a number of seconds, up to 366 days",
+                suggestion: view.string.flatMap { nearest($0, among: ["second", "minute", "hour", "day", "week"]) })
+            return nil
+        }
+        let window = QuotaWindow(span: span, algorithm: algorithm)
+        guard window.isPossible else {
+            report(
+                .unknownWindow, at: view, pointer,
+                "a calendar window is a week, or fits a whole number of times into a day; this one starts at no natural time"
+            )
+            return nil
+        }
+        return window
+    }
+
+    /// `"minute"`, `"90s"` or a number of seconds. Nil if it is none of these or not above 0.
+    func span(_ view: JSONView) -> TimeSpan? {
+        if let seconds = view.int {
+            return (1...31_622_400).contains(seconds) ? .seconds(seconds) : nil
+        }
+        switch view.string {
+        case nil: return nil
+        case "second": return .seconds(1)
+        case "minute": return .minutes(1)
+        case "hour": return .hours(1)
+        case "day": return .days(1)
+        case "week": return .days(7)
+        case .some(let text):
+            var digits = Array(text.utf8)
+            guard let unit = digits.popLast(), (1...9).contains(digits.count), digits.allSatisfy({ $0 &- 48 < 10 }),
+                let number = Int64(String(decoding: digits, as: UTF8.self)), number > 0
+            else { return nil }
+            switch unit {
+            case UInt8(ascii: "s"): return .seconds(number)
+            case UInt8(ascii: "m"): return .minutes(number)
+            case UInt8(ascii: "h"): return .hours(number)
+            case UInt8(ascii: "d"): return .days(number)
+            default: return nil
+            }
+        }
+    }
+}

@@ -1,0 +1,101 @@
+internal import Base
+internal import JSON
+
+/// What is no error, but hardly what the author meant.
+extension PolicyReader {
+    /// Inside one entry.
+    mutating func warnAboutRules(
+        _ fields: [String: JSONView], _ pointer: JSONPointer, require: [CompiledRule], denyIf: [CompiledRule],
+        approveIf: [CompiledApproval], action: CompiledEntry.Action
+    ) {
+        if action == .deny {
+            for name in ["require", "deny_if", "approve_if", "limits", "rate_limit"] {
+                guard let view = fields[name] else { continue }
+                report(
+                    .warning, .neverMatters, at: view, pointer.appending(name),
+                    "`\(name)` never matters beside `action: \"deny\"`")
+            }
+        }
+        warnAboutClient(fields["require"], require)
+        warnAboutClient(fields["deny_if"], denyIf)
+        warnAboutClient(fields["approve_if"], approveIf.map(\.rule))
+        warnAboutUnguarded(fields["deny_if"], denyIf, require: require)
+    }
+
+    private mutating func warnAboutClient(_ list: JSONView?, _ rules: [CompiledRule]) {
+        for condition in rules.flatMap(\.conditions) where condition.path.root.isClient {
+            guard let (view, place) = locate(condition, below: list) else { continue }
+            report(
+                .warning, .clientGuard, at: view, place,
+                "`\(condition.path.text)` is what the client says of itself; anyone can say it")
+        }
+    }
+
+    /// A missing argument lets a `deny_if` pass, so the path should be required somewhere.
+    private mutating func warnAboutUnguarded(_ list: JSONView?, _ rules: [CompiledRule], require: [CompiledRule]) {
+        let required = commonlyRequired.union(paths(requiredBy: require))
+        for rule in rules {
+            for condition in rule.conditions where condition.path.root == .args && !condition.path.steps.isEmpty {
+                if case .exist = condition.test { continue }
+                // `args.a.b` is also there whenever `args.a.b.c` is.
+                if required.contains(where: { $0.starts(with: condition.path.steps) }) { continue }
+                guard let (view, place) = locate(condition, below: list) else { continue }
+                report(
+                    .warning, .unguardedDeny, at: view, place,
+                    "a call without `\(clipped(condition.path.text))` passes this rule; no `require` of the entry makes it present"
+                )
+            }
+        }
+    }
+
+    /// The arguments that these rules make sure of.
+    func paths(requiredBy rules: [CompiledRule]) -> Set<[PathStep]> {
+        Set(
+            rules.flatMap(\.conditions).compactMap { condition -> [PathStep]? in
+                if case .exist(false) = condition.test { return nil }
+                return condition.path.root == .args ? condition.path.steps : nil
+            })
+    }
+
+    /// The value of a condition's `path` in the text.
+    private func locate(_ condition: CompiledCondition, below list: JSONView?) -> (JSONView, JSONPointer)? {
+        guard let list, let full = JSONPointer(condition.pointer) else { return nil }
+        // The condition's pointer is the list's plus what leads from the list to the condition.
+        for depth in [3, 1] where full.tokens.count >= depth {
+            let rest = JSONPointer(tokens: Array(full.tokens.suffix(depth)) + ["path"])
+            if let view = list[rest] { return (view, full.appending("path")) }
+        }
+        return nil
+    }
+
+    /// Entries against `hide`, `default` and each other.
+    mutating func warnAboutEntries(
+        _ policy: CompiledPolicy, hidden: [(selector: Selector, view: JSONView)],
+        entries: [(entry: CompiledEntry, key: JSONView)]
+    ) {
+        for (entry, key) in entries {
+            guard let pointer = JSONPointer(entry.pointer) else { continue }
+            switch entry.selector {
+            case .exact(let name):
+                if policy.hides(name, category: nil) {
+                    report(
+                        .warning, .hiddenAndListed, at: key, pointer,
+                        "`\(clipped(name))` is hidden, so this entry never matters")
+                    continue
+                }
+            case .pattern, .category:
+                if hidden.contains(where: { $0.selector == entry.selector || $0.selector == .pattern(Glob("*")) }) {
+                    report(
+                        .warning, .hiddenAndListed, at: key, pointer,
+                        "everything that this entry matches is hidden, so it never matters")
+                    continue
+                }
+            }
+            if entry.isEmpty, policy.allowsByDefault {
+                report(
+                    .warning, .neverMatters, at: key, pointer,
+                    "an empty entry allows what `default: \"allow\"` allows anyway")
+            }
+        }
+    }
+}

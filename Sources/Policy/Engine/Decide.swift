@@ -1,0 +1,318 @@
+internal import Base
+internal import JSON
+
+/// Decides one call: which is the first thing in the policy that stops it, if any.
+///
+/// Pure but for the counters, which are handed in; never throws, never waits. What can't be evaluated is a denial.
+///
+/// - Parameters:
+///   - policy: Nil if the grant has none: the call is denied.
+///   - approved: The rules of an `ApprovalRequest` that people have granted for this very call.
+package func decide<Quotas: QuotaLedger>(
+    _ call: CallFacts, policy: CompiledPolicy?, quotas: inout Quotas, approved: [String] = []
+) -> Verdict {
+    guard let policy else {
+        return .denial(
+            Denial(.noPolicy, rule: "(no policy)", message: "No policy is attached to this grant.", policy: nil))
+    }
+    var judge = Judge(policy: policy)
+    if let denial = judge.conditions(of: call) { return .denial(denial) }
+    if let request = judge.approval(of: call, approved: approved) { return .ask(request) }
+    if let denial = judge.exhaustion() { return .denial(denial) }
+    if let denial = judge.collectLimits(of: call) { return .denial(denial) }
+    guard !judge.requests.isEmpty else { return judge.permit([], []) }
+    return judge.settle(quotas.reserve(judge.requests, at: call.now), call) ?? judge.retry(call, &quotas)
+}
+
+/// The steps of a decision in the order of the specification, with what shadow mode has let pass so far.
+private struct Judge {
+    let policy: CompiledPolicy
+    var evaluation = Evaluation()
+    /// The first denial that shadow mode turned into a note.
+    var shadow: Denial?
+    private var entries: MatchedEntries
+    private(set) var requests: [QuotaRequest] = []
+    private var limits: [(limit: CompiledLimit, isShadow: Bool)] = []
+
+    init(policy: CompiledPolicy) {
+        self.policy = policy
+        entries = MatchedEntries(policy: policy, named: nil, wide: [])
+    }
+
+    /// The denial itself, or nil after noting it if the mode is shadow.
+    private mutating func deny(_ denial: Denial, isShadow: Bool) -> Denial? {
+        guard isShadow else { return denial }
+        if shadow == nil { shadow = denial }
+        return nil
+    }
+
+    // MARK: Steps 2 to 5
+
+    /// `hide`, `default`, arguments, actions, `require` and `deny_if`.
+    mutating func conditions(of call: CallFacts) -> Denial? {
+        let category = call.facts?.category
+        // A name that no selector can have is no tool; refusing it here keeps pattern matching short.
+        guard call.tool.utf8.count <= Selector.maxBytes else {
+            return Denial(
+                .defaultDeny, rule: "(default deny)", message: Denial.unknownTool(call.tool), policy: policy)
+        }
+        if policy.hides(call.tool, category: category) {
+            let denial = Denial(.hidden, rule: "(hidden)", message: Denial.unknownTool(call.tool), policy: policy)
+            if let denial = deny(denial, isShadow: policy.isShadow) { return denial }
+        }
+        entries = policy.entries(for: call.tool, category: category)
+        if entries.isEmpty, !policy.allowsByDefault {
+            let denial = Denial(
+                .defaultDeny, rule: "(default deny)", message: Denial.unknownTool(call.tool), policy: policy)
+            if let denial = deny(denial, isShadow: policy.isShadow) { return denial }
+        }
+        if let denial = arguments(of: call) { return denial }
+        if let entry = policy.allTools, let denial = conditions(of: call, entry) { return denial }
+        for entry in entries {
+            if let denial = conditions(of: call, entry) { return denial }
+        }
+        return nil
+    }
+
+    private mutating func arguments(of call: CallFacts) -> Denial? {
+        if let arguments = call.arguments, arguments.kind != .object {
+            // Not even shadow mode lets through what the conditions can't be asked of.
+            return Denial(
+                .arguments, rule: "(invalid arguments)", message: "The arguments of a call are a JSON object.",
+                policy: policy)
+        }
+        if policy.checksSchema, let schema = call.facts?.schema,
+            let fault = schema.fault(in: call.arguments)
+        {
+            let denial = Denial(
+                .arguments, rule: "/arguments/schema", message: fault.sentence, policy: policy,
+                evidence: [
+                    Evidence(
+                        condition: "/arguments/schema", path: fault.pointer, result: "does_not_hold",
+                        note: fault.keyword)
+                ])
+            if let denial = deny(denial, isShadow: policy.isShadow) { return denial }
+        }
+        if policy.refusesUnknown, let arguments = call.arguments {
+            for (key, _) in arguments.members {
+                guard let name = key.string, call.facts?.schema?.names(argument: name) != true else { continue }
+                let pointer = JSONPointer(tokens: [name]).description
+                let denial = Denial(
+                    .arguments, rule: "/arguments/unknown",
+                    message: "The tool has no argument \"\(clipped(name))\".", policy: policy,
+                    evidence: [
+                        Evidence(
+                            condition: "/arguments/unknown", path: pointer, result: "does_not_hold", note: "properties")
+                    ])
+                return deny(denial, isShadow: policy.isShadow)
+            }
+        }
+        return nil
+    }
+
+    private mutating func conditions(of call: CallFacts, _ entry: CompiledEntry) -> Denial? {
+        if entry.action == .deny {
+            let denial = Denial(
+                .action, rule: entry.pointer + "/action",
+                message: entry.reason ?? "Tool \"\(clipped(call.tool))\" is denied by policy.", policy: policy)
+            if let denial = deny(denial, isShadow: entry.isShadow) { return denial }
+        }
+        for rule in entry.require where !evaluation.holds(rule, call) {
+            if let denial = exhaustion() { return denial }
+            let denial = denial(.require, rule, Evaluation.evidence(rule, call, .all))
+            if let denial = deny(denial, isShadow: entry.isShadow) { return denial }
+        }
+        for rule in entry.denyIf {
+            switch evaluation.fires(rule, call) {
+            case .fails, .missing: continue
+            case .undetermined where rule.ignoresErrors && !evaluation.isExhausted: continue
+            case .holds, .undetermined: break
+            }
+            if let denial = exhaustion() { return denial }
+            let denial = denial(.denyIf, rule, Evaluation.evidence(rule, call, .any))
+            if let denial = deny(denial, isShadow: entry.isShadow) { return denial }
+        }
+        return exhaustion()
+    }
+
+    private func denial(_ reason: Denial.Reason, _ rule: CompiledRule, _ evidence: [Evidence]) -> Denial {
+        Denial(
+            reason, rule: rule.pointer, alias: rule.alias, message: rule.message ?? "Denied by rule \(rule.alias).",
+            policy: policy, evidence: evidence)
+    }
+
+    /// A denial if the step budget has run out, whatever the mode: what was not evaluated can't be let through.
+    func exhaustion() -> Denial? {
+        guard evaluation.isExhausted else { return nil }
+        return Denial(
+            .budget, rule: "(budget)", message: "The arguments are too large for the policy's conditions.",
+            policy: policy)
+    }
+
+    // MARK: Step 6
+
+    mutating func approval(of call: CallFacts, approved: [String]) -> ApprovalRequest? {
+        var asking: [(pointer: String, alias: String, timeout: TimeSpan, approvers: Int, rule: CompiledRule?)] = []
+        func ask(_ entry: CompiledEntry, _ evaluation: inout Evaluation) {
+            for approval in entry.approveIf {
+                switch evaluation.fires(approval.rule, call) {
+                case .fails, .missing: continue
+                case .holds, .undetermined: break
+                }
+                asking.append(
+                    (approval.rule.pointer, approval.rule.alias, approval.timeout, approval.approvers, approval.rule))
+                // The first rule that holds sends the call to a person.
+                return
+            }
+            if entry.action == .requireApproval {
+                let pointer = entry.pointer + "/action"
+                asking.append((pointer, pointer, .minutes(15), 1, nil))
+            }
+        }
+        if let entry = policy.allTools, entry.asks { ask(entry, &evaluation) }
+        for entry in entries where entry.asks { ask(entry, &evaluation) }
+        guard let first = asking.first, !evaluation.isExhausted else { return nil }
+        // Everyone who asks has to be satisfied; a grant for some of the rules starts again with the rest.
+        let open = asking.filter { !approved.contains($0.pointer) }
+        guard !open.isEmpty else { return nil }
+        let lead = open.first ?? first
+        return ApprovalRequest(
+            rule: lead.pointer, alias: lead.alias, rules: asking.map(\.pointer),
+            message: lead.rule?.message ?? "A person has to approve this call.",
+            timeout: open.map(\.timeout).min() ?? lead.timeout, approvers: open.map(\.approvers).max() ?? 1,
+            evidence: lead.rule.map { Evaluation.evidence($0, call, .any) } ?? [], policyName: policy.name,
+            policyVersion: policy.version)
+    }
+
+    // MARK: Step 7
+
+    /// Gathers the limits that the call has to pass, with its cost in each.
+    mutating func collectLimits(of call: CallFacts) -> Denial? {
+        if let entry = policy.allTools, let denial = collectLimits(of: call, entry) { return denial }
+        for entry in entries {
+            if let denial = collectLimits(of: call, entry) { return denial }
+        }
+        return exhaustion()
+    }
+
+    private mutating func collectLimits(of call: CallFacts, _ entry: CompiledEntry) -> Denial? {
+        // A call that would have been denied before would not have reached the limits: it takes no quota that only
+        // shadow mode counts.
+        if entry.isShadow, shadow != nil { return nil }
+        for limit in entry.limits {
+            let request: QuotaRequest
+            switch self.request(limit, call) {
+            case .success(let made): request = made
+            case .failure(let fault):
+                let denial = Denial(
+                    .limit, rule: limit.pointer, alias: limit.alias, message: limit.message ?? fault.sentence,
+                    policy: policy, evidence: fault.evidence, limit: limit.max.description)
+                if let denial = deny(denial, isShadow: entry.isShadow) { return denial }
+                continue
+            }
+            requests.append(request)
+            limits.append((limit, entry.isShadow))
+        }
+        return nil
+    }
+
+    private struct LimitFault: Error {
+        var sentence: String
+        var evidence: [Evidence] = []
+    }
+
+    private mutating func request(_ limit: CompiledLimit, _ call: CallFacts) -> Result<QuotaRequest, LimitFault> {
+        let owner: String
+        switch limit.scope {
+        case .grant: owner = call.grant.id
+        case .session:
+            guard let session = call.session else {
+                return .failure(LimitFault(sentence: "This limit counts by session, and the call belongs to none."))
+            }
+            owner = session
+        case .identity:
+            guard let identity = call.grant.identity else {
+                return .failure(LimitFault(sentence: "This limit counts by identity, and the grant has none."))
+            }
+            owner = identity
+        case .server, .global: owner = ""
+        }
+        // Names of our own making mean nothing on another server.
+        let isWide = limit.isNamed && (limit.scope == .identity || limit.scope == .global)
+        var amount = ExactDecimal.one
+        if let cost = limit.cost {
+            let operand = evaluation.resolve(cost, call)
+            guard case .json(let view) = operand, let number = view.decimal, !number.isNegative else {
+                let truth: Truth = if case .absent = operand { .missing } else { .undetermined }
+                return .failure(
+                    LimitFault(
+                        sentence: "The cost of this call, \(cost.text), is not a number that can be counted.",
+                        evidence: [Evidence(condition: limit.pointer + "/cost", path: cost.text, result: truth.word)]))
+            }
+            amount = number
+        }
+        let key = CounterKey(
+            scope: limit.scope, owner: owner, server: isWide ? "" : call.server, counter: limit.counter,
+            isNamed: limit.isNamed, window: limit.window)
+        return .success(QuotaRequest(key: key, amount: amount, max: limit.max))
+    }
+
+    // MARK: The end
+
+    /// The verdict on the counters' answer; nil if a limit in shadow mode was full and the others have to be asked again.
+    mutating func settle(_ answer: QuotaAnswer, _ call: CallFacts) -> Verdict? {
+        switch answer {
+        case .reserved(let records, let remaining):
+            return permit(records, remaining)
+        case .unavailable:
+            return .denial(
+                Denial(
+                    .unavailable, rule: "(counters unavailable)", message: "The limits can't be checked at the moment.",
+                    policy: policy))
+        case .full(let index, let remaining, let retryAfter):
+            guard limits.indices.contains(index) else { return settle(.unavailable, call) }
+            let (limit, isShadow) = limits[index]
+            let denial = Denial(
+                .limit, rule: limit.pointer, alias: limit.alias, message: limit.message ?? sentence(limit, retryAfter),
+                policy: policy, retryAfterMs: retryAfter.map { max(0, $0.millisecondsRoundedUp) },
+                limit: limit.max.description, remaining: remaining.description)
+            return deny(denial, isShadow: isShadow).map { .denial($0) }
+        }
+    }
+
+    mutating func retry<Quotas: QuotaLedger>(_ call: CallFacts, _ quotas: inout Quotas) -> Verdict {
+        let kept = zip(requests, limits).filter { !$0.1.isShadow }
+        requests = kept.map(\.0)
+        limits = kept.map(\.1)
+        guard !requests.isEmpty else { return permit([], []) }
+        return settle(quotas.reserve(requests, at: call.now), call) ?? permit([], [])
+    }
+
+    func permit(_ records: [ReservationRecord], _ remaining: [ExactDecimal]) -> Verdict {
+        .permit(Permit(policy: policy, reservations: records, limits: limits, remaining: remaining, shadow: shadow))
+    }
+
+    private func sentence(_ limit: CompiledLimit, _ retryAfter: TimeSpan?) -> String {
+        let start = "The limit of \(limit.max) per \(limit.window.span.phrase) is reached."
+        guard let retryAfter else {
+            return "This call is above the limit of \(limit.max) per \(limit.window.span.phrase)."
+        }
+        return start + " Try again in \(max(1, (retryAfter.millisecondsRoundedUp + 999) / 1_000)) s."
+    }
+}
+
+extension CompiledEntry {
+    var asks: Bool { action == .requireApproval || !approveIf.isEmpty }
+}
+
+extension TimeSpan {
+    /// `minute`, `15 minutes`, `90 seconds`.
+    var phrase: String {
+        let seconds = microseconds / 1_000_000
+        for (unit, name) in [(604_800, "week"), (86_400, "day"), (3_600, "hour"), (60, "minute")] as [(Int64, String)]
+        where seconds.isMultiple(of: unit) {
+            return seconds == unit ? name : "\(seconds / unit) \(name)s"
+        }
+        return seconds == 1 ? "second" : "\(seconds) seconds"
+    }
+}

@@ -1,0 +1,87 @@
+package import Base
+package import JSON
+
+/// The catalogue's classes of tools, from harmless to costly.
+package enum ToolCategory: String, Sendable, CaseIterable {
+    case read, write, execute, destructive, financial
+}
+
+/// What is known of a tool besides the call. Made once per `tools/list` and kept by name.
+package final class ToolFacts: Sendable {
+    package let name: String
+    /// Nil: not classified; then no category selector matches the tool.
+    package let category: ToolCategory?
+    package let severity: String?
+    /// The tool's `annotations` object.
+    package let annotations: JSONView?
+    /// Nil: the tool has no `inputSchema`, and its arguments are not checked against one.
+    package let schema: CompiledSchema?
+
+    package init(
+        name: String, category: ToolCategory? = nil, severity: String? = nil, annotations: JSONView? = nil,
+        schema: CompiledSchema? = nil
+    ) {
+        self.name = name
+        self.category = category
+        self.severity = severity
+        self.annotations = annotations
+        self.schema = schema
+    }
+}
+
+/// Who calls, as far as the gateway knows it for certain.
+package final class GrantFacts: Sendable {
+    /// The gateway's own id; counters of scope `grant` hang on it.
+    package let id: String
+    package let label: String
+    package let identity: String?
+
+    package init(id: String, label: String, identity: String?) {
+        self.id = id
+        self.label = label
+        self.identity = identity
+    }
+}
+
+/// What the client says of itself.
+package final class ClientFacts: Sendable {
+    package let name: String?
+    package let version: String?
+
+    package init(name: String?, version: String?) {
+        self.name = name
+        self.version = version
+    }
+}
+
+/// Everything a decision may depend on, besides the policy and the counters.
+package struct CallFacts: Sendable {
+    package var tool: String
+    /// The value of `params.arguments` in the very document that is forwarded. Nil counts as `{}`; anything but an object
+    /// is denied.
+    package var arguments: JSONView?
+    package var facts: ToolFacts?
+    /// The server's name.
+    package var server: String
+    package var grant: GrantFacts
+    package var client: ClientFacts?
+    package var session: String?
+    /// The caller's address as text.
+    package var ip: String?
+    package var now: Instant
+
+    package init(
+        tool: String, arguments: JSONView?, facts: ToolFacts? = nil, server: String, grant: GrantFacts,
+        client: ClientFacts? = nil, session: String? = nil, ip: String? = nil, now: Instant
+    ) {
+        self.tool = tool
+        self.arguments = arguments
+        self.facts = facts
+        self.server = server
+        self.grant = grant
+        self.client = client
+        self.session = session
+        self.ip = ip
+        self.now = now
+    }
+}

@@ -1,0 +1,89 @@
+internal import Base
+internal import JSON
+
+/// `tools/list`: which tools an agent sees.
+extension CompiledPolicy {
+    /// Whether some call of the tool could pass, as far as that follows from the tool alone.
+    package func lists(tool: ToolFacts) -> Bool {
+        let call = CallFacts(
+            tool: tool.name, arguments: nil, facts: tool, server: "",
+            grant: GrantFacts(id: "", label: "", identity: nil),
+            now: Instant(microseconds: 0))
+        return lists(call) { $0.isTool }
+    }
+
+    /// Whether some call of the tool by this caller could pass. Arguments, time and address count as unknown, because the
+    /// next call may have others.
+    package func lists(_ call: CallFacts) -> Bool {
+        lists(call) { $0.isTool || $0.isCaller }
+    }
+
+    private func lists(_ call: CallFacts, knows: (PathRoot) -> Bool) -> Bool {
+        guard call.tool.utf8.count <= Selector.maxBytes, !hides(call.tool, category: call.facts?.category) else {
+            return false
+        }
+        guard !listsAll else { return true }
+        let entries = entries(for: call.tool, category: call.facts?.category)
+        if entries.isEmpty, !allowsByDefault, !isShadow { return false }
+        if let allTools, !couldPass(allTools, call, knows) { return false }
+        return entries.allSatisfy { couldPass($0, call, knows) }
+    }
+
+    private func couldPass(_ entry: CompiledEntry, _ call: CallFacts, _ knows: (PathRoot) -> Bool) -> Bool {
+        // In shadow mode everything passes.
+        guard !entry.isShadow else { return true }
+        guard entry.action != .deny else { return false }
+        var evaluation = Evaluation()
+        for rule in entry.require {
+            for condition in rule.conditions where knows(condition.path.root) {
+                guard evaluation.truth(condition, call, .all) == .holds else { return false }
+            }
+        }
+        for rule in entry.denyIf where rule.conditions.allSatisfy({ knows($0.path.root) }) {
+            switch evaluation.fires(rule, call) {
+            case .holds: return false
+            case .undetermined: if !rule.ignoresErrors { return false }
+            case .fails, .missing: break
+            }
+        }
+        return true
+    }
+
+    /// What in the policy does not fit the tools that the server has: warnings, without a place in the text.
+    package func problems(against tools: [ToolFacts]) -> [PolicyProblem] {
+        var problems: [PolicyProblem] = []
+        let names = tools.map(\.name)
+        let start = SourcePosition(line: 1, column: 1)
+        for entry in entries where !tools.contains(where: { entry.selector.matches($0.name, $0.category) }) {
+            switch entry.selector {
+            case .exact(let name):
+                problems.append(
+                    PolicyProblem(
+                        .warning, .unknownTool, at: start, pointer: entry.pointer,
+                        message: "the server has no tool `\(clipped(name))`", suggestion: nearest(name, among: names)))
+            case .pattern, .category:
+                problems.append(
+                    PolicyProblem(
+                        .warning, .unmatchedSelector, at: start, pointer: entry.pointer,
+                        message: "no tool of the server matches this selector"))
+            }
+        }
+        return problems
+    }
+}
+
+extension PathRoot {
+    fileprivate var isTool: Bool {
+        switch self {
+        case .toolName, .toolCategory, .toolSeverity, .toolAnnotations: true
+        default: false
+        }
+    }
+
+    fileprivate var isCaller: Bool {
+        switch self {
+        case .serverName, .grantLabel, .grantIdentity, .clientName, .clientVersion, .sessionID: true
+        default: false
+        }
+    }
+}

@@ -1,0 +1,83 @@
+internal import Base
+internal import JSON
+
+/// What a path leads to in one call.
+enum Operand {
+    case json(JSONView)
+    case text(String)
+    case integer(Int64)
+    case absent
+    /// A step or a function met a value of a type that it can't work on.
+    case wrong
+
+    /// Runs the body on the UTF-8 of a text; nil if the operand is none. Copies only JSON strings with escapes.
+    @inline(__always)
+    func withText<R>(_ body: (UnsafeBufferPointer<UInt8>) -> R) -> R? {
+        switch self {
+        case .json(let view):
+            if let range = view.plainStringRange {
+                return view.document.bytes.withUnsafeBufferPointer { body(UnsafeBufferPointer(rebasing: $0[range])) }
+            }
+            return view.stringBytes.map { $0.withUnsafeBufferPointer(body) }
+        case .text(var text): return text.withUTF8(body)
+        case .integer, .absent, .wrong: return nil
+        }
+    }
+
+    /// Nil for `absent` and `wrong`.
+    var kind: JSONKind? {
+        switch self {
+        case .json(let view): view.kind
+        case .text: .string
+        case .integer: .number
+        case .absent, .wrong: nil
+        }
+    }
+}
+
+extension JSONView {
+    /// A number written as an integer of at most 18 digits: no text, no allocation.
+    var plainInteger: Int64? {
+        guard kind == .number else { return nil }
+        let range = range
+        guard range.count <= 19 else { return nil }
+        return document.bytes.withUnsafeBufferPointer { bytes -> Int64? in
+            var i = range.lowerBound
+            let isNegative = bytes[i] == UInt8(ascii: "-")
+            if isNegative { i += 1 }
+            guard range.upperBound - i <= 18 else { return nil }
+            var value: Int64 = 0
+            while i < range.upperBound {
+                let digit = bytes[i] &- 48
+                guard digit < 10 else { return nil }
+                value = value &* 10 &+ Int64(digit)
+                i += 1
+            }
+            return isNegative ? -value : value
+        }
+    }
+}
+
+/// -1, 0 or 1 in the order of Unicode scalars, which is that of UTF-8's bytes.
+func compareBytes(_ a: UnsafeBufferPointer<UInt8>, _ b: UnsafeBufferPointer<UInt8>) -> Int {
+    for i in 0..<min(a.count, b.count) where a[i] != b[i] { return a[i] < b[i] ? -1 : 1 }
+    return a.count == b.count ? 0 : a.count < b.count ? -1 : 1
+}
+
+/// Whether the text holds the part, and how many bytes were compared for it; nil beyond `maxWork` comparisons, which only
+/// texts made for that purpose reach.
+func findBytes(
+    _ part: UnsafeBufferPointer<UInt8>, in text: UnsafeBufferPointer<UInt8>, maxWork: Int
+) -> (found: Bool?, work: Int) {
+    guard let first = part.first else { return (true, 0) }
+    guard text.count >= part.count else { return (false, 0) }
+    var work = text.count
+    for start in 0...(text.count - part.count) where text[start] == first {
+        var i = 1
+        while i < part.count, text[start + i] == part[i] { i += 1 }
+        if i == part.count { return (true, work) }
+        work += i
+        if work > maxWork { return (nil, work) }
+    }
+    return (false, work)
+}

@@ -1,0 +1,181 @@
+package import Base
+internal import JSON
+
+/// What the engine says to a call.
+package enum Verdict: ~Copyable, Sendable {
+    case permit(Permit)
+    case denial(Denial)
+    case ask(ApprovalRequest)
+}
+
+/// The right to forward one call, once. Only `decide` makes it and forwarding consumes it.
+package struct Permit: ~Copyable, Sendable {
+    package let policyName: String
+    package let policyVersion: Int
+    /// The quota that this call took: part of its ledger row, and what settlement may have to release.
+    package let reservations: [ReservationRecord]
+    /// What would have been denied if the policy, or the entry, were not in shadow mode.
+    package let shadow: Denial?
+    private let limits: [(limit: CompiledLimit, isShadow: Bool)]
+    private let remaining: [ExactDecimal]
+
+    init(
+        policy: CompiledPolicy, reservations: [ReservationRecord], limits: [(limit: CompiledLimit, isShadow: Bool)],
+        remaining: [ExactDecimal], shadow: Denial?
+    ) {
+        policyName = policy.name
+        policyVersion = policy.version
+        self.reservations = reservations
+        self.limits = limits
+        self.remaining = remaining
+        self.shadow = shadow
+    }
+
+    /// The limits that counted this call, for `_meta["sluice/limits"]`. Built when asked for.
+    package var standings: [LimitStanding] {
+        zip(limits, remaining).map { taken, remaining in
+            LimitStanding(
+                rule: taken.limit.pointer, alias: taken.limit.alias, limit: taken.limit.max.description,
+                remaining: remaining.description, windowMilliseconds: taken.limit.window.span.microseconds / 1_000)
+        }
+    }
+
+    /// Ends the permit: called by the step that sends the call on, which keeps what it may have to release.
+    package consuming func forwarded() -> [ReservationRecord] { reservations }
+}
+
+/// One limit after a call was counted. Numbers are plain decimal text.
+package struct LimitStanding: Sendable, Hashable {
+    package let rule: String
+    package let alias: String
+    package let limit: String
+    package let remaining: String
+    package let windowMilliseconds: Int64
+}
+
+/// Why a call does not go on.
+package struct Denial: Sendable, Hashable {
+    /// Closed, so that metrics stay bounded.
+    package enum Reason: String, Sendable, CaseIterable {
+        case noPolicy = "no_policy"
+        case hidden
+        case defaultDeny = "default_deny"
+        case arguments
+        case action
+        case require
+        case denyIf = "deny_if"
+        case limit
+        case budget
+        /// The counters could not be asked: answer as for a failure of our own, not as a policy denial.
+        case unavailable
+    }
+
+    package let reason: Reason
+    /// An RFC 6901 pointer into the policy, or `(no policy)`, `(hidden)`, `(default deny)`, `(invalid arguments)`, `(budget)`.
+    package let rule: String
+    /// The readable form of `rule`; the same text when there is none.
+    package let alias: String
+    /// For the agent. Hidden tools, tools denied by default and tools that do not exist have one and the same text.
+    package let message: String
+    package let policyName: String?
+    package let policyVersion: Int?
+    package let evidence: [Evidence]
+    /// Only for limits. Nil: waiting does not help.
+    package let retryAfterMs: Int64?
+    package let limit: String?
+    package let remaining: String?
+
+    init(
+        _ reason: Reason, rule: String, alias: String? = nil, message: String, policy: CompiledPolicy?,
+        evidence: [Evidence] = [], retryAfterMs: Int64? = nil, limit: String? = nil, remaining: String? = nil
+    ) {
+        self.reason = reason
+        self.rule = rule
+        self.alias = alias ?? rule
+        self.message = message
+        policyName = policy?.name
+        policyVersion = policy?.version
+        self.evidence = evidence
+        self.retryAfterMs = retryAfterMs
+        self.limit = limit
+        self.remaining = remaining
+    }
+
+    /// The rule as the agent may see it: nothing tells a hidden tool from one that does not exist.
+    package var agentRule: String { reason == .hidden ? "(default deny)" : rule }
+
+    /// What an agent reads when it calls a tool that it can't see, for whatever reason.
+    package static func unknownTool(_ name: String) -> String {
+        "Tool \"\(clipped(name))\" is not available."
+    }
+}
+
+/// One condition and what came of it; never a value from the call.
+package struct Evidence: Sendable, Hashable {
+    /// Pointer to the condition in the policy, or to the offending argument for a schema denial.
+    package let condition: String
+    /// The path as the policy writes it.
+    package let path: String
+    /// `holds`, `does_not_hold`, `missing` or `undetermined`.
+    package let result: String
+    /// More about it, for example the schema keyword.
+    package let note: String?
+
+    package init(condition: String, path: String, result: String, note: String? = nil) {
+        self.condition = condition
+        self.path = path
+        self.result = result
+        self.note = note
+    }
+}
+
+extension [Evidence] {
+    /// A compact JSON array, for the ledger.
+    package var json: String {
+        var writer = JSONWriter()
+        writer.beginArray()
+        for item in self {
+            writer.beginObject()
+            writer.member("condition", item.condition)
+            writer.member("path", item.path)
+            writer.member("result", item.result)
+            writer.memberIfPresent("note", item.note)
+            writer.endObject()
+        }
+        writer.endArray()
+        return String(decoding: writer.bytes, as: UTF8.self)
+    }
+}
+
+/// The call waits for people.
+package struct ApprovalRequest: Sendable, Hashable {
+    /// The first rule that asks.
+    package let rule: String
+    package let alias: String
+    /// Every rule that asks; when all are granted, pass them to `decide` as `approved`.
+    package let rules: [String]
+    package let message: String
+    /// The shortest of the asking rules.
+    package let timeout: TimeSpan
+    /// How many people must agree: the highest of the asking rules.
+    package let approvers: Int
+    package let evidence: [Evidence]
+    package let policyName: String
+    package let policyVersion: Int
+}
+
+/// Untrusted text for a message: at most 80 scalars, no controls.
+func clipped(_ text: String) -> String {
+    var result = String.UnicodeScalarView()
+    for (i, scalar) in text.unicodeScalars.enumerated() {
+        guard i < 80 else {
+            result.append("…")
+            break
+        }
+        switch scalar.properties.generalCategory {
+        case .control, .format, .lineSeparator, .paragraphSeparator, .surrogate, .unassigned: result.append("?")
+        default: result.append(scalar)
+        }
+    }
+    return String(result)
+}

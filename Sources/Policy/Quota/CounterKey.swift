@@ -1,0 +1,187 @@
+package import Base
+
+/// Whose calls a limit counts together.
+package enum QuotaScope: String, Sendable, CaseIterable {
+    case grant, session, identity, server, global
+}
+
+/// A span of time and how it moves.
+package struct QuotaWindow: Sendable, Hashable {
+    package enum Algorithm: String, Sendable, CaseIterable {
+        /// Every span `[t, t + window)` is a window.
+        case sliding
+        /// Windows start at UTC midnight and every `span` after it, weeks at Monday's midnight.
+        case calendar
+    }
+
+    /// > 0
+    package let span: TimeSpan
+    package let algorithm: Algorithm
+
+    package init(span: TimeSpan, algorithm: Algorithm) {
+        self.span = span
+        self.algorithm = algorithm
+    }
+
+    static let day = TimeSpan.days(1)
+    static let week = TimeSpan.days(7)
+
+    /// Calendar windows need a span that fits evenly into a day, or a week: others would start at no natural time.
+    var isPossible: Bool {
+        guard span.microseconds > 0 else { return false }
+        guard algorithm == .calendar, span != Self.week else { return true }
+        return Self.day.microseconds.isMultiple(of: span.microseconds)
+    }
+
+    /// The start of the calendar window that holds the time.
+    func start(of time: Instant) -> Instant {
+        // 1970-01-05 was a Monday.
+        let shift = span == Self.week ? TimeSpan.days(4).microseconds : 0
+        let (shifted, overflow) = time.microseconds.subtractingReportingOverflow(shift)
+        guard !overflow, span.microseconds > 0 else { return time }
+        var quotient = shifted / span.microseconds
+        if shifted % span.microseconds < 0 { quotient -= 1 }
+        return Instant(microseconds: quotient &* span.microseconds &+ shift)
+    }
+
+    /// When an entry made at `time` stops counting.
+    func end(of time: Instant) -> Instant {
+        switch algorithm {
+        case .sliding: time + span
+        case .calendar: start(of: time) + span
+        }
+    }
+}
+
+/// Which counter. Two limits share a count when, and only when, all of this is equal; a limit's `max` is not part of it, so
+/// a policy may change `max` without giving quota back.
+package struct CounterKey: Sendable, Hashable {
+    package let scope: QuotaScope
+    /// The grant's id, the session's id or the identity; empty for `server` and `global`.
+    package let owner: String
+    /// The server's name; empty where the counter spans servers (named counters of scope `identity` and `global`).
+    package let server: String
+    package let counter: String
+    /// Whether the policy's author gave the name. Names that the engine makes can't collide with given ones.
+    package let isNamed: Bool
+    package let window: QuotaWindow
+
+    package init(
+        scope: QuotaScope, owner: String, server: String, counter: String, isNamed: Bool, window: QuotaWindow
+    ) {
+        self.scope = scope
+        self.owner = owner
+        self.server = server
+        self.counter = counter
+        self.isNamed = isNamed
+        self.window = window
+    }
+
+    // COST: the hash is on the path of every limited call. Owner and counter tell nearly all keys apart.
+    package func hash(into hasher: inout Hasher) {
+        hasher.combine(owner)
+        hasher.combine(counter)
+        hasher.combine(window.span.microseconds)
+    }
+}
+
+/// One amount that one call took from one counter; what the ledger keeps to rebuild counters after a restart.
+package struct ReservationRecord: Sendable, Hashable {
+    /// Unique among the entries that still count.
+    package let id: UInt64
+    package let key: CounterKey
+    /// ≥ 0
+    package let amount: ExactDecimal
+    package let time: Instant
+
+    package init(id: UInt64, key: CounterKey, amount: ExactDecimal, time: Instant) {
+        self.id = id
+        self.key = key
+        self.amount = amount
+        self.time = time
+    }
+
+    /// From then on the entry counts no more, and its row need not be replayed.
+    package var expires: Instant { key.window.end(of: time) }
+
+    // MARK: Text for the ledger
+
+    /// Fields between `|`, with `%`, `|`, `;` and controls as `%XX`. One line.
+    package func encode() -> String {
+        let fields = [
+            "1", String(id), String(time.microseconds), amount.description, key.scope.rawValue,
+            key.window.algorithm.rawValue, String(key.window.span.microseconds), key.isNamed ? "named" : "own",
+            key.owner, key.server, key.counter,
+        ]
+        return fields.map(Self.escaped).joined(separator: "|")
+    }
+
+    /// Nil if the text is none that `encode` has made.
+    package static func decode(_ text: some StringProtocol) -> ReservationRecord? {
+        let fields = text.utf8.split(separator: UInt8(ascii: "|"), omittingEmptySubsequences: false).map {
+            unescaped($0)
+        }
+        guard fields.count == 11, fields[0] == "1",
+            let idText = fields[1], let id = UInt64(idText), let timeText = fields[2], let time = Int64(timeText),
+            let amountText = fields[3], let amount = ExactDecimal(text: amountText.utf8), !amount.isNegative,
+            let scopeText = fields[4], let scope = QuotaScope(rawValue: scopeText),
+            let algorithmText = fields[5], let algorithm = QuotaWindow.Algorithm(rawValue: algorithmText),
+            let spanText = fields[6], let span = Int64(spanText), span > 0, let named = fields[7],
+            named == "named" || named == "own", let owner = fields[8], let server = fields[9], let counter = fields[10]
+        else { return nil }
+        let key = CounterKey(
+            scope: scope, owner: owner, server: server, counter: counter, isNamed: named == "named",
+            window: QuotaWindow(span: TimeSpan(microseconds: span), algorithm: algorithm))
+        return ReservationRecord(id: id, key: key, amount: amount, time: Instant(microseconds: time))
+    }
+
+    /// All of a call's records in one line; empty for none.
+    package static func encode(_ records: [ReservationRecord]) -> String {
+        records.map { $0.encode() }.joined(separator: ";")
+    }
+
+    /// Nil if any of them can't be read.
+    package static func decodeAll(_ text: String) -> [ReservationRecord]? {
+        guard !text.isEmpty else { return [] }
+        var records: [ReservationRecord] = []
+        for part in text.split(separator: ";", omittingEmptySubsequences: false) {
+            guard let record = decode(part) else { return nil }
+            records.append(record)
+        }
+        return records
+    }
+
+    private static func escaped(_ field: String) -> String {
+        func isPlain(_ byte: UInt8) -> Bool {
+            byte > 0x20 && byte != 0x7F && byte != UInt8(ascii: "%") && byte != UInt8(ascii: "|")
+                && byte != UInt8(ascii: ";")
+        }
+        if field.utf8.allSatisfy(isPlain) { return field }
+        var bytes: [UInt8] = []
+        for byte in field.utf8 {
+            if isPlain(byte) {
+                bytes.append(byte)
+            } else {
+                bytes.append(UInt8(ascii: "%"))
+                bytes.append(contentsOf: Hex.encode([byte]).utf8)
+            }
+        }
+        return String(decoding: bytes, as: UTF8.self)
+    }
+
+    private static func unescaped(_ field: some Collection<UInt8>) -> String? {
+        var bytes: [UInt8] = []
+        var rest = Array(field)[...]
+        while let byte = rest.popFirst() {
+            guard byte == UInt8(ascii: "%") else {
+                bytes.append(byte)
+                continue
+            }
+            guard let high = rest.popFirst().flatMap(hexValue), let low = rest.popFirst().flatMap(hexValue) else {
+                return nil
+            }
+            bytes.append(high << 4 | low)
+        }
+        return String(validating: bytes, as: UTF8.self)
+    }
+}

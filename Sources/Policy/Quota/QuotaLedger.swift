@@ -1,0 +1,34 @@
+package import Base
+
+/// The counters behind limits. Few operations, each atomic, so that a store in another process can offer them too.
+package protocol QuotaLedger {
+    /// Takes every request, or none. Requests for one counter add up, in order.
+    mutating func reserve(_ requests: [QuotaRequest], at now: Instant) -> QuotaAnswer
+
+    /// Takes back exactly these entries, each at most once. Entries that are gone or unknown change nothing.
+    mutating func release(_ records: [ReservationRecord])
+}
+
+package struct QuotaRequest: Sendable, Hashable {
+    package let key: CounterKey
+    /// ≥ 0
+    package let amount: ExactDecimal
+    /// The highest total inside a window, this request included.
+    package let max: ExactDecimal
+
+    package init(key: CounterKey, amount: ExactDecimal, max: ExactDecimal) {
+        self.key = key
+        self.amount = amount
+        self.max = max
+    }
+}
+
+package enum QuotaAnswer: Sendable, Hashable {
+    /// One record and one remainder a request, in their order.
+    case reserved([ReservationRecord], remaining: [ExactDecimal])
+    /// Nothing was taken. `index` is the first request that does not fit; `retryAfter` is when it would if nobody else
+    /// calls, nil if never.
+    case full(index: Int, remaining: ExactDecimal, retryAfter: TimeSpan?)
+    /// Nothing was taken, because the counters can't be read or there are too many of them.
+    case unavailable
+}

@@ -1,0 +1,254 @@
+package import Base
+
+/// Counters in memory: every entry with its time, so that sliding windows are exact to the microsecond.
+///
+/// State is bounded: entries leave with their window; a counter beyond `maxEntries` merges neighbours under the later
+/// one's time (it may then deny a little early, never late); beyond `maxCounters` or `maxTotal` the answer is
+/// `.unavailable`.
+package struct QuotaWindows: QuotaLedger, Sendable {
+    /// What the counters may grow to.
+    package struct Caps: Sendable, Hashable {
+        /// Entries of one counter before neighbours are merged.
+        package var maxEntries = 262_144
+        package var maxCounters = 200_000
+        /// Entries of all counters together; 48 bytes each.
+        package var maxTotal = 4_000_000
+
+        package init() {}
+    }
+
+    private struct Entry {
+        var id: UInt64
+        var time: Instant
+        var amount: ExactDecimal
+        /// Stands for several calls; can't be released any more.
+        var isMerged = false
+    }
+
+    private struct Counter {
+        var key: CounterKey
+        // INVARIANT: ids and times ascend; `total` is the sum of `entries[head...]`.
+        var entries: [Entry] = []
+        var head = 0
+        var total = ExactDecimal.zero
+
+        var live: ArraySlice<Entry> { entries[head...] }
+        var isEmpty: Bool { head == entries.count }
+    }
+
+    private let caps: Caps
+    private var index: [CounterKey: Int] = [:]
+    private var counters: [Counter] = []
+    private var free: [Int] = []
+    private var entryCount = 0
+    private var nextID: UInt64 = 1
+    private var sweep = 0
+    // INVARIANT: never goes back. A clock that is set back is held here until it has caught up, because windows that end
+    // on the new clock's word would give quota back.
+    private var latest = Instant(microseconds: .min)
+
+    package init(caps: Caps = Caps()) {
+        self.caps = caps
+    }
+
+    package var counterCount: Int { index.count }
+
+    // MARK: Reserving
+
+    package mutating func reserve(_ requests: [QuotaRequest], at now: Instant) -> QuotaAnswer {
+        latest = max(latest, now)
+        let firstID = nextID
+        var records: [ReservationRecord] = []
+        var remaining: [ExactDecimal] = []
+        records.reserveCapacity(requests.count)
+        remaining.reserveCapacity(requests.count)
+        for (position, request) in requests.enumerated() {
+            guard !request.amount.isNegative, request.key.window.isPossible, let slot = slot(for: request.key) else {
+                undo(records)
+                return .unavailable
+            }
+            expire(slot)
+            let total = counters[slot].total
+            guard let sum = total.adding(request.amount), !(request.max < sum), let left = request.max.subtracting(sum)
+            else {
+                let retryAfter = wait(slot, request, firstID: firstID)
+                let left = request.max.subtracting(total) ?? .zero
+                undo(records)
+                return .full(index: position, remaining: left.isNegative ? .zero : left, retryAfter: retryAfter)
+            }
+            let record = ReservationRecord(id: nextID, key: request.key, amount: request.amount, time: latest)
+            nextID += 1
+            if !request.amount.isZero {
+                guard entryCount < caps.maxTotal else {
+                    undo(records)
+                    return .unavailable
+                }
+                counters[slot].entries.append(Entry(id: record.id, time: latest, amount: request.amount))
+                counters[slot].total = sum
+                entryCount += 1
+            }
+            records.append(record)
+            remaining.append(left)
+        }
+        for request in requests {
+            if let slot = index[request.key], counters[slot].entries.count - counters[slot].head > caps.maxEntries {
+                merge(slot)
+            }
+        }
+        return .reserved(records, remaining: remaining)
+    }
+
+    /// When the request would fit if nobody else called; nil if never.
+    private func wait(_ slot: Int, _ request: QuotaRequest, firstID: UInt64) -> TimeSpan? {
+        guard !(request.max < request.amount), let room = request.max.subtracting(request.amount) else { return nil }
+        let window = request.key.window
+        var total = counters[slot].total
+        for entry in counters[slot].live {
+            // What this very call has added before does not leave before the call is repeated with the same sum.
+            guard entry.id < firstID, let rest = total.subtracting(entry.amount) else { return nil }
+            total = rest
+            if !(room < total) { return window.end(of: entry.time) - latest }
+        }
+        return nil
+    }
+
+    private mutating func undo(_ records: [ReservationRecord]) {
+        for record in records.reversed() where !record.amount.isZero {
+            guard let slot = index[record.key], let last = counters[slot].entries.last, last.id == record.id else {
+                continue
+            }
+            counters[slot].entries.removeLast()
+            counters[slot].total = counters[slot].total.subtracting(last.amount) ?? counters[slot].total
+            entryCount -= 1
+        }
+    }
+
+    // MARK: Releasing
+
+    package mutating func release(_ records: [ReservationRecord]) {
+        for record in records {
+            guard let slot = index[record.key], let position = position(of: record.id, in: slot) else { continue }
+            let entry = counters[slot].entries[position]
+            guard !entry.isMerged, let total = counters[slot].total.subtracting(entry.amount) else { continue }
+            counters[slot].entries.remove(at: position)
+            counters[slot].total = total
+            entryCount -= 1
+        }
+    }
+
+    private func position(of id: UInt64, in slot: Int) -> Int? {
+        let entries = counters[slot].entries
+        var (low, high) = (counters[slot].head, entries.count)
+        while low < high {
+            let middle = (low + high) / 2
+            if entries[middle].id < id { low = middle + 1 } else { high = middle }
+        }
+        return low < entries.count && entries[low].id == id ? low : nil
+    }
+
+    // MARK: Restoring
+
+    /// Puts back what a ledger has kept, in any order, before the first `reserve`. The ids that follow are higher than all
+    /// of them. Expired entries leave at the next use.
+    package mutating func restore(_ records: [ReservationRecord]) {
+        for record in records.sorted(by: { ($0.time, $0.id) < ($1.time, $1.id) }) {
+            latest = max(latest, record.time)
+            guard record.id < .max, record.key.window.isPossible, !record.amount.isNegative, !record.amount.isZero,
+                let slot = slot(for: record.key)
+            else { continue }
+            nextID = max(nextID, record.id + 1)
+            expire(slot)
+            guard let total = counters[slot].total.adding(record.amount) else { continue }
+            // Ids must ascend with time even if two runs have handed out the same ones.
+            let id = max(record.id, (counters[slot].entries.last?.id ?? 0) + 1)
+            nextID = max(nextID, id + 1)
+            counters[slot].entries.append(Entry(id: id, time: record.time, amount: record.amount))
+            counters[slot].total = total
+            entryCount += 1
+            if counters[slot].entries.count - counters[slot].head > caps.maxEntries { merge(slot) }
+        }
+    }
+
+    // MARK: Keeping small
+
+    /// Drops everything whose window has ended. Work proportional to the number of counters: for a timer.
+    package mutating func prune(at now: Instant) {
+        latest = max(latest, now)
+        for slot in counters.indices { dropIfIdle(slot) }
+    }
+
+    private mutating func slot(for key: CounterKey) -> Int? {
+        if let slot = index[key] { return slot }
+        // Each new counter pays for looking at two old ones, so idle counters can't pile up between timers.
+        for _ in 0..<2 where !counters.isEmpty {
+            sweep = (sweep + 1) % counters.count
+            dropIfIdle(sweep)
+        }
+        if index.count >= caps.maxCounters { prune(at: latest) }
+        guard index.count < caps.maxCounters else { return nil }
+        let slot: Int
+        if let reused = free.popLast() {
+            slot = reused
+            counters[slot] = Counter(key: key)
+        } else {
+            slot = counters.count
+            counters.append(Counter(key: key))
+        }
+        index[key] = slot
+        return slot
+    }
+
+    private mutating func dropIfIdle(_ slot: Int) {
+        guard index[counters[slot].key] == slot else { return }
+        expire(slot)
+        guard counters[slot].isEmpty else { return }
+        index[counters[slot].key] = nil
+        counters[slot].entries = []
+        counters[slot].head = 0
+        free.append(slot)
+    }
+
+    /// Lets the entries go whose window has ended at `latest`.
+    private mutating func expire(_ slot: Int) {
+        let window = counters[slot].key.window
+        // COST: one comparison when nothing has ended, whatever the number of entries.
+        let cut =
+            window.algorithm == .sliding ? latest - window.span + .microseconds(1) : window.start(of: latest)
+        var head = counters[slot].head
+        let count = counters[slot].entries.count
+        guard head < count, counters[slot].entries[head].time < cut else { return }
+        var total = counters[slot].total
+        while head < count, counters[slot].entries[head].time < cut {
+            total = total.subtracting(counters[slot].entries[head].amount) ?? total
+            head += 1
+        }
+        entryCount -= head - counters[slot].head
+        counters[slot].head = head
+        counters[slot].total = head == count ? .zero : total
+        if head == count || head > 64 && head > count / 2 {
+            counters[slot].entries.removeFirst(head)
+            counters[slot].head = 0
+        }
+    }
+
+    /// Halves a counter's entries: each pair becomes one with the later time, so nothing leaves too early.
+    private mutating func merge(_ slot: Int) {
+        let live = Array(counters[slot].live)
+        var merged: [Entry] = []
+        merged.reserveCapacity(live.count / 2 + 1)
+        var i = 0
+        while i < live.count {
+            // The newest call may still be released: it stays as it is.
+            if i + 2 < live.count, let sum = live[i].amount.adding(live[i + 1].amount) {
+                merged.append(Entry(id: live[i + 1].id, time: live[i + 1].time, amount: sum, isMerged: true))
+                i += 2
+            } else {
+                merged.append(live[i])
+                i += 1
+            }
+        }
+        entryCount -= live.count - merged.count
+        counters[slot].entries = merged
+        counters[slot].head = 0
+    }
+}
