@@ -2,26 +2,37 @@
 package final class JSONDocument: Sendable {
     /// The text exactly as it came.
     package let bytes: [UInt8]
-    let tape: [JSONToken]
+    /// INVARIANT: every index that a view holds, and every `next` that leads to a sibling, lies inside the tape.
+    // SAFETY: written by the scanner before the document exists, only read afterwards, freed with it; no thread matters.
+    nonisolated(unsafe) let tape: UnsafePointer<JSONToken>
 
-    private init(bytes: [UInt8], tape: [JSONToken]) {
+    private init(bytes: [UInt8], tape: JSONTape) {
         self.bytes = bytes
-        self.tape = tape
+        self.tape = UnsafePointer(tape.tokens)
+    }
+
+    deinit {
+        tape.deallocate()
     }
 
     /// Checks the whole text in one pass.
     /// - Throws: the first thing that is wrong, with its byte offset.
     package static func parse(_ bytes: [UInt8], limits: JSONLimits = .standard) throws(JSONError) -> JSONDocument {
-        let scanned: Result<[JSONToken], JSONError> = bytes.withUnsafeBufferPointer { text in
+        var failure: JSONError?
+        let tape = bytes.withUnsafeBufferPointer { text in
             var scanner = JSONScanner(text, limits: limits)
             do throws(JSONError) {
                 try scanner.scan()
-                return .success(scanner.tape)
             } catch {
-                return .failure(error)
+                failure = error
             }
+            return scanner.tape
         }
-        return JSONDocument(bytes: bytes, tape: try scanned.get())
+        if let failure {
+            tape.deallocate()
+            throw failure
+        }
+        return JSONDocument(bytes: bytes, tape: tape)
     }
 
     package var root: JSONView { JSONView(document: self, index: 0) }

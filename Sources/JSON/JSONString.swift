@@ -64,3 +64,36 @@ enum UTF8Sequence {
         }
     }
 }
+
+/// Text that a JSON string may hold as it is, byte for byte.
+enum PlainText {
+    /// The first place from `start` on whose byte is a quote, a backslash, a control character or not ASCII; else the end.
+    /// Eight bytes at a time.
+    @inline(__always) static func end(from start: Int, in text: UnsafeBufferPointer<UInt8>) -> Int {
+        let ones: UInt64 = 0x0101_0101_0101_0101
+        let highs: UInt64 = 0x8080_8080_8080_8080
+        var position = start
+        while position + 8 <= text.count, let base = text.baseAddress {
+            let word = UInt64(littleEndian: UnsafeRawPointer(base + position).loadUnaligned(as: UInt64.self))
+            let quote = word ^ (ones &* 0x22)
+            let backslash = word ^ (ones &* 0x5C)
+            // The classic "has a zero byte" and "has a byte below n" tests. They can be wrong only about bytes above one
+            // that they are right about, so the lowest is exact.
+            let special =
+                (((quote &- ones) & ~quote) | ((backslash &- ones) & ~backslash) | ((word &- ones &* 0x20) & ~word)
+                    | word)
+                & highs
+            if special != 0 { return position + special.trailingZeroBitCount >> 3 }
+            position += 8
+        }
+        while position < text.count {
+            guard isPlain(text[position]) else { break }
+            position += 1
+        }
+        return position
+    }
+
+    @inline(__always) static func isPlain(_ byte: UInt8) -> Bool {
+        byte >= 0x20 && byte < 0x80 && byte != UInt8(ascii: "\"") && byte != UInt8(ascii: "\\")
+    }
+}

@@ -62,7 +62,7 @@ extension JSONView: Equatable {
         case .null: return true
         case .boolean: return a.bool == b.bool
         case .number: return a.rawBytes == b.rawBytes || a.compareNumber(to: b) == 0
-        case .string: return a.stringBytes == b.stringBytes
+        case .string: return a.withDecodedText { a in b.withDecodedText { b in a.elementsEqual(b) } }
         case .array: return a.count == b.count && a.elements.elementsEqual(b.elements, by: ==)
         case .object:
             guard a.count == b.count else { return false }

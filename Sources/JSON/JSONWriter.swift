@@ -15,8 +15,7 @@ package struct JSONWriter {
     package mutating func key(_ key: String) {
         separate()
         quoted(key)
-        bytes.append(UInt8(ascii: ":"))
-        needsComma = false
+        colon()
     }
 
     package mutating func string(_ text: String) {
@@ -37,6 +36,12 @@ package struct JSONWriter {
     }
 
     package mutating func view(_ view: JSONView) { raw(view.rawBytes) }
+
+    /// Makes the string that was written last a key.
+    mutating func colon() {
+        bytes.append(UInt8(ascii: ":"))
+        needsComma = false
+    }
 
     package mutating func value(_ value: JSONValue) {
         switch value {
@@ -106,10 +111,17 @@ package struct JSONWriter {
         var text = text
         text.withUTF8 { utf8 in
             // COST: most strings need no escape; then it is one copy.
-            if utf8.allSatisfy({ $0 >= 0x20 && $0 != UInt8(ascii: "\"") && $0 != UInt8(ascii: "\\") }) {
-                bytes.append(contentsOf: utf8)
-            } else {
-                for byte in utf8 { escaped(byte) }
+            var i = 0
+            while true {
+                let start = i
+                repeat {
+                    i = PlainText.end(from: i, in: utf8)
+                    while i < utf8.count, utf8[i] >= 0x80 { i += 1 }
+                } while i < utf8.count && PlainText.isPlain(utf8[i])
+                bytes.append(contentsOf: UnsafeBufferPointer(rebasing: utf8[start..<i]))
+                guard i < utf8.count else { break }
+                escaped(utf8[i])
+                i += 1
             }
         }
         bytes.append(UInt8(ascii: "\""))

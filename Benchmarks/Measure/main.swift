@@ -1,0 +1,2 @@
+let arguments = CommandLine.arguments.dropFirst()
+if arguments.isEmpty || arguments.contains("json") { measureJSON() }
