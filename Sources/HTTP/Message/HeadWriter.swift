@@ -1,0 +1,71 @@
+/// Writes heads of messages into a buffer.
+enum HeadWriter {
+    /// What a response's head says about its body.
+    enum Body {
+        case length(Int)
+        case chunked
+        case none
+    }
+
+    /// Appends the head of a response. `date`: IMF-fixdate.
+    static func response(
+        _ status: HTTPStatus, _ fields: Fields, body: Body, close: Bool, date: [UInt8], to output: inout [UInt8]
+    ) {
+        append("HTTP/1.1 ", to: &output)
+        appendDecimal(Int(status.code), to: &output)
+        output.append(ASCII.space)
+        append(status.reason, to: &output)
+        append("\r\nDate: ", to: &output)
+        output.append(contentsOf: date)
+        append("\r\n", to: &output)
+        fields.write(into: &output)
+        switch body {
+        case .length(let count):
+            append("Content-Length: ", to: &output)
+            appendDecimal(count, to: &output)
+            append("\r\n", to: &output)
+        case .chunked: append("Transfer-Encoding: chunked\r\n", to: &output)
+        case .none: break
+        }
+        append(close ? "Connection: close\r\n\r\n" : "\r\n", to: &output)
+    }
+
+    /// Appends the head of a request. `length`: nil writes no Content-Length.
+    static func request(
+        _ method: HTTPMethod, target: String, host: String, _ fields: Fields, length: Int?, to output: inout [UInt8]
+    ) {
+        append(method.token, to: &output)
+        output.append(ASCII.space)
+        output.append(contentsOf: target.utf8)
+        append(" HTTP/1.1\r\nHost: ", to: &output)
+        output.append(contentsOf: host.utf8)
+        append("\r\n", to: &output)
+        fields.write(into: &output)
+        if let length {
+            append("Content-Length: ", to: &output)
+            appendDecimal(length, to: &output)
+            append("\r\n", to: &output)
+        }
+        append("\r\n", to: &output)
+    }
+
+    @inline(__always)
+    static func append(_ text: StaticString, to output: inout [UInt8]) {
+        output.append(contentsOf: UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
+    }
+
+    /// Appends a number ≥ 0 in decimal.
+    static func appendDecimal(_ value: Int, to output: inout [UInt8]) {
+        if value < 10 {
+            output.append(0x30 + UInt8(value))
+            return
+        }
+        let start = output.count
+        var left = value
+        while left > 0 {
+            output.append(0x30 + UInt8(left % 10))
+            left /= 10
+        }
+        output[start...].reverse()
+    }
+}

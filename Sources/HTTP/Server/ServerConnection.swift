@@ -1,0 +1,383 @@
+import Base
+import Runtime
+
+/// One connection of a client: the shell around `ServerConnectionMachine`. An actor on its loop, so that a service's
+/// code, the stream's callbacks and the timer all run in one place without a hop.
+actor ServerConnection: StreamDelegate {
+    nonisolated let loop: EventLoop
+    nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
+
+    private let hub: ServerLoop
+    private let stream: ByteStream
+    private let peer: SocketAddress
+    private var machine: ServerConnectionMachine
+    /// What came behind the request in work.
+    private var input: [UInt8] = []
+    private var isReadingPaused = false
+    private var isAdvancing = false
+    private var hasEnded = false
+    private var isLingering = false
+    private var isGone = false
+    private var timer: LoopTimer?
+    /// Size of the body at which its clock starts anew.
+    private var bodyMark = 0
+    private var phase = Phase.none
+    /// Counts requests, so that a late writer cannot answer for another's.
+    private var serial = 0
+    private var hasAnswered = false
+    private var outgoing: Outgoing?
+
+    private enum Phase { case none, idle, head, body, lingering }
+
+    /// A response that is being streamed.
+    private struct Outgoing {
+        var isChunked: Bool
+        var isMuted: Bool
+        var waiters: [UnsafeContinuation<Bool, Never>] = []
+        var onClose: [@Sendable () -> Void] = []
+        var onDrain: [@Sendable () -> Void] = []
+    }
+
+    init(_ hub: ServerLoop, _ stream: ByteStream) {
+        self.hub = hub
+        self.stream = stream
+        loop = hub.loop
+        peer = stream.remote ?? .unix("")
+        machine = ServerConnectionMachine(limits: hub.options.limits)
+    }
+
+    /// Begins to read.
+    func open(isOverLimit: Bool) {
+        // A stream's loop ends before its timers: weak, so that a timer holds nobody.
+        timer = loop.schedule(after: hub.options.idleTimeout, repeatable: true) { [weak self] in
+            self?.assumeIsolated { $0.clockRanOut() }
+        }
+        phase = .idle
+        stream.start(delegate: self)
+        if isOverLimit {
+            answerAndClose(.tooManyConnections)
+        } else if hub.isDraining {
+            drain()
+        }
+    }
+
+    // MARK: The stream's calls
+
+    nonisolated func didRead(_ bytes: UnsafeRawBufferPointer) {
+        // SAFETY: the buffer is used before this returns, on the loop's thread.
+        nonisolated(unsafe) let bytes = bytes
+        assumeIsolated { $0.take(bytes) }
+    }
+
+    nonisolated func didEnd() { assumeIsolated { $0.ended() } }
+
+    nonisolated func didClose(_ error: RuntimeError?) { assumeIsolated { $0.closed() } }
+
+    nonisolated func didDrain() { assumeIsolated { $0.drained() } }
+
+    private func take(_ bytes: UnsafeRawBufferPointer) {
+        guard !isLingering else { return }
+        if machine.isServing || !input.isEmpty {
+            input.append(contentsOf: bytes)
+            if machine.isServing {
+                if input.count > hub.options.maxPipelined, !isReadingPaused {
+                    isReadingPaused = true
+                    stream.pauseReading()
+                }
+            } else {
+                advanceInput()
+            }
+            return
+        }
+        var offset = 0
+        advance(bytes, &offset)
+        if offset < bytes.count, !isLingering, !isGone { input.append(contentsOf: bytes[offset...]) }
+        rewind()
+    }
+
+    private func ended() {
+        hasEnded = true
+        if outgoing != nil {
+            // Whoever reads a stream keeps its side open; a stream's client that ends its side has gone.
+            abort()
+        } else if !machine.isServing {
+            stream.closeAfterFlush()
+        }
+    }
+
+    private func closed() {
+        guard !isGone else { return }
+        isGone = true
+        timer?.cancel()
+        timer = nil
+        input = []
+        tellGone()
+        hub.remove(self)
+    }
+
+    private func tellGone() {
+        guard let gone = outgoing else { return }
+        outgoing = nil
+        for waiter in gone.waiters { waiter.resume(returning: false) }
+        for body in gone.onClose { body() }
+    }
+
+    private func drained() {
+        guard outgoing != nil else { return }
+        phase = .none
+        let waiters = outgoing?.waiters ?? []
+        outgoing?.waiters = []
+        for waiter in waiters { waiter.resume(returning: true) }
+    }
+
+    // MARK: Requests
+
+    private func advanceInput() {
+        let bytes = input
+        input = []
+        var offset = 0
+        bytes.withUnsafeBytes { advance($0, &offset) }
+        if offset < bytes.count, !isLingering, !isGone { input = Array(bytes[offset...]) }
+        rewind()
+    }
+
+    private func advance(_ bytes: UnsafeRawBufferPointer, _ offset: inout Int) {
+        isAdvancing = true
+        defer { isAdvancing = false }
+        while !isLingering, !isGone {
+            switch machine.next(bytes, &offset) {
+            case .needMore:
+                if hasEnded { stream.closeAfterFlush() }
+                return
+            case .wait: return
+            case .close: return finish()
+            case .answerAndClose(let problem): return answerAndClose(problem)
+            case .sendContinue:
+                hub.output.removeAll(keepingCapacity: true)
+                HeadWriter.append("HTTP/1.1 100 Continue\r\n\r\n", to: &hub.output)
+                flush()
+            case .admit(let head): admit(head)
+            case .serve(let head, let body): serve(HTTPRequest(head: head, body: body, peer: peer))
+            }
+        }
+    }
+
+    private func admit(_ head: RequestHead) {
+        switch hub.service.admit(head, from: peer) {
+        case .accept(let maxBody): machine.accept(maxBody: maxBody)
+        case .refuse(let response):
+            let closes = machine.refuse()
+            write(response, close: closes, hasBody: head.method != .head)
+            if closes { finish() }
+        }
+    }
+
+    private func serve(_ request: HTTPRequest) {
+        serial += 1
+        hasAnswered = false
+        phase = .none
+        // Starts at once on this thread: a service that does not wait is done when this returns.
+        Task.immediate { await self.respond(to: request) }
+    }
+
+    private func respond(to request: HTTPRequest) async {
+        await hub.service.respond(to: request, on: loop, ResponseWriter(self, serial))
+    }
+
+    // MARK: Answers
+
+    /// Whether the request with this number can still be answered.
+    func isOpen(_ number: Int) -> Bool { number == serial && !isGone && !hasEnded && !stream.isClosed }
+
+    /// Sends a whole response.
+    func send(_ number: Int, _ response: Response) {
+        guard number == serial, !hasAnswered, machine.isServing else { return }
+        hasAnswered = true
+        guard !isGone, !stream.isClosed else { return machine.responseEnded() }
+        let closes = machine.responseStarted()
+        write(response, close: closes, hasBody: !machine.isHeadRequest)
+        responseEnded()
+    }
+
+    /// The service let go of its writer without an answer.
+    func noAnswer(_ number: Int) {
+        guard number == serial, !hasAnswered else { return }
+        send(number, refusal(.noAnswer))
+    }
+
+    private func write(_ response: Response, close: Bool, hasBody: Bool) {
+        hub.output.removeAll(keepingCapacity: true)
+        let body: HeadWriter.Body = response.status.hasNoBody ? .none : .length(response.body.count)
+        HeadWriter.response(
+            response.status, response.fields, body: body, close: close, date: hub.date, to: &hub.output)
+        guard hasBody, !response.status.hasNoBody, !response.body.isEmpty else { return flush() }
+        if response.body.count <= 16 * 1024 {
+            hub.output.append(contentsOf: response.body)
+            flush()
+        } else {
+            stream.write([hub.output, response.body])
+        }
+    }
+
+    private func flush() {
+        _ = hub.output.withUnsafeBytes { stream.write($0) }
+    }
+
+    /// The request in work is done: on to the next one.
+    private func responseEnded() {
+        machine.responseEnded()
+        if !isAdvancing { advanceInput() }
+    }
+
+    /// Sets the clock that what is awaited now runs against.
+    private func rewind() {
+        guard !isLingering, !isGone else { return }
+        if isReadingPaused, input.count <= hub.options.maxPipelined, !machine.isServing {
+            isReadingPaused = false
+            stream.resumeReading()
+        }
+        switch machine.deadline {
+        case .none: phase = .none
+        case .idle:
+            phase = .idle
+            timer?.rearm(after: hub.options.idleTimeout)
+        case .head:
+            guard phase != .head else { return }
+            phase = .head
+            timer?.rearm(after: hub.options.headTimeout)
+        case .body:
+            let size = machine.collectedBytes
+            guard phase != .body || size >= bodyMark else { return }
+            phase = .body
+            bodyMark = size + 16 * 1024
+            timer?.rearm(after: hub.options.bodyTimeout)
+        }
+    }
+
+    private func clockRanOut() {
+        guard !isGone else { return }
+        switch phase {
+        case .none: timer?.rearm(after: hub.options.idleTimeout)
+        case .lingering: stream.close()
+        case .idle, .head, .body:
+            if let problem = machine.timedOut() { answerAndClose(problem) } else { stream.close() }
+        }
+    }
+
+    private func refusal(_ problem: HTTPProblem) -> Response {
+        let id = hub.service.makeRequestID()
+        hub.service.didRefuse(problem, from: peer, requestID: id)
+        return HTTP.problem(problem.status, detail: problem.detail.description, requestID: id)
+    }
+
+    private func answerAndClose(_ problem: HTTPProblem) {
+        write(refusal(problem), close: true, hasBody: true)
+        finish()
+    }
+
+    /// Ends our side and waits a little for the client's: closing at once would let the kernel answer what the client
+    /// still sends with a reset, which can destroy the answer on its way.
+    private func finish() {
+        guard !isLingering, !isGone else { return }
+        isLingering = true
+        input = []
+        if hasEnded {
+            stream.closeAfterFlush()
+            return
+        }
+        stream.shutdownWrite()
+        if isReadingPaused {
+            isReadingPaused = false
+            stream.resumeReading()
+        }
+        phase = .lingering
+        timer?.rearm(after: hub.options.lingerTimeout)
+    }
+
+    // MARK: Draining
+
+    /// Finishes what is in work, then closes.
+    func drain() {
+        for body in outgoing?.onDrain ?? [] { body() }
+        if machine.drain() { finish() }
+    }
+
+    /// Closes now.
+    func abort() { stream.close() }
+
+    // MARK: Streams
+
+    /// Sends the head of a stream. False: the client has gone.
+    func startStream(_ number: Int, _ status: HTTPStatus, _ fields: Fields) -> Bool {
+        guard number == serial, !hasAnswered, machine.isServing else { return false }
+        hasAnswered = true
+        guard !isGone, !hasEnded, !stream.isClosed else {
+            if hasEnded, !isGone { stream.close() }
+            return false
+        }
+        let isChunked = machine.takesChunks
+        if !isChunked { machine.endsByClosing() }
+        let closes = machine.responseStarted()
+        outgoing = Outgoing(isChunked: isChunked, isMuted: machine.isHeadRequest)
+        hub.output.removeAll(keepingCapacity: true)
+        HeadWriter.response(
+            status, fields, body: isChunked ? .chunked : .none, close: closes, date: hub.date, to: &hub.output)
+        flush()
+        return true
+    }
+
+    /// Whether this number's stream can still be written to.
+    func isStreaming(_ number: Int) -> Bool { number == serial && outgoing != nil && !stream.isClosed }
+
+    /// Writes a part of a stream if the waiting bytes stay within the cap.
+    func push(_ number: Int, isUrgent: Bool, _ fill: (inout [UInt8]) -> Void) -> PushResult {
+        guard isStreaming(number), let outgoing else { return .closed }
+        if outgoing.isMuted { return .sent }
+        let waiting = stream.pendingWriteBytes
+        hub.output.removeAll(keepingCapacity: true)
+        // The size comes before the data but is known after it: leave room for the longest and start where it begins.
+        if outgoing.isChunked { hub.output.append(contentsOf: repeatElement(0, count: ChunkEncoder.prefix)) }
+        fill(&hub.output)
+        let start = outgoing.isChunked ? ChunkEncoder.close(&hub.output) : 0
+        guard start < hub.output.count else { return .sent }
+        guard !isUrgent || waiting + hub.output.count <= hub.options.maxBufferedOutput else { return .refused }
+        let isWritable = hub.output.withUnsafeBytes { stream.write(UnsafeRawBufferPointer(rebasing: $0[start...])) }
+        if hub.output.capacity > 1024 * 1024 { hub.output = [] }
+        if !isWritable, phase != .lingering {
+            phase = .lingering
+            timer?.rearm(after: hub.options.writeTimeout)
+        }
+        return isWritable && stream.pendingWriteBytes == 0 ? .sent : .queued
+    }
+
+    /// Waits until the socket takes more. False: the client has gone.
+    func room(_ number: Int) async -> Bool {
+        guard isStreaming(number) else { return false }
+        if stream.isWritable { return true }
+        return await withUnsafeContinuation { outgoing?.waiters.append($0) }
+    }
+
+    /// Ends a stream; the connection goes on.
+    func endStream(_ number: Int) {
+        guard number == serial, let ending = outgoing else { return }
+        outgoing = nil
+        for waiter in ending.waiters { waiter.resume(returning: true) }
+        guard !stream.isClosed else { return }
+        if ending.isChunked, !ending.isMuted {
+            hub.output.removeAll(keepingCapacity: true)
+            ChunkEncoder.appendEnd(to: &hub.output)
+            flush()
+        }
+        responseEnded()
+    }
+
+    /// Calls `body` when the client goes away while the stream is open; at once if it has gone.
+    func onClose(_ number: Int, _ body: @escaping @Sendable () -> Void) {
+        if isStreaming(number) { outgoing?.onClose.append(body) } else { body() }
+    }
+
+    /// Calls `body` when the server begins to drain while the stream is open.
+    func onDrain(_ number: Int, _ body: @escaping @Sendable () -> Void) {
+        if hub.isDraining { body() } else { outgoing?.onDrain.append(body) }
+    }
+}

@@ -1,0 +1,218 @@
+/// The logic of one server connection: what is read, asked, answered and closed, in which order. Pure: bytes go in,
+/// actions come out; the shell does them and says when a response is over.
+///
+/// One request is in work at a time. What a pipelining client sent behind it stays with the shell, unread and bounded,
+/// until its answer is complete: so answers keep their order, and a fast client waits.
+package struct ServerConnectionMachine {
+    /// What the shell has to do next.
+    package enum Action {
+        /// Read on; all input is used up.
+        case needMore
+        /// Ask the service about this head, then call `accept(maxBody:)` or `refuse()`, then `next` again.
+        case admit(RequestHead)
+        /// Send "100 Continue", then call `next` again.
+        case sendContinue
+        /// Serve this request; call `responseStarted()` and `responseEnded()`. No `next` until then.
+        case serve(RequestHead, body: [UInt8])
+        /// Answer with this problem, then close: nothing after it can be trusted.
+        case answerAndClose(HTTPProblem)
+        /// A response is under way: keep the input, bounded.
+        case wait
+        /// The connection is over: flush and close.
+        case close
+    }
+
+    /// Which clock runs.
+    package enum Deadline: Sendable, Equatable {
+        /// None: the service is at work.
+        case none
+        /// Before the first byte of a request.
+        case idle
+        /// Inside a head.
+        case head
+        /// Inside a body.
+        case body
+    }
+
+    private enum State {
+        case reading
+        case deciding(RequestHead)
+        case body(RequestHead, mayContinue: Bool)
+        case dropping
+        case serving(RequestHead)
+        case closed
+    }
+
+    /// A refused request's declared body is read and dropped up to this size; beyond, closing is cheaper.
+    private static let maxDropped = 64 * 1024
+    /// What is set aside for a declared body before its bytes come.
+    private static let maxReserved = 256 * 1024
+
+    private var state = State.reading
+    private var parser: RequestParser
+    private var collected: [UInt8] = []
+    private var dropped = 0
+    private var keepAlive = true
+    private(set) var isDraining = false
+
+    /// A machine for a fresh connection.
+    package init(limits: HTTPLimits = HTTPLimits()) { parser = RequestParser(limits: limits) }
+
+    /// Which clock runs now.
+    package var deadline: Deadline {
+        switch state {
+        case .reading: parser.isInsideHead ? .head : .idle
+        case .body, .dropping: .body
+        case .deciding, .serving, .closed: .none
+        }
+    }
+
+    /// Bytes of the body that is being collected, so far.
+    package var collectedBytes: Int { collected.count }
+
+    /// Whether a request is with the service.
+    package var isServing: Bool {
+        if case .serving = state { return true }
+        return false
+    }
+
+    /// Whether the method of the request in work is HEAD: its response has no body.
+    package var isHeadRequest: Bool {
+        switch state {
+        case .serving(let head), .deciding(let head): head.method == .head
+        default: false
+        }
+    }
+
+    /// Whether the request in work can take chunks.
+    package var takesChunks: Bool {
+        if case .serving(let head) = state { return head.version == .http11 }
+        return false
+    }
+
+    /// Reads on from `offset`, which moves behind what was used.
+    package mutating func next(_ input: UnsafeRawBufferPointer, _ offset: inout Int) -> Action {
+        while true {
+            switch state {
+            case .closed: return .close
+            case .serving: return .wait
+            case .deciding: preconditionFailure("BUG: next before accept or refuse")
+            case .body(let head, true):
+                state = .body(head, mayContinue: false)
+                // SPEC: RFC 9110 §10.1.1: none if the content is already coming.
+                if offset == input.count { return .sendContinue }
+            case .reading, .body, .dropping: break
+            }
+            switch parser.next(input, &offset) {
+            case .needMore: return .needMore
+            case .failed(let problem): return fail(problem)
+            case .head(let head):
+                keepAlive = head.keepAlive
+                state = .deciding(head)
+                return .admit(head)
+            case .body(let range): take(input, range)
+            case .end:
+                if case .body(let head, _) = state {
+                    state = .serving(head)
+                    defer { collected = [] }
+                    return .serve(head, body: collected)
+                }
+                state = .reading
+            }
+            if case .dropping = state, dropped > Self.maxDropped {
+                state = .closed
+                return .close
+            }
+        }
+    }
+
+    private mutating func take(_ input: UnsafeRawBufferPointer, _ range: Range<Int>) {
+        switch state {
+        case .dropping: dropped += range.count
+        case .body(let head, _):
+            if collected.isEmpty {
+                if case .length(let count) = head.bodyLength, count > range.count {
+                    collected.reserveCapacity(min(count, Self.maxReserved))
+                }
+            }
+            collected.append(contentsOf: UnsafeRawBufferPointer(rebasing: input[range]))
+        default: break
+        }
+    }
+
+    /// The service lets the body come. If the declared length is above `maxBody`, what `next` gives is the refusal.
+    package mutating func accept(maxBody: Int) {
+        guard case .deciding(let head) = state else { preconditionFailure("BUG: accept without a head") }
+        let mayContinue = parser.acceptBody(limit: maxBody) == nil && head.expectsContinue
+        state = .body(head, mayContinue: mayContinue)
+    }
+
+    /// The service refuses; the shell answers now, with "Connection: close" if the result is true.
+    package mutating func refuse() -> Bool {
+        guard case .deciding(let head) = state else { preconditionFailure("BUG: refuse without a head") }
+        // A client that waits for 100 may send its body or not: only closing is unambiguous.
+        let mayGoOn: Bool
+        switch head.bodyLength {
+        case .none: mayGoOn = true
+        case .length(let count): mayGoOn = count <= Self.maxDropped && !head.expectsContinue
+        case .chunked, .untilClose: mayGoOn = false
+        }
+        guard keepAlive, mayGoOn, !isDraining, parser.acceptBody(limit: Self.maxDropped) == nil else {
+            state = .closed
+            return true
+        }
+        dropped = 0
+        state = head.bodyLength == .none ? .reading : .dropping
+        if case .reading = state { skipEnd() }
+        return false
+    }
+
+    /// A request without a body still owes its `end`.
+    private mutating func skipEnd() {
+        var offset = 0
+        _ = parser.next(UnsafeRawBufferPointer(start: nil, count: 0), &offset)
+    }
+
+    /// The head of a response goes out. True: it has to say "Connection: close".
+    package mutating func responseStarted() -> Bool {
+        if isDraining { keepAlive = false }
+        return !keepAlive
+    }
+
+    /// The response has no length but the connection's end (a stream to an HTTP/1.0 client).
+    package mutating func endsByClosing() { keepAlive = false }
+
+    /// The response is complete. Then `next` gives the following request, or `close`.
+    package mutating func responseEnded() {
+        guard case .serving = state else { return }
+        state = keepAlive && !isDraining ? .reading : .closed
+    }
+
+    /// Lets no further request begin. True if nothing is in work and the connection can be closed now.
+    package mutating func drain() -> Bool {
+        isDraining = true
+        switch state {
+        case .reading where !parser.isInsideHead: state = .closed
+        case .closed: break
+        default: return false
+        }
+        return true
+    }
+
+    /// A clock ran out. The problem to answer with, or nil if the connection is just closed.
+    package mutating func timedOut() -> HTTPProblem? {
+        defer { state = .closed }
+        switch state {
+        case .reading: return parser.isInsideHead ? .headTimeout : nil
+        case .body: return .bodyTimeout
+        // A request whose body is dropped has its answer already.
+        case .dropping, .deciding, .serving, .closed: return nil
+        }
+    }
+
+    private mutating func fail(_ problem: HTTPProblem) -> Action {
+        defer { state = .closed }
+        if case .dropping = state { return .close }
+        return .answerAndClose(problem)
+    }
+}
