@@ -1,0 +1,154 @@
+"""The command line: help with examples for every command, suggestions, exit codes, JSON."""
+
+import json
+import os
+import pathlib
+import re
+import subprocess
+import unittest
+
+from harness import ROOT, SLUICE, STARTER_POLICY, Case, sluice
+
+CLIENTS = ["claude-desktop", "claude-code", "cursor", "vscode", "codex", "gemini-cli"]
+
+
+def commands():
+    text = sluice("help").stdout.split("Commands:\n")[1].split("\n\n")[0]
+    return [re.split(r"  +", line.strip())[0].split() for line in text.splitlines() if line.strip()]
+
+
+class Help(unittest.TestCase):
+    def test_every_command_has_help_with_examples(self):
+        names = [" ".join(words) for words in commands()]
+        for name in ["serve", "server add", "server tools", "policy put", "policy validate", "grant create",
+                     "grant revoke", "identity add", "audit tail", "audit verify", "client-config", "doctor"]:
+            self.assertIn(name, names)
+        for words in commands():
+            with self.subTest(words):
+                done = sluice(*words, "--help")
+                self.assertEqual(done.returncode, 0, done.stderr)
+                self.assertIn("\nExamples:\n", done.stdout)
+                self.assertIn(f"\nUsage: sluice {' '.join(words)}", done.stdout)
+                self.assertEqual(done.stdout, sluice("help", *words).stdout)
+                self.assertLessEqual(max(map(len, done.stdout.splitlines())), 160)
+
+    def test_version(self):
+        self.assertRegex(sluice("--version").stdout, r"^sluice \d+\.\d+\.\d+\n$")
+
+    def test_wrong_usage(self):
+        for words, says in [
+            (["serv"], "did you mean 'sluice serve'?"), (["server", "lst"], "did you mean 'sluice server list'?"),
+            (["serve", "--lisen", "x"], "did you mean --listen?"), (["serve", "--listen", "nonsense"], "HOST:PORT"),
+            (["serve", "--config", "x"], "--config"), (["grant", "create"], "--server"),
+            (["server", "add", "x"], "--url"), (["server", "add", "x", "--url", "http://e.com", "--", "y"], "not both"),
+            (["audit", "query", "--outcome", "nope"], "denied"), (["client-config", "s", "--client", "emacs"], "cursor"),
+            (["grant", "create", "--server", "a", "--policy", "b", "--label", "c", "--expires", "soon"], "30d"),
+        ]:
+            with self.subTest(words):
+                done = sluice(*words)
+                self.assertEqual((done.returncode, done.stdout), (2, ""))
+                self.assertIn(says, done.stderr)
+
+
+class Data(Case):
+    def test_json_wherever_data_is_printed(self):
+        self.studio()
+        self.sluice("identity", "add", "alice")
+        for words in [("server", "list"), ("server", "show", "studio"), ("server", "tools", "studio"),
+                      ("policy", "list"), ("identity", "list"), ("grant", "list"), ("audit", "verify"), ("doctor",)]:
+            with self.subTest(words):
+                json.loads(self.sluice(*words, "--json").stdout)
+        self.assertEqual(self.sluice("policy", "show", "studio").stdout, STARTER_POLICY.read_text())
+
+    def test_tools_of_studio(self):
+        self.studio()
+        tools = json.loads(self.sluice("server", "tools", "studio", "--json").stdout)["tools"]
+        self.assertEqual(sorted(tool["name"] for tool in tools), ["imageMasking", "imageUpload"])
+        for tool in tools:
+            self.assertEqual(tool["inputSchema"]["type"], "object")
+            self.assertIn("outputSchema", tool)
+            self.assertIn("annotations", tool)
+
+    def test_tokens_are_shown_once(self):
+        token = self.studio()
+        self.assertRegex(token, r"^slg_[A-Za-z0-9_-]{43}$")
+        for words in [("grant", "list", "--all"), ("grant", "list", "--json"), ("doctor",)]:
+            self.assertNotIn(token, self.sluice(*words).stdout)
+        for path in self.data.iterdir():
+            if path.is_file():
+                self.assertNotIn(token.encode(), path.read_bytes())
+        self.assertEqual((self.data / "secret.key").stat().st_mode & 0o777, 0o600)
+        gateway = self.gateway()
+        self.assertRegex(gateway.ready["admin_token"], r"^sla_")
+        gateway.end()
+        self.assertNotIn("admin_token", self.gateway().ready)
+
+    def test_a_reader_that_goes_away(self):
+        self.studio()
+        done = subprocess.run(
+            f"'{SLUICE}' audit export --data-dir '{self.data}' | true", shell=True, capture_output=True, timeout=30)
+        self.assertEqual((done.returncode, done.stderr), (0, b""))
+
+    def test_start_is_quick(self):
+        gateway = self.gateway()
+        gateway.end()
+        import time
+        started = time.monotonic()
+        self.gateway()
+        self.assertLess(time.monotonic() - started, 3)
+
+
+class ClientConfig(Case):
+    def test_all_clients(self):
+        for client in CLIENTS:
+            with self.subTest(client):
+                done = sluice("client-config", "studio", "--client", client, env={"SLUICE_TOKEN": "slg_x"})
+                self.assertEqual(done.returncode, 0, done.stderr)
+                self.assertIn("http://127.0.0.1:7420/mcp/studio", done.stdout)
+                self.assertIn("Bearer slg_x", done.stdout)
+                if client == "codex":
+                    import tomllib
+                    table = tomllib.loads(done.stdout)["mcp_servers"]["studio"]
+                    self.assertEqual(table["http_headers"]["Authorization"], "Bearer slg_x")
+                else:
+                    json.loads(done.stdout)
+
+    def test_without_a_token(self):
+        environment = {name: value for name, value in os.environ.items() if name != "SLUICE_TOKEN"}
+        done = subprocess.run([SLUICE, "client-config", "studio", "--client", "cursor"], capture_output=True, text=True,
+                              env=environment, timeout=30)
+        self.assertIn("Bearer <grant token>", done.stdout)
+        self.assertIn("SLUICE_TOKEN", done.stderr)
+
+
+class Policies(Case):
+    def test_every_policy_here_is_valid(self):
+        policies = sorted([*ROOT.glob("Assets/**/*.policy.json"), *ROOT.glob("Examples/**/*.policy.json")])
+        self.assertGreaterEqual(len(policies), 1)
+        done = sluice("policy", "validate", *policies)
+        self.assertEqual(done.returncode, 0, done.stdout)
+
+    def test_every_policy_test_here_passes(self):
+        tests = sorted([*ROOT.glob("Assets/**/*.policytest.json"), *ROOT.glob("Examples/**/*.policytest.json")])
+        self.assertGreaterEqual(len(tests), 1)
+        done = sluice("policy", "test", *tests)
+        self.assertEqual(done.returncode, 0, done.stdout)
+
+    def test_explain(self):
+        arguments = json.dumps({"model": "runware:35@8", "inputImage": "x"})
+        for tool, outcome in [("imageMasking", "allow"), ("eraseEverything", "deny")]:
+            done = sluice("policy", "explain", STARTER_POLICY, "--tool", tool, "--args", arguments, "--json")
+            self.assertEqual(json.loads(done.stdout)["outcome"], outcome)
+
+    def test_all_problems_at_once(self):
+        path = pathlib.Path(self.folder / "bad.policy.json")
+        path.write_text('{\n "version": "2",\n "default": "deny",\n "tools": {"t": {"requires": [], "limits": [{"max": 0}]}}\n}\n')
+        done = sluice("policy", "validate", path)
+        self.assertEqual(done.returncode, 1)
+        for says in [f"{path}:2:", f"{path}:4:", "'require'"]:
+            self.assertIn(says.strip("'"), done.stdout)
+
+
+if __name__ == "__main__":
+    import harness
+    harness.main()
