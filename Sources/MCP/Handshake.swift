@@ -71,3 +71,16 @@ package struct UpstreamHello: Sendable {
         hasTools = result["capabilities"]?["tools"]?.kind == .object
     }
 }
+
+extension UpstreamHello {
+    private init(version: MCPVersion, serverInfo: JSONValue, instructions: String?, hasTools: Bool) {
+        self.version = version
+        self.serverInfo = serverInfo
+        self.instructions = instructions
+        self.hasTools = hasTools
+    }
+
+    /// Stands in until a server has introduced itself.
+    package static let unknown = UpstreamHello(
+        version: .newest, serverInfo: ["name": "unknown", "version": "0"], instructions: nil, hasTools: false)
+}

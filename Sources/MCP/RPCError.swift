@@ -25,7 +25,7 @@ package struct RPCFault: Error, Sendable, Hashable {
 
     package let code: Code
 
-    init(_ code: Code) {
+    package init(_ code: Code) {
         self.code = code
     }
 

@@ -1,0 +1,53 @@
+import JSON
+import MCP
+import Testing
+
+@Suite struct HandshakeTests {
+    @Test(arguments: [
+        ("2025-03-26", "2025-03-26"), ("2025-06-18", "2025-06-18"), ("2025-11-25", "2025-11-25"),
+        ("2024-11-05", "2025-11-25"), ("2026-07-28", "2025-11-25"), ("", "2025-11-25"),
+    ])
+    func negotiates(asked: String, answered: String) {
+        #expect(MCPVersion.negotiated(asked).rawValue == answered)
+    }
+
+    @Test func theClientIsToldOnlyWhatIsRelayed() throws {
+        let answer = try message(
+            #"{"jsonrpc":"2.0","id":1,"result":{"protocolVersion":"2025-06-18","capabilities":{"tools":{},"resources":{}},"#
+                + #""serverInfo":{"name":"s","version":"2","title":"T"},"instructions":"Do."}}"#)
+        let hello = try #require(UpstreamHello(answer))
+        #expect(hello.hasTools)
+        let result = Handshake.result(version: .november2025, upstream: hello)
+        #expect(result["protocolVersion"] == "2025-11-25")
+        #expect(result["capabilities"] == ["tools": ["listChanged": true]])
+        #expect(result["serverInfo"] == ["name": "s", "version": "2", "title": "T"])
+        #expect(result["instructions"] == "Do.")
+    }
+
+    @Test(arguments: [
+        #"{"jsonrpc":"2.0","id":1,"result":{"protocolVersion":"1999-01-01"}}"#,
+        #"{"jsonrpc":"2.0","id":1,"result":{}}"#,
+        #"{"jsonrpc":"2.0","id":1,"error":{"code":1,"message":"m"}}"#,
+    ])
+    func refusesStrangeAnswers(text: String) throws {
+        #expect(UpstreamHello(try message(text)) == nil)
+    }
+
+    @Test func aClientsNameIsCut() throws {
+        let name = String(repeating: "n", count: 500)
+        let initialize = try message(
+            #"{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"clientInfo":{"name":"\#(name)"}}}"#)
+        #expect(ClientInfo(initialize).name.count == 128)
+        #expect(ClientInfo(initialize).version == "")
+    }
+
+    @Test(arguments: [
+        (#"{"name":"t"}"#, true), (#"{"name":"t","arguments":{}}"#, true), (#"{}"#, false),
+        (#"{"name":1}"#, false), (#"{"name":"t","arguments":[]}"#, false), (#"{"name":"t","arguments":null}"#, false),
+    ])
+    func readsToolCalls(params: String, isGood: Bool) throws {
+        let call = try message(#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":\#(params)}"#)
+        let isAccepted = (try? ToolCall(call)) != nil
+        #expect(isAccepted == isGood)
+    }
+}

@@ -1,0 +1,95 @@
+import JSON
+import MCP
+import Testing
+
+/// What is forwarded changes in the named places and nowhere else.
+@Suite struct RelayTests {
+    private func text(_ bytes: [UInt8]) -> String { String(decoding: bytes, as: UTF8.self) }
+
+    @Test func aRequestKeepsItsBytesButIDAndToken() throws {
+        let original =
+            #"{ "params" : {"_meta":{"progressToken":"abc","x":1},"arguments":{"n":1.50,"a":"\u00e9"},"name":"t"},"#
+            + #""id":"42", "jsonrpc":"2.0","method":"tools/call", "extra":[1e3] }"#
+        let relayed = Relay.request(try message(original), upstreamID: 9)
+        #expect(
+            text(relayed)
+                == original.replacing(#""id":"42""#, with: #""id":9"#)
+                .replacing(#""progressToken":"abc""#, with: #""progressToken":9"#))
+    }
+
+    @Test func aResponseGetsTheClientsIDWithItsType() throws {
+        let response = try message(#"{"jsonrpc":"2.0","id":9,"result":{"content":[],"big":12345678901234567890.10}}"#)
+        guard case .request(let id) = try message(#"{"jsonrpc":"2.0","id":"a\"b","method":"x"}"#).kind else {
+            throw Failure("no request")
+        }
+        #expect(
+            text(Relay.response(response, clientID: id))
+                == #"{"jsonrpc":"2.0","id":"a\"b","result":{"content":[],"big":12345678901234567890.10}}"#)
+    }
+
+    @Test(arguments: [
+        (#"{}"#, #"{"_meta":{"k":[1]}}"#),
+        (#"{"a":1}"#, #"{"_meta":{"k":[1]},"a":1}"#),
+        (#"{"_meta":{}}"#, #"{"_meta":{"k":[1]}}"#),
+        (#"{"_meta":{"z":2}}"#, #"{"_meta":{"k":[1],"z":2}}"#),
+        (#"{"_meta":{"k":"forged"}}"#, #"{"_meta":{"k":[1]}}"#),
+        (#"{"_meta":7}"#, #"{"_meta":7}"#),
+        (#"[1]"#, #"[1]"#),
+    ])
+    func metaIsAddedOnceAndNeverForged(result: String, expected: String) throws {
+        let response = try message(#"{"jsonrpc":"2.0","id":1,"result":\#(result)}"#)
+        let relayed = Relay.response(response, clientID: RequestID(5), meta: ("k", Array("[1]".utf8)))
+        #expect(text(relayed) == #"{"jsonrpc":"2.0","id":5,"result":\#(expected)}"#)
+        _ = try JSONDocument.parse(relayed)
+    }
+
+    @Test func errorsGetNoMeta() throws {
+        let response = try message(#"{"jsonrpc":"2.0","error":{"code":1,"message":"m"}}"#)
+        let relayed = Relay.response(response, clientID: RequestID(5), meta: ("k", Array("1".utf8)))
+        #expect(text(relayed) == #"{"id":5,"jsonrpc":"2.0","error":{"code":1,"message":"m"}}"#)
+    }
+
+    @Test func progressGetsTheClientsToken() throws {
+        let progress = try message(
+            #"{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":9,"progress":0.50}}"#)
+        #expect(
+            Relay.progress(progress, clientToken: Array(#""t""#.utf8)).map(text)
+                == #"{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":"t","progress":0.50}}"#
+        )
+    }
+
+    @Test func aMessageForAPipeHasNoLineBreaks() {
+        #expect(Relay.singleLine(Array("{\r\n\"a\": 1\n}".utf8)) == Array("{  \"a\": 1 }".utf8))
+    }
+}
+
+@Suite struct ToolListTests {
+    private let page = #"""
+        {"jsonrpc":"2.0","id":3,"result":{"tools":[{"name":"a","inputSchema":{"type":"object"}} , {"name":"b"},{"name":"c","x":1.0}],"nextCursor":"n"}}
+        """#
+
+    @Test func keepsOnlyTheListedTools() throws {
+        let list = try #require(ToolList(try message(page)))
+        let filtered = try JSONDocument.parse(list.filtered(for: RequestID(8)) { $0 != "b" }).root
+        #expect(filtered["id"]?.int == 8)
+        #expect(filtered["result"]?["tools"]?.elements.map { $0["name"]?.string } == ["a", "c"])
+        #expect(filtered["result"]?["nextCursor"]?.string == "n")
+        #expect(list.nextCursor == "n")
+    }
+
+    @Test func anUnfilteredPageKeepsItsBytes() throws {
+        let list = try #require(ToolList(try message(page)))
+        #expect(list.filtered(for: RequestID(3)) { _ in true } == Array(page.utf8))
+    }
+
+    @Test(arguments: [
+        #"{"jsonrpc":"2.0","id":3,"result":{}}"#,
+        #"{"jsonrpc":"2.0","id":3,"result":{"tools":{}}}"#,
+        #"{"jsonrpc":"2.0","id":3,"result":{"tools":[{"name":1}]}}"#,
+        #"{"jsonrpc":"2.0","id":3,"result":{"tools":["a"]}}"#,
+        #"{"jsonrpc":"2.0","id":3,"error":{"code":1,"message":"m"}}"#,
+    ])
+    func refusesWhatIsNoPage(text: String) throws {
+        #expect(ToolList(try message(text)) == nil)
+    }
+}
