@@ -28,14 +28,35 @@ package enum PolicyDocument {
     ///   - name: The policy's name, for decisions.
     ///   - version: The number of the stored version, for decisions.
     package static func load(_ bytes: [UInt8], name: String, version: Int) -> PolicyLoad {
-        let document: JSONDocument
-        do throws(JSONError) {
-            document = try JSONDocument.parse(
-                bytes, limits: JSONLimits(maxBytes: maxBytes, maxDepth: maxDepth, maxTokens: 200_000))
-        } catch {
-            return PolicyLoad(policy: nil, problems: [problem(of: error, in: bytes)])
+        let limits = JSONLimits(maxBytes: maxBytes, maxDepth: maxDepth, maxTokens: 200_000)
+        let (parsed, duplicates) = DuplicateKeys.parse(bytes, limits: limits)
+        var problems: [PolicyProblem] = []
+        var policy: CompiledPolicy?
+        var root: JSONView?
+        switch parsed {
+        case .failure(let error): problems.append(problem(of: error, in: bytes))
+        case .success(let document):
+            root = document.root
+            let load = load(document.root, name: name, version: version)
+            policy = load.policy
+            problems = load.problems
         }
-        return load(document.root, name: name, version: version)
+        for offset in duplicates {
+            let key = key(at: offset, in: bytes)
+            let pointer = root.map { $0.pointer(around: offset).appending(key).description } ?? ""
+            problems.append(
+                PolicyProblem(
+                    .error, .duplicateKey, at: SourcePosition(offset: offset, in: bytes), pointer: pointer,
+                    message: "the key `\(clipped(key))` stands twice in the same object"))
+        }
+        return PolicyLoad(policy: duplicates.isEmpty ? policy : nil, problems: PolicyProblem.ordered(problems))
+    }
+
+    private static func key(at offset: Int, in bytes: [UInt8]) -> String {
+        var end = offset + 1
+        while end < bytes.count, bytes[end] != UInt8(ascii: "\"") { end += bytes[end] == UInt8(ascii: "\\") ? 2 : 1 }
+        guard end < bytes.count else { return "" }
+        return (try? JSONDocument.parse(Array(bytes[offset...end])))?.root.string ?? ""
     }
 
     /// Reads a policy that is a value inside another document; positions are those of that document.

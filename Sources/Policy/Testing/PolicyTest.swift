@@ -1,0 +1,185 @@
+internal import Base
+internal import JSON
+
+/// What a `*.policytest.json` file came to.
+package struct PolicyTestReport: Sendable {
+    /// Calls that went as expected; 1 for a document that was expected, and found, invalid.
+    package internal(set) var passed = 0
+    package internal(set) var failed = 0
+    /// One sentence each, with the place in the test file.
+    package internal(set) var failures: [String] = []
+    /// The policy's own problems, warnings too.
+    package internal(set) var problems: [PolicyProblem] = []
+    /// Pointers of the policy's rules, limits and actions that decided no call.
+    package internal(set) var unused: [String] = []
+
+    package var isGood: Bool { failed == 0 && failures.isEmpty && passed > 0 }
+
+    mutating func fail(_ failure: String) {
+        failed += 1
+        failures.append(failure)
+    }
+}
+
+/// Runs policy test files: a policy and the calls to try on it. Pure; files are handed in by the caller.
+package enum PolicyTest {
+    static let maxBytes = 4 << 20
+
+    /// - Parameters:
+    ///   - name: What to call the policy in decisions.
+    ///   - resolve: Gives the bytes of the file that the test names, by its path relative to the test file; nil if there
+    ///     is none.
+    package static func run(_ bytes: [UInt8], name: String, resolve: (String) -> [UInt8]?) -> PolicyTestReport {
+        var report = PolicyTestReport()
+        let document: JSONDocument
+        do throws(JSONError) {
+            document = try JSONDocument.parse(bytes, limits: JSONLimits(maxBytes: maxBytes))
+        } catch {
+            report.fail("\(error.position(in: bytes)): \(error.message)")
+            return report
+        }
+        var file = TestFile(document.root)
+        guard let load = file.policy(name: name, resolve: resolve) else {
+            file.faults.forEach { report.fail($0) }
+            return report
+        }
+        report.problems = load.problems
+        if let codes = file.expectedCodes {
+            file.faults.forEach { report.fail($0) }
+            judge(load, codes, &report)
+            return report
+        }
+        let calls = file.calls()
+        file.faults.forEach { report.fail($0) }
+        guard let policy = load.policy else {
+            report.fail("the policy is invalid: \(load.errors.first?.text(file: name) ?? "")")
+            return report
+        }
+        guard report.failures.isEmpty else { return report }
+        run(calls, policy, &report)
+        return report
+    }
+
+    /// `expect_invalid`
+    private static func judge(_ load: PolicyLoad, _ codes: [String], _ report: inout PolicyTestReport) {
+        let found = load.errors.map(\.code)
+        guard !found.isEmpty else { return report.fail("the policy should be invalid, and is valid") }
+        let absent = codes.filter { !found.contains($0) }
+        guard absent.isEmpty else {
+            return report.fail(
+                "the policy should have \(absent.joined(separator: ", ")); it has \(found.joined(separator: ", "))")
+        }
+        report.passed += 1
+    }
+
+    private static func run(_ calls: [TestCall], _ policy: CompiledPolicy, _ report: inout PolicyTestReport) {
+        var quotas = QuotaWindows()
+        var decided: Set<String> = []
+        for call in calls {
+            var seen = Seen()
+            switch decide(call.facts, policy: policy, quotas: &quotas) {
+            case .permit(let permit):
+                seen.outcome = permit.shadow == nil ? "allow" : "shadow_deny"
+                if let shadow = permit.shadow { seen.note(shadow) }
+                if permit.shadow == nil { seen.remaining = permit.lowestRemaining }
+                let taken = permit.forwarded()
+                if call.isReleased { quotas.release(taken) }
+            case .denial(let denial):
+                seen.outcome = "deny"
+                seen.note(denial)
+            case .ask(let request):
+                seen.outcome = "ask"
+                seen.rule = request.rule
+                seen.alias = request.alias
+            }
+            decided.insert(seen.rule)
+            seen.isListed = call.expected.isListed == nil ? nil : policy.lists(call.facts)
+            let differences = call.expected.differences(from: seen)
+            if differences.isEmpty {
+                report.passed += 1
+            } else {
+                report.fail("\(call.place) (\(clipped(call.facts.tool))): \(differences.joined(separator: "; "))")
+            }
+        }
+        report.unused = policy.rulePointers.filter { !decided.contains($0) }
+    }
+}
+
+/// What the engine said to one call.
+struct Seen {
+    var outcome = ""
+    var rule = ""
+    var alias = ""
+    var retryAfterMs: Int64?
+    var remaining: ExactDecimal?
+    var isListed: Bool?
+
+    mutating func note(_ denial: Denial) {
+        rule = denial.rule
+        alias = denial.alias
+        retryAfterMs = denial.retryAfterMs
+        remaining = denial.remaining.flatMap { ExactDecimal(text: $0.utf8) }
+    }
+}
+
+/// What a test expects of one call.
+struct Expected {
+    var outcome = "allow"
+    var rule: String?
+    var retryAfterMs: Int64?
+    var remaining: ExactDecimal?
+    var isListed: Bool?
+
+    func differences(from seen: Seen) -> [String] {
+        var found: [String] = []
+        if outcome != seen.outcome {
+            found.append(
+                "expected \(outcome), got \(seen.outcome)\(seen.rule.isEmpty ? "" : " by \(clipped(seen.rule))")")
+        }
+        if let rule, rule != seen.rule, rule != seen.alias {
+            found.append("expected rule \(rule), got \(seen.rule.isEmpty ? "none" : seen.rule)")
+        }
+        if let retryAfterMs, retryAfterMs != seen.retryAfterMs {
+            found.append(
+                "expected retry_after_ms \(retryAfterMs), got \(seen.retryAfterMs.map(String.init) ?? "none")")
+        }
+        if let remaining, remaining != seen.remaining {
+            found.append("expected remaining \(remaining), got \(seen.remaining.map(\.description) ?? "none")")
+        }
+        if let isListed, isListed != seen.isListed {
+            found.append(isListed ? "expected the tool to be listed, it is not" : "expected the tool not to be listed")
+        }
+        return found
+    }
+}
+
+struct TestCall {
+    var facts: CallFacts
+    /// The upstream's outcome gives the quota back.
+    var isReleased: Bool
+    var expected: Expected
+    /// `calls[3]`
+    var place: String
+}
+
+extension Permit {
+    /// What is left in the limit that has least left; nil if no limit counted the call.
+    var lowestRemaining: ExactDecimal? {
+        standings.compactMap { ExactDecimal(text: $0.remaining.utf8) }.min()
+    }
+}
+
+extension CompiledPolicy {
+    /// Everything in the policy that can decide a call, in document order.
+    var rulePointers: [String] {
+        var pointers: [String] = []
+        for entry in [allTools].compactMap({ $0 }) + entries {
+            if entry.action != .allow { pointers.append(entry.pointer + "/action") }
+            pointers += entry.require.map(\.pointer)
+            pointers += entry.denyIf.map(\.pointer)
+            pointers += entry.approveIf.map(\.rule.pointer)
+            pointers += entry.limits.map(\.pointer)
+        }
+        return pointers
+    }
+}
