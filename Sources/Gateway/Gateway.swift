@@ -1,0 +1,90 @@
+import Base
+import HTTP
+import JSON
+import MCP
+import Runtime
+import Store
+
+/// The gateway: wires the parts, opens the data plane, and closes it without losing a call.
+package final class Gateway: Sendable {
+    private static let housekeeping = TimeSpan.seconds(30)
+
+    package let metrics: GatewayMetrics
+    private let server: HTTPServer
+    private let upstreams: UpstreamTable
+
+    /// Where the data plane listens, with the real port.
+    package var address: SocketAddress { server.address }
+
+    private init(metrics: GatewayMetrics, server: HTTPServer, upstreams: UpstreamTable) {
+        self.metrics = metrics
+        self.server = server
+        self.upstreams = upstreams
+    }
+
+    /// Rebuilds the counters from the ledger, then listens. Nothing is answered before both have worked.
+    package static func start(
+        _ options: GatewayOptions, on group: EventLoopGroup, store: any ConfigurationStore, hasher: any KeyedHasher,
+        ledger: any Ledger, log: Log = .standardError
+    ) async throws(GatewayError) -> Gateway {
+        let metrics = GatewayMetrics()
+        let quotas = Quotas()
+        let sessions = SessionTable(capacity: options.maxSessions)
+        var clientOptions = HTTPClientOptions()
+        clientOptions.connectTimeout = options.connectTimeout
+        clientOptions.headTimeout = options.callTimeout
+        let clients = HTTPClients(group, options: clientOptions)
+        let limits = StdioLimits(start: options.startTimeout, call: options.callTimeout)
+        let upstreams = UpstreamTable(group, clients: clients, limits: limits, log: log) { server, message in
+            if message.method == Endpoint.toolsChanged {
+                sessions.push(message.document.bytes, toSessionsOf: server.name)
+            }
+        }
+        let recorder = Recorder(ledger: ledger, hasher: hasher, quotas: quotas)
+        let journey = ToolCallJourney(
+            judge: Judge(quotas: quotas), recorder: recorder, metrics: metrics,
+            maxInFlight: options.maxCallsInFlight, log: log)
+        let endpoint = Endpoint(
+            options, upstreams: upstreams, journey: journey, sessions: sessions, metrics: metrics, log: log)
+        do {
+            try quotas.restore(from: ledger, now: EventLoop.wallNow)
+            let snapshots = try SnapshotSource(store, log: log) { snapshot in
+                upstreams.keep(only: snapshot.servers)
+                // What clients see of the tools may be another now.
+                sessions.push(RPCWriter.notification(method: Endpoint.toolsChanged), toSessionsOf: nil)
+            }
+            var serverOptions = HTTPServerOptions()
+            serverOptions.limits.maxBody = options.maxBody
+            serverOptions.drainLimit = options.drainLimit
+            let service = GatewayService(
+                options, authenticator: Authenticator(hasher: hasher), snapshots: snapshots, endpoint: endpoint,
+                metrics: metrics, log: log)
+            let server = try await HTTPServer.start(
+                on: group, address: options.listen, options: serverOptions, service: service)
+            let gateway = Gateway(metrics: metrics, server: server, upstreams: upstreams)
+            let loop = group.next()
+            loop.execute { keepHouse(endpoint, quotas, on: loop) }
+            return gateway
+        } catch let error as StoreError {
+            throw GatewayError(code: .store, message: error.message, help: error.help)
+        } catch {
+            throw GatewayError(
+                code: .listen, message: "can't listen on \(options.listen): \(error)",
+                help: "choose another address with --listen, or stop the program that has it")
+        }
+    }
+
+    /// Stops accepting, finishes the calls in flight up to the limit, then ends the children.
+    package func drain() async {
+        await server.drain()
+        await upstreams.shutDown()
+    }
+
+    private static func keepHouse(_ endpoint: Endpoint, _ quotas: Quotas, on loop: EventLoop) {
+        _ = loop.schedule(after: housekeeping) {
+            endpoint.sweep(now: loop.now, on: loop)
+            quotas.prune(at: loop.wallClock)
+            keepHouse(endpoint, quotas, on: loop)
+        }
+    }
+}

@@ -1,0 +1,32 @@
+import Base
+import Runtime
+
+/// How a gateway listens and what it allows itself. Every growing thing has its cap here.
+package struct GatewayOptions: Sendable {
+    /// Where the data plane listens; port 0 takes a free one.
+    package var listen: SocketAddress
+    /// Bytes of a request's body; more is answered with 413.
+    package var maxBody = 4 << 20
+    /// Values of `Origin` that are allowed beside pages of this machine itself, for example `https://console.example.com`.
+    package var allowedOrigins: [String] = []
+    /// Names that `Host` may have beside loopback ones. Empty: any name if the gateway listens on more than loopback.
+    package var allowedHosts: [String] = []
+    /// The silence after which a call to an upstream is given up; progress starts it anew.
+    package var callTimeout = TimeSpan.seconds(120)
+    /// For a TCP connection to an upstream.
+    package var connectTimeout = TimeSpan.seconds(5)
+    /// For a child process from its start to its answer to `initialize`.
+    package var startTimeout = TimeSpan.seconds(30)
+    /// Sessions of clients, all grants together; more are refused with 503.
+    package var maxSessions = 10_000
+    /// A session that no request has used for this long ends.
+    package var sessionIdle = TimeSpan.hours(1)
+    /// Calls between decision and answer, all servers together; more are refused with 503.
+    package var maxCallsInFlight = 1_024
+    /// How long `drain` waits for calls in flight.
+    package var drainLimit = TimeSpan.seconds(10)
+
+    package init(listen: SocketAddress) {
+        self.listen = listen
+    }
+}

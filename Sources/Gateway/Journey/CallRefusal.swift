@@ -1,0 +1,83 @@
+import JSON
+import Policy
+import Store
+
+/// A call that does not go on: what the ledger keeps, and what the agent is told.
+struct CallRefusal: Sendable {
+    let rule: String
+    let alias: String
+    /// The rule's name for the agent; says nothing of hidden tools.
+    let agentRule: String
+    let message: String
+    var evidence: String?
+    var policyName: String?
+    var policyVersion: Int?
+    var retryAfterMs: Int64?
+    var limit: String?
+    var remaining: String?
+
+    init(rule: String, message: String) {
+        self.rule = rule
+        alias = rule
+        agentRule = rule
+        self.message = message
+    }
+
+    init(_ denial: Denial) {
+        rule = denial.rule
+        alias = denial.alias
+        agentRule = denial.agentRule
+        message = denial.message
+        evidence = denial.evidence.isEmpty ? nil : denial.evidence.json
+        policyName = denial.policyName
+        policyVersion = denial.policyVersion
+        retryAfterMs = denial.retryAfterMs
+        limit = denial.limit
+        remaining = denial.remaining
+    }
+
+    /// Looks like a call of a hidden tool, so that probing tells an agent nothing.
+    static func unknownTool(_ name: String, policy: CompiledPolicy?) -> CallRefusal {
+        var refusal = CallRefusal(
+            rule: "(unknown tool)", agentRule: "(default deny)", message: Denial.unknownTool(name))
+        refusal.policyName = policy?.name
+        refusal.policyVersion = policy?.version
+        return refusal
+    }
+
+    /// People can't be asked yet, so what needs a person is refused.
+    static func needsApproval(_ request: ApprovalRequest) -> CallRefusal {
+        var refusal = CallRefusal(
+            rule: request.rule, agentRule: request.rule,
+            message: "\(request.message) A person has to approve this call, and this gateway has no approvals yet.")
+        refusal.policyName = request.policyName
+        refusal.policyVersion = request.policyVersion
+        refusal.evidence = request.evidence.isEmpty ? nil : request.evidence.json
+        return refusal
+    }
+
+    private init(rule: String, agentRule: String, message: String) {
+        self.rule = rule
+        alias = rule
+        self.agentRule = agentRule
+        self.message = message
+    }
+
+    /// The member of `_meta` that a denied call's result carries.
+    static let metaKey = "sluice/decision"
+
+    func meta(requestID: String) -> JSONValue {
+        var members = [
+            JSONMember("outcome", "denied"), JSONMember("rule", .string(agentRule)),
+            JSONMember("requestId", .string(requestID)),
+        ]
+        if let retryAfterMs { members.append(JSONMember("retryAfterMs", .int(retryAfterMs))) }
+        if let limit { members.append(JSONMember("limit", Self.number(limit))) }
+        if let remaining { members.append(JSONMember("remaining", Self.number(remaining))) }
+        return .object(members)
+    }
+
+    static func number(_ text: String) -> JSONValue { JSONNumber(text).map(JSONValue.number) ?? .string(text) }
+
+    var text: String { "[POLICY DENIED] \(message)" }
+}

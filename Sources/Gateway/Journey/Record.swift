@@ -1,0 +1,102 @@
+import Base
+import JSON
+import MCP
+import Policy
+import Runtime
+import Store
+
+/// A permit whose decision is on disk. Made here only, and consumed by `Forwarder`.
+struct RecordedPermit: ~Copyable, Sendable {
+    /// The decision's `seq` in the ledger.
+    let decision: Int64
+    let permit: Permit
+
+    fileprivate init(decision: Int64, permit: consuming Permit) {
+        self.decision = decision
+        self.permit = permit
+    }
+}
+
+/// Third and last step: every decision and every outcome goes into the ledger.
+struct Recorder: Sendable {
+    let ledger: any Ledger
+    let hasher: any KeyedHasher
+    let quotas: Quotas
+
+    /// Returns once the decision is on disk. If it can't be written, the quota is given back and nothing may be forwarded.
+    func record(_ permit: consuming Permit, _ call: ToolCall, _ visit: Visit, now: Instant)
+        async throws(StoreError) -> RecordedPermit
+    {
+        var row = row(call, visit, now, outcome: permit.shadow == nil ? .allowed : .shadowDenied)
+        row.policy = permit.policyName
+        row.policyVersion = permit.policyVersion
+        if !permit.reservations.isEmpty { row.reservations = ReservationRecord.encode(permit.reservations) }
+        if let shadow = permit.shadow {
+            row.isShadow = true
+            row.rule = shadow.rule
+            row.ruleAlias = shadow.alias
+            row.message = shadow.message
+            row.evidence = shadow.evidence.isEmpty ? nil : shadow.evidence.json
+        }
+        do throws(StoreError) {
+            return RecordedPermit(decision: try await ledger.append(row), permit: permit)
+        } catch {
+            quotas.release(permit.forwarded())
+            throw error
+        }
+    }
+
+    /// Records a call that does not go on.
+    func record(_ refusal: CallRefusal, _ call: ToolCall?, _ visit: Visit, now: Instant) async throws(StoreError) {
+        var row = row(call, visit, now, outcome: .denied)
+        row.policy = refusal.policyName
+        row.policyVersion = refusal.policyVersion
+        row.rule = refusal.rule
+        row.ruleAlias = refusal.alias
+        row.message = refusal.message
+        row.evidence = refusal.evidence
+        _ = try await ledger.append(row)
+    }
+
+    /// Records a call that failed on our side or upstream before there was a decision.
+    func record(_ error: UpstreamError, _ call: ToolCall, _ visit: Visit, now: Instant) async throws(StoreError) {
+        var row = row(call, visit, now, outcome: .error)
+        row.message = "upstream: \(error.code.rawValue)"
+        _ = try await ledger.append(row)
+    }
+
+    /// Settles the reservations and records how the forwarded call ended. Nobody waits for this row: the decision is
+    /// on disk, and a call without an outcome keeps its quota.
+    func settle(_ forwarded: ForwardedCall, _ visit: Visit, now: Instant) {
+        if forwarded.isReleased { quotas.release(forwarded.reservations) }
+        let row = LedgerRow.outcome(
+            of: forwarded.decision, time: now, requestID: visit.requestID,
+            outcome: forwarded.failure == nil ? .allowed : .error,
+            isReleased: forwarded.isReleased && !forwarded.reservations.isEmpty,
+            message: forwarded.failure.map { "upstream: \($0.code.rawValue)" },
+            upstreamStatus: forwarded.upstreamStatus,
+            latencyMicroseconds: visit.loop.now.microseconds - visit.started.microseconds,
+            responseBytes: Int64(forwarded.responseBytes))
+        ledger.append(row, completion: nil)
+    }
+
+    private func row(_ call: ToolCall?, _ visit: Visit, _ now: Instant, outcome: Outcome) -> LedgerRow {
+        var row = LedgerRow(time: now, requestID: visit.requestID, outcome: outcome)
+        let grant = visit.caller.grant
+        row.server = grant.server
+        row.grantID = grant.id
+        row.grantLabel = grant.label
+        row.identity = grant.identity
+        row.sessionID = visit.session.id
+        row.method = visit.message.method
+        row.tool = call?.name
+        if let arguments = call?.arguments {
+            row.argumentKeys = arguments.members.map { $0.key.string ?? "" }
+            row.argumentDigest = arguments.document.bytes.withUnsafeBytes {
+                hasher.argumentDigest(UnsafeRawBufferPointer(rebasing: $0[arguments.range]))
+            }
+        }
+        row.requestBytes = Int64(visit.message.document.bytes.count)
+        return row
+    }
+}

@@ -1,0 +1,25 @@
+import HTTP
+import JSON
+import MCP
+
+/// What a client is told when its server did not answer (contract: 502 or 504, with the caller's own id).
+enum UpstreamAnswer {
+    static func error(_ failure: UpstreamError, id: RequestID, requestID: String) -> (
+        message: [UInt8], status: HTTPStatus
+    ) {
+        let (code, status): (RPCErrorCode, UInt16) =
+            switch failure.code {
+            case .unreachable, .lost: (.upstreamUnreachable, 502)
+            case .timeout: (.upstreamTimeout, 504)
+            case .broken, .refused, .cancelled: (.upstreamBroken, 502)
+            case .overloaded: (.overloaded, 503)
+            }
+        let message = RPCWriter.error(
+            id: id, code: code, message: failure.clientText,
+            data: [
+                "reason": .string(failure.code.rawValue), "mayHaveRun": .bool(failure.mayHaveRun),
+                "requestId": .string(requestID),
+            ])
+        return (message, HTTPStatus(status))
+    }
+}

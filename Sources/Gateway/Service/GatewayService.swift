@@ -1,0 +1,128 @@
+import Base
+import HTTP
+import JSON
+import MCP
+import Runtime
+import Store
+import Synchronization
+
+/// The data plane: finds out who speaks and what is wanted, and sends each message on its way.
+final class GatewayService: HTTPService {
+    private let options: GatewayOptions
+    private let hosts: HostRules
+    private let names = RequestNames()
+    private let authenticator: Authenticator
+    private let snapshots: SnapshotSource
+    private let endpoint: Endpoint
+    private let metrics: GatewayMetrics
+    private let log: Log
+
+    init(
+        _ options: GatewayOptions, authenticator: Authenticator, snapshots: SnapshotSource, endpoint: Endpoint,
+        metrics: GatewayMetrics, log: Log
+    ) {
+        self.options = options
+        hosts = HostRules(options)
+        self.authenticator = authenticator
+        self.snapshots = snapshots
+        self.endpoint = endpoint
+        self.metrics = metrics
+        self.log = log
+    }
+
+    func makeRequestID() -> String { names.next() }
+
+    func admit(_ head: RequestHead, from peer: SocketAddress) -> Admission { .accept(maxBody: options.maxBody) }
+
+    func didRefuse(_ problem: HTTPProblem, from peer: SocketAddress, requestID: String) {
+        metrics.requests.add(1, ordering: .relaxed)
+        metrics.refusedRequests.add(1, ordering: .relaxed)
+    }
+
+    func respond(to request: HTTPRequest, on loop: EventLoop, _ writer: consuming ResponseWriter) async {
+        metrics.requests.add(1, ordering: .relaxed)
+        let requestID = names.next()
+        let path = request.head.target.path
+        if path.equals("/healthz") { return writer.send(Self.plain("ok\n", requestID)) }
+        if path.equals("/readyz") { return writer.send(readiness(requestID)) }
+        do throws(Refusal) {
+            try hosts.check(request.head)
+            guard path.hasPrefix("/mcp/") else { throw .unknownPath }
+            let caller = try caller(of: request, path)
+            let arrival = Arrival(
+                requestID: requestID, caller: caller, request: request, loop: loop, started: loop.now)
+            switch request.head.method {
+            case .post:
+                try Self.checkMedia(request.head)
+                await endpoint.post(arrival, ReplyChannel(writer, requestID: requestID))
+            case .get:
+                guard accepts(request.head.fields, "text/event-stream") else { throw .notAcceptable }
+                let session = try endpoint.session(of: arrival)
+                endpoint.openStream(arrival, session, writer)
+            case .delete:
+                let session = try endpoint.session(of: arrival)
+                endpoint.end(session, on: loop)
+                writer.send(HTTPStatus(204), Self.fields(requestID))
+            default:
+                throw .methodNotAllowed
+            }
+        } catch {
+            if case .unauthenticated = error { metrics.unauthenticated.add(1, ordering: .relaxed) }
+            metrics.refusedRequests.add(1, ordering: .relaxed)
+            writer.send(error.response(requestID: requestID))
+        }
+    }
+
+    private func caller(of request: HTTPRequest, _ path: ByteText) throws(Refusal) -> Caller {
+        let snapshot: GatewaySnapshot
+        do throws(StoreError) {
+            snapshot = try snapshots.snapshot()
+        } catch {
+            log(.error, "the configuration can't be read, so the request is refused", ("reason", error.message))
+            throw Refusal.configurationUnavailable
+        }
+        return try authenticator.authenticate(
+            request.head, server: path.dropFirst(5).string, snapshot: snapshot, now: EventLoop.wallNow)
+    }
+
+    /// SPEC: 2025-11-25 transports: a POST is JSON and its sender reads both kinds of answer.
+    private static func checkMedia(_ head: RequestHead) throws(Refusal) {
+        guard let type = head.fields[.contentType], let media = MediaType(type), media.matches("application/json")
+        else {
+            throw .wrongContentType
+        }
+        guard accepts(head.fields, "application/json"), accepts(head.fields, "text/event-stream") else {
+            throw .notAcceptable
+        }
+    }
+
+    private func readiness(_ requestID: String) -> Response {
+        // Ready means able to decide and to record.
+        guard endpoint.isAbleToRecord, (try? snapshots.snapshot()) != nil else {
+            return Self.plain("not ready\n", requestID, HTTPStatus(503))
+        }
+        return Self.plain("ready\n", requestID)
+    }
+
+    private static func plain(_ text: String, _ requestID: String, _ status: HTTPStatus = .ok) -> Response {
+        var fields = fields(requestID)
+        fields.append(.contentType, "text/plain; charset=utf-8")
+        return Response(status, fields: fields, body: Array(text.utf8))
+    }
+
+    private static func fields(_ requestID: String) -> Fields {
+        var fields = Fields()
+        fields.append(.xRequestID, requestID)
+        return fields
+    }
+}
+
+/// An authenticated request.
+struct Arrival: Sendable {
+    let requestID: String
+    let caller: Caller
+    let request: HTTPRequest
+    let loop: EventLoop
+    /// When the request was complete, on the monotonic clock.
+    let started: TimeSpan
+}

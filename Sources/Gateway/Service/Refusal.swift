@@ -1,0 +1,82 @@
+import HTTP
+import JSON
+import MCP
+
+/// Why a request is answered before any decision about a tool: one row of the contract's table each.
+enum Refusal: Error, Sendable, Hashable {
+    case unauthenticated
+    case wrongServer
+    case unknownServer(String)
+    case unknownPath
+    case methodNotAllowed
+    case wrongContentType
+    case notAcceptable
+    case foreignOrigin
+    case foreignHost
+    case notJSON(String)
+    case notAMessage(String)
+    case noSession
+    case unknownSession
+    case wrongVersion(String)
+    case tooManySessions
+    case configurationUnavailable
+
+    var status: HTTPStatus {
+        switch self {
+        case .unauthenticated: HTTPStatus(401)
+        case .wrongServer, .foreignOrigin, .foreignHost: HTTPStatus(403)
+        case .unknownServer, .unknownPath, .unknownSession: HTTPStatus(404)
+        case .methodNotAllowed: HTTPStatus(405)
+        case .notAcceptable: HTTPStatus(406)
+        case .wrongContentType: HTTPStatus(415)
+        case .notJSON, .notAMessage, .noSession, .wrongVersion: HTTPStatus(400)
+        case .tooManySessions, .configurationUnavailable: HTTPStatus(503)
+        }
+    }
+
+    private var code: RPCErrorCode {
+        switch self {
+        case .notJSON: .parseError
+        case .tooManySessions: .overloaded
+        case .configurationUnavailable: .cannotRecord
+        default: .invalidRequest
+        }
+    }
+
+    /// What is wrong and how to mend it; for the client.
+    var message: String {
+        switch self {
+        case .unauthenticated:
+            "A valid grant token is needed: send `Authorization: Bearer slg_…`. `sluice grant create` makes one."
+        case .wrongServer: "This grant is for another server. Use the URL that `sluice client-config` prints for it."
+        case .unknownServer(let name): "There is no server `\(name.prefix(64))` here. `sluice server list` shows all."
+        case .unknownPath: "There is nothing at this path. MCP is served at /mcp/{server}."
+        case .methodNotAllowed: "This path takes POST, GET and DELETE."
+        case .wrongContentType: "The body must be JSON: send `Content-Type: application/json`."
+        case .notAcceptable:
+            "The answer is JSON or an event stream: send `Accept: application/json, text/event-stream` (GET: text/event-stream)."
+        case .foreignOrigin: "Pages of this origin may not call the gateway. `sluice serve --allow-origin` allows one."
+        case .foreignHost: "The gateway is not known under this host name. `sluice serve --allow-host` allows one."
+        case .notJSON(let reason): "The body is not JSON that is accepted here: \(reason)."
+        case .notAMessage(let reason): "The body is no JSON-RPC message: \(reason)."
+        case .noSession: "The header Mcp-Session-Id is missing; `initialize` opens a session."
+        case .unknownSession: "This session does not exist or has ended; `initialize` opens a new one."
+        case .wrongVersion(let version):
+            "MCP-Protocol-Version `\(version.prefix(32))` is not spoken here; "
+                + "known: \(MCPVersion.allCases.map(\.rawValue).joined(separator: ", "))."
+        case .tooManySessions: "The gateway has no room for another session. Try again later."
+        case .configurationUnavailable: "The gateway can't read its configuration, so it refuses. Its log says why."
+        }
+    }
+
+    func response(requestID: String) -> Response {
+        var fields = Fields()
+        fields.append(.contentType, "application/json")
+        fields.append(.xRequestID, requestID)
+        if case .unauthenticated = self { fields.append(.wwwAuthenticate, "Bearer realm=\"sluice\"") }
+        if case .methodNotAllowed = self { fields.append(.allow, "POST, GET, DELETE") }
+        let body = RPCWriter.error(
+            id: nil, code: code, message: message, data: ["requestId": .string(requestID)])
+        return Response(status, fields: fields, body: body)
+    }
+}

@@ -1,0 +1,53 @@
+import Base
+import Runtime
+import Store
+import Synchronization
+
+/// All open client sessions, by id.
+final class SessionTable: Sendable {
+    private let sessions = Mutex<[String: ClientSession]>([:])
+    private let capacity: Int
+
+    init(capacity: Int) {
+        self.capacity = capacity
+    }
+
+    /// 256 bits from the system's generator; naming a session never authenticates.
+    static func makeID() -> String {
+        var generator = SystemRandomNumberGenerator()
+        var bytes: [UInt8] = []
+        for _ in 0..<4 { withUnsafeBytes(of: generator.next()) { bytes.append(contentsOf: $0) } }
+        return Hex.encode(bytes)
+    }
+
+    var hasRoom: Bool { sessions.withLock { $0.count < capacity } }
+    var count: Int { sessions.withLock { $0.count } }
+
+    /// False when the table is full.
+    func add(_ session: ClientSession) -> Bool {
+        sessions.withLock { sessions in
+            guard sessions.count < capacity else { return false }
+            sessions[session.id] = session
+            return true
+        }
+    }
+
+    func find(_ id: String) -> ClientSession? { sessions.withLock { $0[id] } }
+
+    func remove(_ id: String) -> ClientSession? { sessions.withLock { $0.removeValue(forKey: id) } }
+
+    /// Takes out the sessions that `isOver` picks.
+    func removeAll(where isOver: (ClientSession) -> Bool) -> [ClientSession] {
+        sessions.withLock { sessions in
+            let over = sessions.values.filter(isOver)
+            for session in over { sessions[session.id] = nil }
+            return over
+        }
+    }
+
+    /// Sends a message on the streams of all sessions, or of one server's.
+    func push(_ message: [UInt8], toSessionsOf server: String?) {
+        let sessions = sessions.withLock { $0.values.filter { server == nil || $0.server.definition.name == server } }
+        for session in sessions { session.push(message) }
+    }
+}

@@ -1,0 +1,48 @@
+import Base
+import HTTP
+import JSON
+import MCP
+import Runtime
+import Store
+
+/// What a server says of itself: for `sluice server tools`.
+package struct ServerReport: Sendable {
+    package let version: String
+    package let serverInfo: JSONValue
+    package let instructions: String?
+    /// The definitions of all pages, in the server's order.
+    package let tools: [JSONValue]
+}
+
+/// Connects to a server, lists its tools and leaves. Never calls a tool.
+/// - Throws: `UpstreamError`; its detail has the last lines of a child's standard error.
+package func probe(_ definition: Server, on group: EventLoopGroup, timeout: TimeSpan) async throws(UpstreamError)
+    -> ServerReport
+{
+    let loop = group.next()
+    var options = HTTPClientOptions()
+    options.headTimeout = timeout
+    let clients = HTTPClients(group, options: options)
+    let server = UpstreamServer(
+        definition, limits: StdioLimits(start: timeout, call: timeout), clients: clients, on: loop,
+        log: Log { _, _, _ in }, notified: { _, _ in })
+    let result: Result<ServerReport, UpstreamError>
+    do throws(UpstreamError) {
+        result = .success(try await report(of: server, on: loop))
+    } catch {
+        result = .failure(error)
+    }
+    await server.shutDown()
+    clients.close()
+    return try result.get()
+}
+
+private func report(of server: UpstreamServer, on loop: EventLoop) async throws(UpstreamError) -> ServerReport {
+    let link = try await server.link(for: ClientInfo(name: "sluice", version: "1"), on: loop)
+    var tools: [JSONValue] = []
+    try await ToolCatalogue.eachPage(of: link, on: loop) { page in tools += page.definitions.map(\.definition.value) }
+    let hello = link.hello
+    link.close(on: loop)
+    return ServerReport(
+        version: hello.version.rawValue, serverInfo: hello.serverInfo, instructions: hello.instructions, tools: tools)
+}

@@ -1,0 +1,49 @@
+/// Why an upstream gave no answer that can be used.
+package struct UpstreamError: Error, Sendable, Hashable, CustomStringConvertible {
+    package enum Code: String, Sendable, CaseIterable {
+        /// No connection, or the child does not start.
+        case unreachable
+        /// Silence for longer than the limit.
+        case timeout
+        /// Something came that is no answer to the request.
+        case broken
+        /// The connection or the process ended before the answer.
+        case lost
+        /// An HTTP error without a JSON-RPC message.
+        case refused
+        /// Too many calls wait for this server.
+        case overloaded
+        /// The client took the call back.
+        case cancelled
+    }
+
+    package let code: Code
+    /// Whether the call may have had an effect: false only if it certainly was not carried out.
+    package let mayHaveRun: Bool
+    /// For the operator's log: what happened, where. May hold lines that a child wrote to standard error.
+    package let detail: String
+    /// The upstream's HTTP status, if it gave one.
+    package let status: Int?
+
+    package init(_ code: Code, mayHaveRun: Bool, detail: String, status: Int? = nil) {
+        self.code = code
+        self.mayHaveRun = mayHaveRun
+        self.detail = detail
+        self.status = status
+    }
+
+    package var description: String { detail }
+
+    /// For the agent: nothing about hosts, commands or files.
+    var clientText: String {
+        switch code {
+        case .unreachable: "The server behind the gateway can't be reached."
+        case .timeout: "The server behind the gateway did not answer in time. The call may have run."
+        case .broken: "The server behind the gateway gave a broken answer."
+        case .lost: "The server behind the gateway went away during the call. The call may have run."
+        case .refused: "The server behind the gateway refused the request."
+        case .overloaded: "Too many calls are waiting for the server behind the gateway. Try again later."
+        case .cancelled: "The call was cancelled."
+        }
+    }
+}
