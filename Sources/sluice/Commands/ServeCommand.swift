@@ -1,0 +1,127 @@
+import Arguments
+import Base
+import Gateway
+import JSON
+import Runtime
+import Store
+import StoreSQLite
+
+/// `sluice serve`: opens what is stored, runs the gateway, and ends it in order.
+enum ServeCommand {
+    static let entry = Entry(
+        command: Command(
+            "serve", summary: "run the gateway",
+            details: """
+                SIGTERM or Ctrl-C stops it: calls in flight are finished, the ledger is written, children are ended. A second
+                one stops it at once. Changes by other sluice commands take effect with the next request.
+                """,
+            options: [
+                DataFolder.option,
+                .value("listen", "HOST:PORT", "where clients connect (default: 127.0.0.1:7420; port 0: any free one)"),
+                .value("allow-host", "NAME", "another name that Host may have; may be repeated", repeats: true),
+                .value("allow-origin", "ORIGIN", "a web origin that may call; may be repeated", repeats: true),
+                .value("max-body", "SIZE", "largest request body (default: 4MiB)"),
+                .value("max-sessions", "N", "open sessions at most (default: 10000)"),
+                .value("session-idle", "SPAN", "an unused session ends after this (default: 1h)"),
+                .value("max-calls", "N", "calls in flight at most (default: 1024)"),
+                .value("call-timeout", "SPAN", "longest wait for a server's answer (default: 120s)"),
+                .value("connect-timeout", "SPAN", "longest wait for a connection to a server (default: 5s)"),
+                .value("start-timeout", "SPAN", "longest wait for a command's handshake (default: 30s)"),
+                .value("drain-limit", "SPAN", "when stopping, longest wait for calls in flight (default: 10s)"),
+                .value(
+                    "durability", "WORD",
+                    "process: decisions survive the gateway's death; power: also the machine's (default: process)"),
+                .flag("json", "print the line that says it is ready as JSON"),
+            ],
+            examples: [
+                Example("sluice serve", "with ./sluice-data on 127.0.0.1:7420"),
+                Example(
+                    "sluice serve --data-dir /var/lib/sluice --listen 10.0.0.5:7420 --allow-host gw.example.com",
+                    "for other machines; put TLS in front of it"),
+            ])
+    ) { arguments in
+        var options = try options(arguments)
+        let durability = try arguments.choice("durability", among: ["process", "power"], default: "process")
+        let listen = try arguments.address("listen", default: ListenAddress(host: "127.0.0.1", port: 7420))
+
+        let folder = try DataFolder.open(arguments, create: true).whole
+        let lock = try folder.lockForServing()
+        defer { withExtendedLifetime(lock) {} }
+        let group = try EventLoopGroup()
+        defer {
+            group.stop()
+            group.join()
+        }
+        options.listen = try await resolve(listen, on: group.next())
+        let ledger = try folder.openLedger(
+            LedgerOptions(durability: durability == "power" ? .power : .process))
+        defer { ledger.close() }
+
+        let gateway = try await Gateway.start(
+            options, on: group, store: folder.configuration, hasher: folder.hasher, ledger: ledger)
+        let stop = try await StopSignal.watch(on: group.next())
+        // After the start: a token made for a gateway that never came up would be lost unseen.
+        let admin = try firstAdminToken(folder.configuration)
+        announce(gateway.address, folder: folder.path, adminToken: admin, asJSON: arguments.has("json"))
+        if let ip = SocketAddress(ip: options.listen.ip ?? "", port: 0), !ip.isLoopback {
+            Output.note("sluice: warning: tokens travel unencrypted to \(gateway.address); put TLS in front of it")
+        }
+
+        await stop.received()
+        Output.note("sluice: stopping: finishing calls in flight")
+        await gateway.drain()
+        return .done
+    }
+
+    private static func options(_ arguments: Arguments) throws -> GatewayOptions {
+        guard let anywhere = SocketAddress(ip: "127.0.0.1", port: 0) else { throw Failure(.unable, "no IPv4") }
+        var options = GatewayOptions(listen: anywhere)
+        options.allowedHosts = arguments.all("allow-host")
+        options.allowedOrigins = arguments.all("allow-origin")
+        options.maxBody = try arguments.bytes("max-body", in: 1 << 10...256 << 20, default: options.maxBody)
+        options.maxSessions = try arguments.number("max-sessions", in: 1...1_000_000, default: options.maxSessions)
+        options.maxCallsInFlight = try arguments.number("max-calls", in: 1...100_000, default: options.maxCallsInFlight)
+        func span(_ name: String, upTo most: Int, _ current: TimeSpan) throws(UsageError) -> TimeSpan {
+            .seconds(Int64(try arguments.seconds(name, in: 1...most, default: Int(current.microseconds / 1_000_000))))
+        }
+        options.sessionIdle = try span("session-idle", upTo: 30 * 86_400, options.sessionIdle)
+        options.callTimeout = try span("call-timeout", upTo: 86_400, options.callTimeout)
+        options.connectTimeout = try span("connect-timeout", upTo: 3_600, options.connectTimeout)
+        options.startTimeout = try span("start-timeout", upTo: 3_600, options.startTimeout)
+        options.drainLimit = try span("drain-limit", upTo: 3_600, options.drainLimit)
+        return options
+    }
+
+    private static func resolve(_ address: ListenAddress, on loop: EventLoop) async throws -> SocketAddress {
+        if let known = SocketAddress(ip: address.host, port: address.port) { return known }
+        guard let found = try await loop.resolve(host: address.host, port: address.port).first else {
+            throw Failure(.unable, "no address is known for \(address.host)")
+        }
+        return found
+    }
+
+    /// Makes the first admin token where there is none yet.
+    private static func firstAdminToken(_ store: any ConfigurationStore) throws -> Secret? {
+        guard try store.adminTokens().isEmpty else { return nil }
+        return try store.createAdminToken(label: "first", role: .admin, expires: nil).token
+    }
+
+    private static func announce(_ address: SocketAddress, folder: String, adminToken: Secret?, asJSON: Bool) {
+        if asJSON {
+            Output.json { writer in
+                writer.beginObject()
+                writer.member("event", "ready")
+                writer.member("version", Version.text)
+                writer.member("listen", address.description)
+                writer.member("data_dir", folder)
+                writer.memberIfPresent("admin_token", adminToken?.revealed)
+                writer.endObject()
+            }
+        } else {
+            Output.print("sluice \(Version.text) is ready: http://\(address)/mcp/{server}")
+            Output.print("data folder: \(folder)")
+            if let adminToken { Output.print("admin token, shown only now: \(adminToken.revealed)") }
+        }
+        Output.flush()
+    }
+}

@@ -1,0 +1,211 @@
+import Arguments
+import Base
+import JSON
+import Runtime
+import Store
+
+/// `sluice server …`: the MCP servers behind the gateway.
+enum ServerCommands {
+    static let entries = [add, list, show, ServerTools.entry, remove]
+
+    private static let add = Entry(
+        command: Command(
+            "server", "add", summary: "register an MCP server, by URL or as a command spoken to over stdio",
+            details: """
+                A command runs as a child of the gateway, with its folder and a short list of its environment. Loopback,
+                private and link-local addresses need --allow-private. Header values and --env values are stored sealed.
+                """,
+            positionals: [Positional("NAME", "the name in URLs and grants: letters, digits, '.', '_' and '-'")],
+            options: [
+                .value("url", "URL", "the address of its Streamable HTTP endpoint"),
+                .flag("allow-private", "allow loopback, private and link-local addresses"),
+                .value("header", "'N: V'", "send this header with every request; may be repeated", repeats: true),
+                .value("env", "NAME=VALUE", "set this for the command; may be repeated", repeats: true),
+                .value(
+                    "inherit", "NAME", "pass this variable of the gateway on to the command; may be repeated",
+                    repeats: true),
+                .value("directory", "DIR", "where the command starts (default: where the gateway runs)"),
+                .flag("replace", "replace the server of that name; its policies and grants stay"),
+                DataFolder.option, DataFolder.json,
+            ],
+            trailing: "COMMAND ARG…",
+            examples: [
+                Example(
+                    "sluice server add studio -- .build/release/sluice-studio --data-dir studio-data",
+                    "a command, started by the gateway"),
+                Example(
+                    "sluice server add tickets --url https://mcp.example.com/mcp --header 'X-Api-Key: 123'", "a URL"),
+                Example("sluice server add local --url http://127.0.0.1:9000/mcp --allow-private", "on this machine"),
+            ])
+    ) { arguments in
+        let server = Server(
+            name: arguments.positionals[0], transport: try transport(arguments),
+            allowPrivate: arguments.has("allow-private"), created: Clock.now)
+        let folder = try DataFolder.open(arguments, create: true)
+        if arguments.has("replace") {
+            try folder.configuration.replaceServer(server)
+        } else {
+            try folder.configuration.addServer(server)
+        }
+        if arguments.has("json") {
+            Output.json { write(server, to: &$0) }
+        } else {
+            Output.print("server \(server.name) registered: \(address(of: server))")
+        }
+        return .done
+    }
+
+    private static func transport(_ arguments: Arguments) throws(Failure) -> Server.Transport {
+        switch (arguments.value("url"), arguments.trailing) {
+        case (.some, .some):
+            throw Failure(.usage, "a server has either --url or a command after '--', not both")
+        case (let url?, nil):
+            for name in ["env", "inherit", "directory"] where arguments.has(name) {
+                throw Failure(.usage, "--\(name) is for commands; this server has a --url")
+            }
+            try UpstreamAddress.check(url, allowPrivate: arguments.has("allow-private"))
+            var headers: [NamedSecret] = []
+            for text in arguments.all("header") { headers.append(try header(text)) }
+            return .http(url: url, headers: headers)
+        case (nil, let command?):
+            for name in ["header", "allow-private"] where arguments.has(name) {
+                throw Failure(.usage, "--\(name) is for servers with a --url; this one is a command")
+            }
+            guard let program = command.first, !program.isEmpty else {
+                throw Failure(
+                    .usage, "there is no command after '--'", mend: "usage: sluice server add NAME -- COMMAND ARG…")
+            }
+            var words = command
+            // A relative path would mean something else from wherever the gateway is started next.
+            if program.contains("/") {
+                words[0] = Files.absolute(program)
+                if !Files.isExecutable(words[0]) {
+                    Output.note(
+                        "sluice: warning: \(words[0]) can't be run at the moment; the server is registered all the same"
+                    )
+                }
+            }
+            var variables: [NamedSecret] = []
+            for text in arguments.all("env") { variables.append(try variable(text)) }
+            return .stdio(
+                command: words, inherit: arguments.all("inherit"), variables: variables,
+                directory: arguments.value("directory").map(Files.absolute))
+        case (nil, nil):
+            throw Failure(
+                .usage, "a server needs --url URL or a command after '--'",
+                mend: "'sluice server add --help' has examples")
+        }
+    }
+
+    private static func header(_ text: String) throws(Failure) -> NamedSecret {
+        guard let colon = text.firstIndex(of: ":"), colon != text.startIndex else {
+            // Not the text itself: whatever it is, it was meant to be a credential.
+            throw Failure(.usage, "a --header has no ':'", mend: "write --header 'Name: value'")
+        }
+        let value = text[text.index(after: colon)...].drop { $0 == " " }
+        return NamedSecret(name: String(text[..<colon]), value: Secret(String(value)))
+    }
+
+    private static func variable(_ text: String) throws(Failure) -> NamedSecret {
+        guard let equals = text.firstIndex(of: "="), equals != text.startIndex else {
+            throw Failure(.usage, "an --env has no '='", mend: "write --env NAME=VALUE")
+        }
+        return NamedSecret(name: String(text[..<equals]), value: Secret(String(text[text.index(after: equals)...])))
+    }
+
+    private static let list = Entry(
+        command: Command(
+            "server", "list", summary: "list the registered servers", options: [DataFolder.option, DataFolder.json],
+            examples: [Example("sluice server list", "each server and how it is reached")])
+    ) { arguments in
+        let folder = try DataFolder.open(arguments)
+        let servers = try folder.configuration.servers()
+        if arguments.has("json") {
+            Output.json { writer in
+                writer.beginArray()
+                for server in servers { write(server, to: &writer) }
+                writer.endArray()
+            }
+        } else {
+            Output.table(["NAME", "KIND", "ADDRESS"], servers.map { [$0.name, $0.kind.rawValue, address(of: $0)] })
+        }
+        return .done
+    }
+
+    private static let show = Entry(
+        command: Command(
+            "server", "show", summary: "show one server (names of headers and variables, never their values)",
+            positionals: [Positional("NAME", "the server")], options: [DataFolder.option, DataFolder.json],
+            examples: [Example("sluice server show studio", "its address, policies and grants")])
+    ) { arguments in
+        let folder = try DataFolder.open(arguments)
+        let server = try folder.configuration.server(arguments.positionals[0])
+        if arguments.has("json") {
+            Output.json { write(server, to: &$0) }
+            return .done
+        }
+        Output.print("name:      \(server.name)")
+        Output.print("address:   \(address(of: server))")
+        switch server.transport {
+        case .http(_, let headers):
+            Output.print("private:   \(server.allowPrivate ? "allowed" : "refused")")
+            if !headers.isEmpty { Output.print("headers:   \(headers.map(\.name).joined(separator: ", "))") }
+        case .stdio(_, let inherit, let variables, let directory):
+            if let directory { Output.print("directory: \(directory)") }
+            if !inherit.isEmpty { Output.print("inherits:  \(inherit.joined(separator: ", "))") }
+            if !variables.isEmpty { Output.print("sets:      \(variables.map(\.name).joined(separator: ", "))") }
+        }
+        let policies = try folder.configuration.policies().filter { $0.server == server.name }
+        let grants = try folder.configuration.grants().filter {
+            $0.server == server.name && $0.standing(at: Clock.now) == .active
+        }
+        Output.print("policies:  \(policies.isEmpty ? "none" : policies.map(\.name).joined(separator: ", "))")
+        Output.print("grants:    \(grants.isEmpty ? "none" : grants.map(\.label).joined(separator: ", "))")
+        return .done
+    }
+
+    private static let remove = Entry(
+        command: Command(
+            "server", "remove", summary: "remove a server",
+            positionals: [Positional("NAME", "the server")],
+            options: [.flag("force", "also revoke its grants and drop its policies"), DataFolder.option],
+            examples: [Example("sluice server remove studio --force", "with everything that depends on it")])
+    ) { arguments in
+        let folder = try DataFolder.open(arguments)
+        try folder.configuration.removeServer(arguments.positionals[0], force: arguments.has("force"))
+        Output.print("server \(arguments.positionals[0]) removed")
+        return .done
+    }
+
+    private static func address(of server: Server) -> String {
+        switch server.transport {
+        case .http(let url, _): url
+        case .stdio(let command, _, _, _): command.joined(separator: " ")
+        }
+    }
+
+    private static func write(_ server: Server, to writer: inout JSONWriter) {
+        func names(_ key: String, _ names: [String]) {
+            writer.key(key)
+            writer.beginArray()
+            for name in names { writer.string(name) }
+            writer.endArray()
+        }
+        writer.beginObject()
+        writer.member("name", server.name)
+        writer.member("kind", server.kind.rawValue)
+        switch server.transport {
+        case .http(let url, let headers):
+            writer.member("url", url)
+            writer.member("allow_private", server.allowPrivate)
+            names("headers", headers.map(\.name))
+        case .stdio(let command, let inherit, let variables, let directory):
+            names("command", command)
+            names("inherit", inherit)
+            names("variables", variables.map(\.name))
+            writer.memberIfPresent("directory", directory)
+        }
+        writer.member("created", server.created.iso8601)
+        writer.endObject()
+    }
+}

@@ -1,0 +1,68 @@
+import Arguments
+import Base
+import Gateway
+import JSON
+import Runtime
+import Store
+
+/// `sluice server tools`: connects to a server and prints what it offers.
+enum ServerTools {
+    static let entry = Entry(
+        command: Command(
+            "server", "tools", summary: "connect to a server and list its tools, before any policy",
+            positionals: [Positional("NAME", "the server")],
+            options: [
+                .value("timeout", "SPAN", "longest wait (default: 30s)"), DataFolder.option, DataFolder.json,
+            ],
+            examples: [
+                Example("sluice server tools studio", "names and what they say they do"),
+                Example(
+                    "sluice server tools studio --json > studio.tools.json", "the definitions as the server sends them"),
+            ])
+    ) { arguments in
+        let timeout = try arguments.seconds("timeout", in: 1...3_600, default: 30)
+        let folder = try DataFolder.open(arguments)
+        let server = try folder.configuration.server(arguments.positionals[0])
+        let group = try EventLoopGroup(count: 1)
+        defer {
+            group.stop()
+            group.join()
+        }
+        let report: ServerReport
+        do throws(UpstreamError) {
+            report = try await probe(server, on: group.next(), timeout: .seconds(Int64(timeout)))
+        } catch {
+            throw Failure(.unable, "server \(server.name) does not answer: \(error.message)")
+        }
+        if arguments.has("json") {
+            Output.json { writer in
+                writer.beginObject()
+                writer.member("server", server.name)
+                writer.member("version", report.version)
+                writer.key("tools")
+                writer.beginArray()
+                for tool in report.tools { writer.value(tool) }
+                writer.endArray()
+                writer.endObject()
+            }
+        } else {
+            Output.table(
+                ["TOOL", "DESCRIPTION"], report.tools.map { [text($0, "name"), summary(text($0, "description"))] })
+        }
+        return .done
+    }
+
+    private static func text(_ tool: JSONValue, _ key: String) -> String {
+        guard case .string(let text)? = tool[key] else { return "" }
+        return text
+    }
+
+    /// The first sentence or 80 characters, without control characters: the text comes from outside.
+    private static func summary(_ text: String) -> String {
+        let line = text.unicodeScalars.prefix { $0 != "\n" && $0 != "\r" }.filter {
+            $0.value >= 0x20 && $0.value != 0x7F
+        }
+        let clean = String(String.UnicodeScalarView(line))
+        return clean.count > 80 ? clean.prefix(79) + "…" : clean
+    }
+}
