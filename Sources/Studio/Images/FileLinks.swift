@@ -7,6 +7,11 @@ package final class FileLinks: Sendable {
     package struct Target: Sendable, Equatable {
         package let path: String
         package let mimeType: String
+
+        package init(path: String, mimeType: String) {
+            self.path = path
+            self.mimeType = mimeType
+        }
     }
 
     private struct Entry {

@@ -71,9 +71,14 @@ package final class ObjectStore: Sendable {
         let hash = Hex.encode(sha256(bytes))
         return try state.withLock { state throws(StudioError) in
             var entries = state.entries ?? load(&state)
-            if let known = entries[hash], let image = read(known.id) {
-                Files.touch(objectPath(hash))
-                return image
+            if let known = entries[hash] {
+                if let image = image(known.id) {
+                    Files.touch(objectPath(hash))
+                    return image
+                }
+                // Someone removed or damaged the files: begin anew.
+                entries[hash] = nil
+                state.totalBytes -= known.bytes
             }
             if state.totalBytes + bytes.count > limits.totalBytes || entries.count >= limits.count {
                 makeRoom(for: bytes.count, &entries, &state.totalBytes)

@@ -50,7 +50,7 @@ package actor LinkPublisher: FilePublisher {
         guard let address = SocketAddress(ip: "127.0.0.1", port: 0) else {
             return .failure(StudioError(.internalError, "no loopback address"))
         }
-        do throws(HTTPError) {
+        do throws(RuntimeError) {
             let service = StudioService(files: FileService(links: links, workers: workers), mcp: nil)
             let server = try await HTTPServer.start(on: group, address: address, service: service)
             self.server = server
@@ -61,7 +61,7 @@ package actor LinkPublisher: FilePublisher {
             return .failure(
                 StudioError(
                     .internalError,
-                    "no local port could be opened for the result's URL (\(error.detail)); ask for outputType base64Data, or use maskImagePath"
+                    "no local port could be opened for the result's URL (\(error.message)); ask for outputType base64Data, or use maskImagePath"
                 ))
         }
     }

@@ -9,7 +9,7 @@ import Synchronization
 package enum StandardStreams {
     /// Reads standard input to its end and hands every part to `take` on the loop, one after the other: when the loop
     /// is busy, the client has to wait.
-    package static func read(on loop: EventLoop, _ take: @escaping @Sendable (UnsafeRawBufferPointer) -> Void) async {
+    package static func read(on loop: EventLoop, _ take: @escaping @Sendable ([UInt8]) -> Void) async {
         let size = 256 << 10
         let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: size, alignment: 16)
         defer { buffer.deallocate() }
@@ -18,7 +18,7 @@ package enum StandardStreams {
             if count < 0, errno == EINTR { continue }
             guard count > 0 else { return }
             let part = [UInt8](UnsafeRawBufferPointer(rebasing: buffer[..<count]))
-            await loop.run { part.withUnsafeBytes { take($0) } }
+            await loop.run { take(part) }
         }
     }
 }
@@ -47,9 +47,9 @@ package final class OutputQueue: Sendable {
             return
         }
         Task(executorPreference: thread.worker) {
-            let isWritten = await thread.write(bytes)
-            pendingBytes.subtract(bytes.count, ordering: .relaxed)
-            if !isWritten { fail() }
+            let isWritten = await self.thread.write(bytes)
+            self.pendingBytes.subtract(bytes.count, ordering: .relaxed)
+            if !isWritten { self.fail() }
         }
     }
 

@@ -28,10 +28,10 @@ package actor StdioServer {
     }
 
     /// Takes bytes from the client. What comes after the end was asked for is ignored.
-    package func feed(_ bytes: UnsafeRawBufferPointer) {
+    package func feed(_ bytes: [UInt8]) {
         guard !isEnding else { return }
         var pieces: [LineSplitter.Piece] = []
-        splitter.feed(bytes) { pieces.append($0) }
+        bytes.withUnsafeBytes { part in splitter.feed(part) { pieces.append($0) } }
         for piece in pieces { take(piece) }
     }
 
@@ -64,9 +64,9 @@ package actor StdioServer {
                     id: nil, code: .invalidRequest, message: "a message may have at most \(lineLimit) bytes; this one was dropped"))
         case .line(let bytes):
             let loop = loop
-            let received = session.receive(bytes) { [weak self] notification in
+            let received = session.receive(bytes) { notification in
                 // From a worker thread. The loop runs what it is given in order, so the answer comes after.
-                loop.execute { self?.assumeIsolated { $0.send(notification) } }
+                loop.execute { self.assumeIsolated { $0.send(notification) } }
             }
             switch received {
             case .reply(let answer), .reject(let answer): send(answer)

@@ -133,12 +133,12 @@ package enum StudioProgram {
             )
         }
         let server: HTTPServer
-        do throws(HTTPError) {
+        do throws(RuntimeError) {
             var http = HTTPServerOptions()
             http.drainLimit = options.grace
             server = try await HTTPServer.start(on: group, address: address, options: http, service: service)
         } catch {
-            throw Failure(message: error.detail)
+            throw Failure(message: error.message)
         }
         let base = "http://\(server.address)"
         await publisher.use(base: base)

@@ -51,6 +51,12 @@ package struct ProgressReport: Sendable, Equatable {
     package let progress: Int
     package let total: Int
     package let message: String
+
+    package init(progress: Int, total: Int, message: String) {
+        self.progress = progress
+        self.total = total
+        self.message = message
+    }
 }
 
 /// Threads for work that blocks.

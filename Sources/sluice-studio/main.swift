@@ -1,0 +1,75 @@
+import Arguments
+import Base
+import Glibc
+import Studio
+
+/// Flags and wiring; what the studio does is in the module `Studio`.
+let studio = Program(
+    name: "sluice-studio",
+    summary: "image tools for agents, as an MCP server on this machine",
+    footer: """
+        Without --http it speaks MCP over standard input and output; logs go to standard error. Pictures stay on this
+        machine. The models come with scripts/setup.
+        """,
+    commands: [
+        Command(
+            summary: "serve image tools over MCP",
+            options: [
+                .value("data-dir", "DIR", "uploads and results (default ./sluice-data/studio)"),
+                .value("allow-root", "DIR", "let agents name pictures in this folder by path", repeats: true),
+                .value("models", "DIR", "folder with OpenVINO and the models (default: SLUICE_VENDOR or the nearest vendor/)"),
+                .flag("substitute", "use a local model that covers the same thing when the one asked for is not here"),
+                .value("http", "HOST:PORT", "serve Streamable HTTP at /mcp of this loopback address; port 0: any"),
+                .value("upload-host", "HOST", "let results be sent by PUT to this host or host:port", repeats: true),
+                .value("max-message", "BYTES", "largest message (default 32MiB)"),
+                .value("max-image", "BYTES", "largest picture file (default 32MiB)"),
+                .value("store-limit", "BYTES", "size of all uploads, and of all results (default 1GiB)"),
+                .value("link-lifetime", "SPAN", "how long the URL of a result works (default 1h)"),
+                .value("threads", "N", "calls that are worked on at once (default 2)"),
+                .value("queue", "N", "calls that may wait before others are told `busy` (default 32)"),
+            ],
+            examples: [
+                Example("sluice-studio --allow-root ~/Pictures", "stdio server that may read pictures in one folder"),
+                Example("sluice-studio --http 127.0.0.1:7430", "Streamable HTTP at http://127.0.0.1:7430/mcp"),
+                Example(
+                    "sluice server add studio -- sluice-studio --allow-root ~/Pictures", "behind the gateway, with policies"),
+            ])
+    ])
+
+func options(_ arguments: Arguments) throws(UsageError) -> StudioOptions {
+    var options = StudioOptions()
+    options.vendorFolder = arguments.value("models") ?? StudioProgram.defaultVendorFolder()
+    if let folder = arguments.value("data-dir") { options.dataFolder = folder }
+    options.allowedFolders = arguments.all("allow-root")
+    options.substitutesModels = arguments.has("substitute")
+    options.uploadHosts = arguments.all("upload-host")
+    options.messageLimit = try arguments.bytes("max-message", in: 4096...(1 << 30), default: options.messageLimit)
+    options.imageLimit = try arguments.bytes("max-image", in: 1024...(1 << 30), default: options.imageLimit)
+    options.storeLimit = try arguments.bytes("store-limit", in: (1 << 20)...(1 << 50), default: options.storeLimit)
+    options.linkLifetime = .seconds(
+        Int64(try arguments.seconds("link-lifetime", in: 1...(30 * 86_400), default: 3_600)))
+    options.threads = try arguments.number("threads", in: 1...64, default: options.threads)
+    options.queue = try arguments.number("queue", in: 1...10_000, default: options.queue)
+    if arguments.value("http") != nil {
+        let address = try arguments.address("http", default: ListenAddress(host: "127.0.0.1", port: 0))
+        options.http = StudioOptions.Endpoint(
+            ip: address.host == "localhost" ? "127.0.0.1" : address.host, port: address.port)
+    }
+    return options
+}
+
+func say(_ text: String, to descriptor: Int32) {
+    let bytes = Array(text.utf8)
+    bytes.withUnsafeBytes { _ = write(descriptor, $0.baseAddress, $0.count) }
+}
+
+do throws(UsageError) {
+    switch try studio.parse(Array(CommandLine.arguments.dropFirst())) {
+    case .help(let text): say(text, to: STDOUT_FILENO)
+    case .version: say("sluice-studio \(Greeting.version)\n", to: STDOUT_FILENO)
+    case .run(_, let arguments): exit(StudioProgram.run(try options(arguments)))
+    }
+} catch {
+    say("sluice-studio: \(error.message)\n" + (error.mend.map { "\($0)\n" } ?? ""), to: STDERR_FILENO)
+    exit(2)
+}

@@ -1,0 +1,77 @@
+import Glibc
+import JSON
+import Support
+import Testing
+
+/// The whole program, driven by the official Python client. Needs what `scripts/setup` makes: `.venv-agent` and `vendor`.
+@Suite struct PythonClientTests {
+    private let folder: TemporaryFolder
+
+    init() throws {
+        folder = try TemporaryFolder()
+    }
+
+    /// The program that was built together with these tests.
+    static func program() throws -> String {
+        var buffer = [CChar](repeating: 0, count: Int(PATH_MAX))
+        guard readlink("/proc/self/exe", &buffer, buffer.count - 1) > 0 else { throw TestProblem("no /proc/self/exe") }
+        var parts = String(decoding: buffer.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+            .split(separator: "/")
+        while !parts.isEmpty {
+            parts.removeLast()
+            let path = "/" + parts.joined(separator: "/") + "/sluice-studio"
+            if access(path, X_OK) == 0 { return path }
+        }
+        for configuration in ["debug", "release"] {
+            let path = "\(Places.packageRoot)/.build/\(configuration)/sluice-studio"
+            if access(path, X_OK) == 0 { return path }
+        }
+        throw TestProblem("sluice-studio is not built; run `swift build` first")
+    }
+
+    private func run(_ script: String) throws -> JSONView {
+        let python = "\(Places.packageRoot)/.venv-agent/bin/python"
+        try #require(access(python, X_OK) == 0, "the Python client is missing; run scripts/setup")
+        let vendor = "\(Places.packageRoot)/vendor"
+        try #require(access(vendor, R_OK) == 0, "the models are missing; run scripts/setup")
+        let parts = [
+            python, "\(Places.packageRoot)/Tests/StudioTests/agent/\(script)", try Self.program(),
+            "\(Places.shared)/data/images", vendor, "\(folder.path)/data",
+        ]
+        let (text, status) = try output(ofShell: parts.map { "'\($0)'" }.joined(separator: " "))
+        try #require(status == 0, "the script failed; its words are above")
+        return try JSONDocument.parse(text).root
+    }
+
+    private func judge(_ seen: JSONView) throws {
+        #expect(seen["version"]?.string == "2025-11-25")
+        #expect(seen["server"]?.string == "sluice-studio")
+        #expect(seen["tools"]?.value == ["imageMasking", "imageUpload"])
+        #expect(seen["upload"]?.value == [512, 512, "PNG"])
+        for (model, minimum, maximum) in [
+            ("runware:35@6", 0.02, 0.2), ("runware:35@7", 0.02, 0.2), ("runware:35@8", 0.02, 0.2),
+        ] {
+            let mask = try #require(seen["masks"]?[model])
+            #expect(mask["detections"]?.count == 1, "\(model)")
+            #expect(mask["type"]?.string == "image/png" && mask["nosniff"]?.string == "nosniff")
+            #expect(mask["same"]?.bool == true)
+            #expect(mask["blocks"]?.value == ["text", "image", "resource_link"])
+            #expect((minimum...maximum).contains(mask["coverage"]?.double ?? 0), "\(model)")
+        }
+        #expect(seen["cat"]?[0]?.count == 0 && seen["cat"]?[1]?.bool == true)
+        #expect(seen["pasted"]?.string == "success")
+        #expect(
+            seen["errors"]?.value == [
+                "default model": "modelUnavailable", "outside": "pathNotAllowed", "no picture": "invalidImage",
+                "range": "invalidParameter", "url": "urlNotAllowed",
+            ])
+        let parallel = seen["parallel"]?.elements.compactMap(\.double) ?? []
+        #expect(parallel.count == 6 && parallel == parallel.sorted() && Set(parallel).count == 6)
+    }
+
+    @Test func stdio() throws {
+        let seen = try run("stdio_client.py")
+        try judge(seen)
+        #expect(seen["progress"]?.value == [1, 2, 3, 1, 2, 3, 1, 2, 3])
+    }
+}

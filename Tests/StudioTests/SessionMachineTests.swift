@@ -1,0 +1,180 @@
+import JSON
+import MCP
+import Studio
+import Testing
+
+@Suite struct SessionMachineTests {
+    private let bench: TestBench
+
+    init() throws {
+        bench = try TestBench()
+    }
+
+    private func machine(_ version: String? = "2025-11-25") -> SessionMachine {
+        var machine = SessionMachine(tools: bench.workshop.tools)
+        if let version { _ = machine.receive(initialize(version)) }
+        return machine
+    }
+
+    private func reply(_ action: SessionMachine.Action) throws -> JSONView {
+        switch action {
+        case .reply(let bytes), .reject(let bytes): return try JSONDocument.parse(bytes).root
+        case .call, .cancel, .nothing: throw TestProblem("no reply: \(action)")
+        }
+    }
+
+    private func send(_ machine: inout SessionMachine, _ text: String) -> SessionMachine.Action {
+        machine.receive(Array(text.utf8))
+    }
+
+    @Test(arguments: [
+        ("2025-11-25", "2025-11-25"), ("2025-06-18", "2025-06-18"), ("2025-03-26", "2025-03-26"),
+        ("2026-07-28", "2025-11-25"), ("2024-11-05", "2025-11-25"), ("nonsense", "2025-11-25"),
+    ])
+    func versionsAreNegotiated(_ asked: String, _ answered: String) throws {
+        var machine = machine(nil)
+        let answer = try reply(machine.receive(initialize(asked)))
+        #expect(answer["id"]?.int == 0)
+        #expect(answer["result"]?["protocolVersion"]?.string == answered)
+        #expect(answer["result"]?["capabilities"]?["tools"]?.kind == .object)
+        #expect(answer["result"]?["serverInfo"]?["name"]?.string == "sluice-studio")
+        #expect(machine.version?.rawValue == answered)
+    }
+
+    /// Every kind of message in both phases.
+    @Test(arguments: [
+        (#"{"jsonrpc":"2.0","id":1,"method":"ping"}"#, nil, nil),
+        (#"{"jsonrpc":"2.0","id":1,"method":"server/discover"}"#, -32601, -32601),
+        (#"{"jsonrpc":"2.0","id":1,"method":"tools/list"}"#, -32600, nil),
+        (#"{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{"cursor":""}}"#, -32600, -32602),
+        (#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"nothing"}}"#, -32600, -32602),
+        (#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{}}"#, -32600, -32602),
+        (#"{"jsonrpc":"2.0","id":1,"method":"tools/call"}"#, -32600, -32602),
+        (#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"imageUpload","arguments":[]}}"#, -32600, -32602),
+        (#"{"jsonrpc":"2.0","id":1,"method":"resources/list"}"#, -32600, -32601),
+        (#"{"jsonrpc":"2.0","id":1,"method":"initialize"}"#, -32602, -32600),
+        (#"{"jsonrpc":"2.0","id":null,"method":"ping"}"#, -32600, -32600),
+        (#"{"jsonrpc":"1.0","id":1,"method":"ping"}"#, -32600, -32600),
+        (#"{"jsonrpc":"2.0","id":1}"#, -32600, -32600),
+        (#"[{"jsonrpc":"2.0","id":1,"method":"ping"}]"#, -32600, -32600),
+        (#"{"jsonrpc":"2.0","id":1,"id":2,"method":"ping"}"#, -32700, -32700),
+        ("not json", -32700, -32700),
+        ("{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"p\u{1}\"}", -32700, -32700),
+    ] as [(String, Int64?, Int64?)])
+    func answersInEachPhase(_ text: String, _ before: Int64?, _ after: Int64?) throws {
+        var fresh = machine(nil)
+        let first = try reply(send(&fresh, text))
+        #expect(first["error"]?["code"]?.int == before)
+        #expect((first["result"] == nil) == (before != nil))
+        var ready = machine()
+        let second = try reply(send(&ready, text))
+        #expect(second["error"]?["code"]?.int == after)
+        #expect((second["result"] == nil) == (after != nil))
+    }
+
+    @Test func notificationsAndResponsesAreNotAnswered() {
+        for text in [
+            #"{"jsonrpc":"2.0","method":"notifications/initialized"}"#,
+            #"{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":99}}"#,
+            #"{"jsonrpc":"2.0","method":"notifications/cancelled"}"#,
+            #"{"jsonrpc":"2.0","method":"anything/else","params":{"a":1}}"#,
+            #"{"jsonrpc":"2.0","id":5,"result":{}}"#,
+            #"{"jsonrpc":"2.0","id":5,"error":{"code":1,"message":"x"}}"#,
+        ] {
+            for version in [nil, "2025-11-25"] {
+                var machine = machine(version)
+                guard case .nothing = send(&machine, text) else {
+                    Issue.record("\(text) was answered")
+                    continue
+                }
+            }
+        }
+    }
+
+    @Test func idsKeepTheirType() throws {
+        var machine = machine()
+        for id in ["1", "\"1\"", "\"a b\"", "-7", "12345678901234567"] {
+            let action = send(&machine, #"{"jsonrpc":"2.0","id":\#(id),"method":"ping"}"#)
+            guard case .reply(let bytes) = action else {
+                Issue.record("no reply")
+                continue
+            }
+            #expect(String(decoding: bytes, as: UTF8.self).contains("\"id\":\(id),"))
+        }
+    }
+
+    @Test func aCallEndsOnceOrIsCancelled() throws {
+        var machine = machine()
+        let text = #"{"jsonrpc":"2.0","id":"c","method":"tools/call","params":{"name":"imageUpload","arguments":{"file_path":"x"}}}"#
+        guard case .call(let call) = send(&machine, text) else { throw TestProblem("no call") }
+        #expect(machine.runningCount == 1)
+        let repeated = try reply(send(&machine, text))
+        #expect(repeated["error"]?["code"]?.int == -32600, "the id is in use")
+        let ends = [machine.finish(call.id), machine.finish(call.id)]
+        #expect(ends == [true, false])
+        guard case .call(let second) = send(&machine, text) else { throw TestProblem("no call") }
+        guard case .cancel(let id) = send(&machine, #"{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":"c"}}"#)
+        else { throw TestProblem("no cancel") }
+        #expect(id == second.id)
+        let mayAnswer = machine.finish(second.id)
+        #expect(!mayAnswer, "a cancelled call gets no response")
+    }
+
+    @Test func progressGrowsAndEndsWithTheCall() throws {
+        var machine = machine()
+        let text =
+            #"{"jsonrpc":"2.0","id":3,"method":"tools/call","params":{"name":"imageUpload","arguments":{},"_meta":{"progressToken":"t"}}}"#
+        guard case .call(let call) = send(&machine, text) else { throw TestProblem("no call") }
+        #expect(call.wantsProgress)
+        var values: [Int64] = []
+        for progress in [1, 1, 3, 2, 4] {
+            if let bytes = machine.progress(call.id, ProgressReport(progress: progress, total: 5, message: "m")) {
+                let params = try JSONDocument.parse(bytes).root["params"]
+                #expect(params?["progressToken"]?.string == "t")
+                values.append(params?["progress"]?.int ?? -1)
+            }
+        }
+        #expect(values == [1, 3, 4])
+        _ = machine.finish(call.id)
+        let late = machine.progress(call.id, ProgressReport(progress: 5, total: 5, message: "late"))
+        #expect(late == nil)
+    }
+
+    @Test func callsHaveALimit() throws {
+        var limits = SessionMachine.Limits()
+        limits.running = 2
+        var machine = SessionMachine(tools: bench.workshop.tools, limits: limits)
+        _ = machine.receive(initialize())
+        for id in 1...3 {
+            let action = send(
+                &machine, #"{"jsonrpc":"2.0","id":\#(id),"method":"tools/call","params":{"name":"imageUpload"}}"#)
+            if id < 3 {
+                guard case .call = action else { throw TestProblem("no call") }
+            } else {
+                #expect(try failure(#require(try reply(action)["result"]))["code"]?.string == "busy")
+            }
+        }
+    }
+
+    @Test func theListSaysWhatTheVersionKnows() throws {
+        for (version, isNew) in [("2025-11-25", true), ("2025-06-18", true), ("2025-03-26", false)] {
+            var machine = machine(version)
+            let tools = try #require(
+                try reply(send(&machine, #"{"jsonrpc":"2.0","id":1,"method":"tools/list"}"#))["result"]?["tools"])
+            #expect(tools.elements.map { $0["name"]?.string } == ["imageMasking", "imageUpload"])
+            for tool in tools.elements {
+                #expect((tool["outputSchema"] != nil) == isNew)
+                #expect(tool["inputSchema"]?["additionalProperties"]?.bool == false)
+                #expect(tool["annotations"]?["destructiveHint"]?.bool == false)
+                #expect((tool["description"]?.string?.count ?? 0) > 100)
+            }
+        }
+    }
+
+    @Test func anUnknownToolGetsAHint() throws {
+        var machine = machine()
+        let answer = try reply(
+            send(&machine, #"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"imageMaskin"}}"#))
+        #expect(answer["error"]?["message"]?.string == "unknown tool `imageMaskin`; did you mean `imageMasking`?")
+    }
+}

@@ -1,0 +1,123 @@
+import Base
+import Glibc
+import Imaging
+import Studio
+import Support
+import Testing
+
+@Suite struct StoreTests {
+    private let folder: TemporaryFolder
+
+    init() throws {
+        folder = try TemporaryFolder()
+    }
+
+    private func store(_ limits: ObjectStore.Limits = ObjectStore.Limits()) -> ObjectStore {
+        ObjectStore(folder: "\(folder.path)/data", limits: limits)
+    }
+
+    private func put(_ store: ObjectStore, _ bytes: [UInt8]) throws -> StoredImage {
+        try store.put(bytes, ImageProbe(bytes), durable: true)
+    }
+
+    @Test func handlesSurviveARestart() throws {
+        let bytes = try picture(width: 21, height: 13)
+        let image = try put(store(), bytes)
+        let again = store()
+        #expect(again.image(image.id) == image)
+        #expect(try again.read(image) == bytes)
+        #expect((image.width, image.height, image.format, image.bytes) == (21, 13, .png, bytes.count))
+        #expect(again.totalBytes == bytes.count)
+    }
+
+    @Test func theSameContentKeepsItsHandle() throws {
+        let first = store()
+        let image = try put(first, picture())
+        #expect(try put(first, picture()) == image)
+        #expect(try put(store(), picture()) == image)
+        #expect(try put(first, picture(seed: 1)).id != image.id)
+    }
+
+    @Test func unknownAndDamagedHandlesAreNone() throws {
+        let store = store()
+        #expect(store.image(.random()) == nil)
+        let image = try put(store, picture())
+        try place("\(folder.path)/data/index/\(image.id.text.prefix(2))/\(image.id.text)", Array("{}".utf8))
+        #expect(store.image(image.id) == nil)
+    }
+
+    @Test func aCutFileIsNotHandedOut() throws {
+        let store = store()
+        let image = try put(store, picture())
+        try place(store.path(of: image), [1, 2, 3])
+        #expect(store.image(image.id) == nil)
+        // The same picture can be put again and is whole then.
+        let bytes = try picture()
+        let mended = try put(store, bytes)
+        #expect(try store.read(mended) == bytes)
+    }
+
+    @Test func aFullStoreDropsWhatWasUnusedForLongest() throws {
+        let pictures = try (0..<12).map { try picture(width: 60, height: 60, seed: UInt8($0)) }
+        var limits = ObjectStore.Limits()
+        limits.totalBytes = pictures.prefix(10).reduce(0) { $0 + $1.count }
+        limits.minimumAge = 100
+        let store = store(limits)
+        let images = try pictures.prefix(10).map { try put(store, $0) }
+        // All are fresh, so none may go.
+        do throws(StudioError) {
+            _ = try store.put(pictures[10], format: .png, width: 60, height: 60, durable: false)
+            Issue.record("was accepted")
+        } catch {
+            #expect(error.code == .storageFull)
+        }
+        for (i, image) in images.enumerated() { age(store.path(of: image), seconds: 2000 - i * 100) }
+        let kept = try put(store, pictures[11])
+        #expect(store.image(kept.id) == kept)
+        #expect(store.image(images[0].id) == nil)
+        #expect(store.image(images[9].id) != nil)
+        #expect(store.totalBytes <= limits.totalBytes)
+    }
+
+    @Test func outputsHaveNamesForPeopleAndALimit() throws {
+        let outputs = OutputFolder(folder: "\(folder.path)/out", totalBytes: 1000)
+        var paths: [String] = []
+        for i in 0..<20 {
+            let path = try outputs.write([UInt8](repeating: 7, count: 90), kind: "mask", id: .random(), format: .jpeg)
+            age(path, seconds: 1000 - i)
+            paths.append(path)
+        }
+        #expect(paths[0].hasSuffix(".jpg") && paths[0].contains("/out/mask-"))
+        let names = try listFolder("\(folder.path)/out")
+        #expect(names.count <= 11 && names.contains { paths[19].hasSuffix($0) })
+    }
+
+    @Test func anUnwritableFolderIsSaid() throws {
+        try place("\(folder.path)/data", [1])
+        do throws(StudioError) {
+            _ = try store().put([1], format: .png, width: 1, height: 1, durable: false)
+            Issue.record("was accepted")
+        } catch {
+            #expect(error.code == .storageFailed)
+        }
+    }
+
+    @Test func linksExpireAndAreMany() {
+        let links = FileLinks(lifetime: .seconds(10), capacity: 3)
+        let target = FileLinks.Target(path: "/x", mimeType: "image/png")
+        let first = links.add(target, now: .seconds(0))
+        #expect(first.utf8.count == 43)
+        #expect(links.target(first, now: .seconds(9)) == target)
+        #expect(links.target(first, now: .seconds(10)) == nil)
+        #expect(links.target("guess", now: .seconds(0)) == nil)
+        let others = (0..<3).map { _ in links.add(target, now: .seconds(1)) }
+        #expect(links.target(first, now: .seconds(1)) == nil, "the oldest makes room")
+        #expect(Set(others).count == 3)
+        #expect(others.allSatisfy { links.target($0, now: .seconds(2)) == target })
+    }
+
+    private func age(_ path: String, seconds: Int) {
+        let then = timespec(tv_sec: time(nil) - seconds, tv_nsec: 0)
+        utimensat(AT_FDCWD, path, [then, then], 0)
+    }
+}
