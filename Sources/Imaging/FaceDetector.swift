@@ -34,6 +34,16 @@ final class FaceDetector {
             }
         }
 
+        /// The least score at which a box alone is worth showing, whatever the caller would be content with. SPEC:
+        /// min_score_thresh of the graphs, which MediaPipe 0.10.21 does not let callers lower: below, cats and coffee
+        /// cups are faces. The mesh needs no floor, it looks twice.
+        var floor: Float {
+            switch self {
+            case .short: 0.5
+            case .full: 0.6
+            }
+        }
+
         /// Where the model's candidates are centred, 0...1.
         ///
         /// The SSD scheme lays a grid over the picture for every run of layers of one stride; each layer contributes

@@ -4,7 +4,8 @@ import Synchronization
 package struct MaskRequest: Sendable, Equatable {
     /// Which model.
     package var model: MaskModel
-    /// Least score of a detection, 0...1.
+    /// Least score of a detection, 0...1. For boxes MediaPipe has a floor of its own, 0.5 (short range) and 0.6 (full
+    /// range); smaller values do the same as these.
     package var confidence: Double
     /// Most detections that are kept, the best ones, 1...20.
     package var maxDetections: Int
@@ -140,7 +141,7 @@ package final class FaceMasker: Sendable {
         switch request.model.kind {
         case .boxes(let range):
             let faces = try detector(range, &loaded)
-                .faces(in: picture, confidence: confidence, most: request.maxDetections)
+                .faces(in: picture, confidence: max(confidence, range.floor), most: request.maxDetections)
             return faces.map { ScoredShape(shape: .box(PixelBox(from: $0.low, to: $0.high)), score: Double($0.score)) }
         case .hulls(let groups):
             let faces = try detector(.short, &loaded)

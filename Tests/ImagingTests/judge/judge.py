@@ -11,6 +11,7 @@ Prints one finding a line, words apart by one space:
     PICTURE iou VALUE
     time MILLISECONDS
 """
+import functools
 import statistics
 import sys
 import time
@@ -27,16 +28,21 @@ def read(path):
     return cv2.cvtColor(cv2.imread(path, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
 
 
+@functools.cache
+def detector(selection):
+    return mp.solutions.face_detection.FaceDetection(
+        model_selection=selection, min_detection_confidence=CONFIDENCE)
+
+
 def boxes(picture, selection):
     height, width = picture.shape[:2]
-    with mp.solutions.face_detection.FaceDetection(
-            model_selection=selection, min_detection_confidence=CONFIDENCE) as detector:
-        for found in detector.process(picture).detections or []:
-            box = found.location_data.relative_bounding_box
-            yield (found.score[0], box.xmin * width, box.ymin * height, (box.xmin + box.width) * width,
-                   (box.ymin + box.height) * height)
+    for found in detector(selection).process(picture).detections or []:
+        box = found.location_data.relative_bounding_box
+        yield (found.score[0], box.xmin * width, box.ymin * height, (box.xmin + box.width) * width,
+               (box.ymin + box.height) * height)
 
 
+@functools.cache
 def mesh():
     return mp.solutions.face_mesh.FaceMesh(
         static_image_mode=True, max_num_faces=FACES, min_detection_confidence=CONFIDENCE)
@@ -59,8 +65,7 @@ def judge(argument):
     for kind, selection in (("short", 0), ("full", 1)):
         for found in boxes(picture, selection):
             print(name, kind, *(f"{float(value):.6f}" for value in found))
-    with mesh() as model:
-        found = model.process(picture)
+    found = mesh().process(picture)
     print(name, "faces", len(found.multi_face_landmarks or []))
     if mask_path:
         expected = hull_mask(picture, found) > 0
@@ -75,15 +80,14 @@ def clock(rounds, path):
     with open(path, "rb") as file:
         data = np.frombuffer(file.read(), np.uint8)
     spent = []
-    with mesh() as model:
-        for _ in range(rounds + 3):
-            start = time.perf_counter()
-            picture = cv2.cvtColor(cv2.imdecode(data, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
-            mask = hull_mask(picture, model.process(picture))
-            mask = cv2.dilate(mask, np.ones((9, 9), np.uint8))
-            mask = cv2.GaussianBlur(mask, (0, 0), 4)
-            cv2.imencode(".jpg", mask, [cv2.IMWRITE_JPEG_QUALITY, 95])
-            spent.append((time.perf_counter() - start) * 1000)
+    for _ in range(rounds + 3):
+        start = time.perf_counter()
+        picture = cv2.cvtColor(cv2.imdecode(data, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
+        mask = hull_mask(picture, mesh().process(picture))
+        mask = cv2.dilate(mask, np.ones((9, 9), np.uint8))
+        mask = cv2.GaussianBlur(mask, (0, 0), 4)
+        cv2.imencode(".jpg", mask, [cv2.IMWRITE_JPEG_QUALITY, 95])
+        spent.append((time.perf_counter() - start) * 1000)
     print("time", f"{statistics.median(spent[3:]):.3f}")
 
 
