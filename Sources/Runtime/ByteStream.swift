@@ -1,8 +1,13 @@
 import Base
 import CUV
 
-/// Who hears of a stream. Every call comes on the stream's loop thread, so an actor on that loop enters with
-/// `nonisolated func didRead(_ bytes: UnsafeRawBufferPointer) { assumeIsolated { $0.take(bytes) } }`.
+/// Who hears of a stream. Every call comes on the stream's loop thread, so an actor on that loop enters it at once:
+///
+///     nonisolated func didRead(_ bytes: UnsafeRawBufferPointer) {
+///         // SAFETY: the stream's loop is this actor's executor, and the bytes are used during the call only.
+///         nonisolated(unsafe) let bytes = bytes
+///         assumeIsolated { $0.take(bytes) }
+///     }
 package protocol StreamDelegate: AnyObject {
     /// Bytes arrived; they are valid during the call only.
     func didRead(_ bytes: UnsafeRawBufferPointer)
@@ -31,6 +36,8 @@ package final class ByteStream: LoopResource, @unchecked Sendable {
     package private(set) var hasEnded = false
     package private(set) var isClosed = false
     private var closeError: RuntimeError?
+    private var isGone = false
+    private var lateDelegates: [any StreamDelegate] = []
     /// Told when the stream is gone, after the delegate.
     var onClosed: (() -> Void)?
     var writes = WriteQueue()
@@ -106,6 +113,12 @@ package final class ByteStream: LoopResource, @unchecked Sendable {
     /// Begins to read. The stream holds its delegate until `didClose`.
     package func start(delegate: any StreamDelegate) {
         loop.assertOnLoop()
+        if isGone {
+            // Too late, but the delegate is promised one last call.
+            loop.execute { [self] in lateDelegates.popLast()?.didClose(closeError) }
+            lateDelegates.append(delegate)
+            return
+        }
         self.delegate = delegate
         if !isClosed { resumeReading() }
     }
@@ -185,6 +198,7 @@ package final class ByteStream: LoopResource, @unchecked Sendable {
             UnsafeMutableRawPointer(handle).assumingMemoryBound(to: uv_pipe_t.self).deallocate()
         }
         loop.resources[ObjectIdentifier(self)] = nil
+        isGone = true
         let delegate = delegate
         let onClosed = onClosed
         self.delegate = nil

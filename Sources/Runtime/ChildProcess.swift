@@ -16,17 +16,17 @@ package final class ChildProcess: LoopResource, @unchecked Sendable {
     /// Nil unless asked for as a pipe.
     package let stderr: ByteStream?
     /// Nil while it runs.
-    package private(set) var exitStatus: ExitStatus?
+    package private(set) var exitStatus: ProcessExit?
 
     private let handle = UnsafeMutablePointer<uv_process_t>.allocate(capacity: 1)
-    private var onExit: ((ExitStatus) -> Void)?
+    private var onExit: ((ProcessExit) -> Void)?
     private let endsGroup: Bool
     private var killTimer: LoopTimer?
     private var isClosing = false
 
     private init(
         _ options: ProcessOptions, loop: EventLoop, streams: (ByteStream, ByteStream, ByteStream?),
-        onExit: @escaping (ExitStatus) -> Void
+        onExit: @escaping (ProcessExit) -> Void
     ) {
         self.loop = loop
         program = options.program
@@ -41,7 +41,7 @@ package final class ChildProcess: LoopResource, @unchecked Sendable {
     /// Throws `.processNotFound`, `.notExecutable`, `.notFound` (the working directory), `.tooManyOpenFiles` and others;
     /// the context names the program or folder. The caller starts or closes the three streams.
     package static func spawn(
-        _ options: ProcessOptions, on loop: EventLoop, onExit: @escaping (ExitStatus) -> Void
+        _ options: ProcessOptions, on loop: EventLoop, onExit: @escaping (ProcessExit) -> Void
     ) throws(RuntimeError) -> ChildProcess {
         try loop.checkOpen()
         try options.check()
@@ -84,7 +84,9 @@ package final class ChildProcess: LoopResource, @unchecked Sendable {
         let file = CStrings([options.program])
         let directory = CStrings(options.directory.map { [$0] } ?? [])
         var pipes = [
-            Self.pipe(stdin, UV_READABLE_PIPE), Self.pipe(stdout, UV_WRITABLE_PIPE),
+            // Both ways, so that our end can be read, which is how we hear that the child closed it.
+            Self.pipe(stdin, uv_stdio_flags(UV_READABLE_PIPE.rawValue | UV_WRITABLE_PIPE.rawValue)),
+            Self.pipe(stdout, UV_WRITABLE_PIPE),
             stderr.map { Self.pipe($0, UV_WRITABLE_PIPE) } ?? Self.noPipe(options.stderr),
         ]
         handle.pointee.data = Unmanaged.passRetained(self).toOpaque()
@@ -123,7 +125,7 @@ package final class ChildProcess: LoopResource, @unchecked Sendable {
     }
 
     private func exited(_ status: Int64, _ signal: Int32) {
-        let exit: ExitStatus = signal != 0 ? .signalled(signal) : .exited(Int32(truncatingIfNeeded: status))
+        let exit: ProcessExit = signal != 0 ? .signalled(signal) : .exited(Int32(truncatingIfNeeded: status))
         exitStatus = exit
         killTimer?.cancel()
         // While anybody is left in the group its number can't be given to another process.

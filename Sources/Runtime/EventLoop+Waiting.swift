@@ -1,4 +1,5 @@
 import Base
+import CUV
 import Glibc
 import Synchronization
 

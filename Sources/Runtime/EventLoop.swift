@@ -171,7 +171,7 @@ package final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable
         if phase == .endingChildren, !resources.values.contains(where: { $0.delaysStop }) {
             phase = .closing
             for resource in resources.values { resource.closeForStop() }
-            timers.abandonAll()
+            abandonTimers()
         }
         // Every close callback has run and nobody is waiting to run: the loop may end.
         if phase == .closing, resources.isEmpty, local.isEmpty {

@@ -74,6 +74,9 @@ package final class FileWatcher: LoopResource, @unchecked Sendable {
         changed?()
     }
 
+    /// True while a change waits for its debounce.
+    var isWaiting: Bool { firstChange != nil }
+
     /// Stops watching; a change that waits for its debounce is not told any more.
     package func close() {
         loop.assertOnLoop()

@@ -12,7 +12,7 @@ package final class LoopTimer: @unchecked Sendable {
     private let abandoned: (() -> Void)?
     private let isRepeatable: Bool
     /// When it is due, in microseconds of the monotonic clock; meaningful while armed.
-    fileprivate(set) var deadline: Int64 = 0
+    var deadline: Int64 = 0
     /// What the heap is ordered by: never later than `deadline`.
     fileprivate var key: Int64 = 0
     /// Where it sits in the heap, -1 if it does not.
@@ -102,14 +102,12 @@ struct TimerHeap {
         return nil
     }
 
-    /// The loop ends: nothing fires any more, but who sleeps is woken.
-    mutating func abandonAll() {
+    /// Empties the heap.
+    mutating func removeAll() -> [LoopTimer] {
         let all = items
         items = []
-        for timer in all {
-            timer.slot = -1
-            timer.abandon()
-        }
+        for timer in all { timer.slot = -1 }
+        return all
     }
 
     private mutating func siftUp(_ start: Int) {
@@ -169,6 +167,11 @@ extension EventLoop {
     func deadline(after span: TimeSpan) -> Int64 {
         let (sum, overflow) = Self.monotonicMicroseconds.addingReportingOverflow(max(0, span.microseconds))
         return overflow ? .max : sum
+    }
+
+    /// The loop ends: nothing fires any more, but who sleeps is woken.
+    func abandonTimers() {
+        for timer in timers.removeAll() { timer.abandon() }
     }
 
     fileprivate func arm(_ timer: LoopTimer) {

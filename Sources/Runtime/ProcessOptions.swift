@@ -1,3 +1,4 @@
+import CUV
 import Glibc
 
 /// What to run, and what of our own surroundings it gets.
@@ -62,7 +63,7 @@ package struct ProcessOptions: Sendable {
 private func hasNUL(_ text: String) -> Bool { text.utf8.contains(0) }
 
 /// How a child ended.
-package enum ExitStatus: Sendable, Hashable, CustomStringConvertible {
+package enum ProcessExit: Sendable, Hashable, CustomStringConvertible {
     /// Its own exit code, 0 to 255.
     case exited(Int32)
     /// The number of the signal that ended it.

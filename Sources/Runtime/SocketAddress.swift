@@ -1,3 +1,4 @@
+import CUV
 import Glibc
 
 /// Where a socket lives: an IP address with a port, or a path. Never a host name; see ``EventLoop/resolve``.

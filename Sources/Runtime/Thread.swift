@@ -15,6 +15,11 @@ func startThread(name: String, _ body: @escaping @Sendable () -> Void) throws(Ru
             guard let context else { return nil }
             let body = Unmanaged<ThreadBody>.fromOpaque(context).takeRetainedValue()
             cuv_name_thread(body.name)
+            // A new thread has its maker's signal mask, and a child its spawner's: made from a dispatch worker, which blocks
+            // everything, our children could not be ended by SIGTERM.
+            var none = sigset_t()
+            sigemptyset(&none)
+            pthread_sigmask(SIG_SETMASK, &none, nil)
             body.body()
             return nil
         }, box.toOpaque())
