@@ -44,6 +44,9 @@ struct cov_network {
 
 static void say(char text[COV_TEXT], const char *what, const char *reason) {
     snprintf(text, COV_TEXT, "%s: %s", what, reason && *reason ? reason : "no reason given");
+    // OpenVINO's reasons run over several lines; the message is to be one.
+    for (char *at = text; *at; at++)
+        if (*at == '\n' || *at == '\r') *at = at[1] ? ' ' : 0;
 }
 
 static int failed(const cov_engine *engine, ov_status status, const char *what, char text[COV_TEXT]) {
