@@ -1,8 +1,8 @@
 // swift-tools-version: 6.2
 import PackageDescription
 
-// Programs that measure single parts. They see the parts' `package` declarations because they compile the same sources
-// (`Parts` is a link to `../Sources`) as one package; keep the settings as in ../Package.swift.
+// A program that measures single parts. It sees the parts' `package` declarations because it compiles the same sources
+// (`Parts` is a link to `../Sources`) as one package with them; keep the settings as in ../Package.swift.
 let house: [SwiftSetting] = [
     .swiftLanguageMode(.v6),
     .enableUpcomingFeature("ExistentialAny"),
@@ -15,13 +15,26 @@ func part(_ name: String, uses: [Target.Dependency] = []) -> Target {
     .target(name: name, dependencies: uses, path: "Parts/\(name)", swiftSettings: house)
 }
 
+func library(_ name: String, _ pkgConfig: String) -> Target {
+    .systemLibrary(name: name, path: "Parts/\(name)", pkgConfig: pkgConfig)
+}
+
 let package = Package(
     name: "sluice-benchmarks",
     targets: [
+        library("CSQLite", "sqlite3"),
+        library("CSodium", "libsodium"),
+        library("COpenSSL", "libcrypto"),
+        .target(name: "CRE2", path: "Parts/CRE2", linkerSettings: [.linkedLibrary("re2")]),
+        .target(name: "AllocationCount", path: "AllocationCount"),
         part("Base"),
         part("JSON", uses: ["Base"]),
+        part("Policy", uses: ["Base", "JSON", "CRE2"]),
+        part("Store", uses: ["Base", "JSON"]),
+        part("StoreSQLite", uses: ["Base", "JSON", "Store", "CSQLite", "CSodium", "COpenSSL"]),
         .executableTarget(
-            name: "measure", dependencies: ["Base", "JSON"], path: "Measure", swiftSettings: house,
+            name: "measure", dependencies: ["Base", "JSON", "Policy", "Store", "StoreSQLite", "AllocationCount"],
+            path: "Measure", swiftSettings: house,
             linkerSettings: [.unsafeFlags(["-use-ld=lld", "-static-stdlib"])]),
     ],
     cxxLanguageStandard: .cxx17

@@ -5,7 +5,7 @@ let toolCall = Array(
     #"{"jsonrpc":"2.0","id":3,"method":"tools/call","params":{"name":"add","arguments":{"a":2,"b":40,"note":"the sum of two small numbers, with a remark","exact":true},"_meta":{"progressToken":3}}}"#
         .utf8)
 
-func measureJSON() {
+@MainActor func measureJSON() {
     report("json_call_bytes", Double(toolCall.count))
     report("json_parse_us", microseconds { use(try? JSONDocument.parse(toolCall)) })
     guard let document = try? JSONDocument.parse(toolCall) else { return }

@@ -33,3 +33,13 @@ func microseconds(milliseconds: Double = 60, _ body: () -> Void) -> Double {
 func report(_ name: String, _ value: Double) {
     print(name, value)
 }
+
+/// Whether a measurement was impossible; the program then exits with 1 after the others.
+@MainActor private(set) var hasFailed = false
+
+/// Says on standard error why something can't be measured.
+@MainActor func fail(_ reason: String) {
+    let line = Array("measure: \(reason)\n".utf8)
+    write(STDERR_FILENO, line, line.count)
+    hasFailed = true
+}

@@ -1,2 +1,8 @@
-let arguments = CommandLine.arguments.dropFirst()
-if arguments.isEmpty || arguments.contains("json") { measureJSON() }
+import Glibc
+
+let wanted = CommandLine.arguments.dropFirst()
+for (name, measure) in [("json", measureJSON), ("decisions", measureDecisions), ("ledger", measureLedger)]
+where wanted.isEmpty || wanted.contains(name) {
+    measure()
+}
+exit(hasFailed ? 1 : 0)

@@ -1,0 +1,1 @@
+"""What `run` is made of: processes, an MCP client, and one module for each group of numbers."""
