@@ -1,3 +1,4 @@
+import Glibc
 import Synchronization
 
 /// What to mask and how. Defaults are Runware's.
@@ -117,6 +118,18 @@ package final class FaceMasker: Sendable {
                 _ = try mesh(&loaded)
             }
         }
+    }
+
+    /// The paths of the files that a model needs and that are not there or can't be read; nothing is loaded for it.
+    package func missing(_ model: MaskModel) -> [String] {
+        let files =
+            switch model.kind {
+            case .boxes(let range): [range.file]
+            case .hulls: [FaceDetector.Range.short.file, FaceMesh.file]
+            }
+        let needed =
+            [InferenceEngine.library(in: vendor)] + files.map { "\(InferenceEngine.models(in: vendor))/\($0)" }
+        return needed.filter { access($0, R_OK) != 0 }
     }
 
     /// Masks a picture.

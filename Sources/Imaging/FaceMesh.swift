@@ -6,7 +6,7 @@ final class FaceMesh {
     /// Landmarks of a face.
     static let count = 468
     private static let size = 192
-    private static let file = "face_landmark.tflite"
+    static let file = "face_landmark.tflite"
     /// Below this the model says that it looks at no face; MediaPipe's default.
     private static let presence: Float = 0.5
 

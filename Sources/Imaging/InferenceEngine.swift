@@ -22,7 +22,7 @@ package final class InferenceEngine {
         guard (1...64).contains(threads) else {
             throw ImagingError(.invalidArgument, "models run on 1...64 threads, not on \(threads)")
         }
-        let library = "\(vendor)/openvino/libopenvino_c.so"
+        let library = Self.library(in: vendor)
         guard access(library, R_OK) == 0 else {
             throw ImagingError(
                 .libraryMissing,
@@ -35,8 +35,11 @@ package final class InferenceEngine {
         }
         self.handle = handle
         self.threads = threads
-        models = "\(vendor)/mediapipe"
+        models = Self.models(in: vendor)
     }
+
+    static func library(in vendor: String) -> String { "\(vendor)/openvino/libopenvino_c.so" }
+    static func models(in vendor: String) -> String { "\(vendor)/mediapipe" }
 
     /// Reads and compiles a model by its file name; takes some hundredths of a second.
     ///

@@ -237,6 +237,9 @@ import Testing
         func failure() -> ImagingError? {
             #expect(throws: ImagingError.self) { try FaceMasker(vendor: folder.path).mask(picture, request) }
         }
+        #expect(Self.masker.missing(.faceMesh).isEmpty && Self.masker.missing(.faceFull).isEmpty)
+        #expect(FaceMasker(vendor: folder.path).missing(.faceMesh).count == 3)
+        #expect(FaceMasker(vendor: folder.path).missing(.faceFull).count == 2)
         var error = failure()
         #expect(error?.code == .libraryMissing)
         #expect(error?.message.contains("\(folder.path)/openvino/libopenvino_c.so") == true)
