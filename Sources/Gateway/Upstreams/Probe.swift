@@ -26,15 +26,19 @@ package func probe(_ definition: Server, on group: EventLoopGroup, timeout: Time
     let server = UpstreamServer(
         definition, limits: StdioLimits(start: timeout, call: timeout), clients: clients, on: loop,
         log: Log { _, _, _ in }, notified: { _, _ in })
-    let result: Result<ServerReport, UpstreamError>
-    do throws(UpstreamError) {
-        result = .success(try await report(of: server, on: loop))
-    } catch {
-        result = .failure(error)
+    // Links are used on a loop; the caller is a program's main function.
+    let work = Task(executorPreference: loop) { () -> Result<ServerReport, UpstreamError> in
+        let result: Result<ServerReport, UpstreamError>
+        do throws(UpstreamError) {
+            result = .success(try await report(of: server, on: loop))
+        } catch {
+            result = .failure(error)
+        }
+        await server.shutDown()
+        clients.close()
+        return result
     }
-    await server.shutDown()
-    clients.close()
-    return try result.get()
+    return try await work.value.get()
 }
 
 private func report(of server: UpstreamServer, on loop: EventLoop) async throws(UpstreamError) -> ServerReport {
