@@ -17,7 +17,9 @@ let studio = Program(
             options: [
                 .value("data-dir", "DIR", "uploads and results (default ./sluice-data/studio)"),
                 .value("allow-root", "DIR", "let agents name pictures in this folder by path", repeats: true),
-                .value("models", "DIR", "folder with OpenVINO and the models (default: SLUICE_VENDOR or the nearest vendor/)"),
+                .value(
+                    "models", "DIR",
+                    "folder with OpenVINO and the models (default: SLUICE_VENDOR or the nearest vendor/)"),
                 .flag("substitute", "use a local model that covers the same thing when the one asked for is not here"),
                 .value("http", "HOST:PORT", "serve Streamable HTTP at /mcp of this loopback address; port 0: any"),
                 .value("upload-host", "HOST", "let results be sent by PUT to this host or host:port", repeats: true),
@@ -32,7 +34,8 @@ let studio = Program(
                 Example("sluice-studio --allow-root ~/Pictures", "stdio server that may read pictures in one folder"),
                 Example("sluice-studio --http 127.0.0.1:7430", "Streamable HTTP at http://127.0.0.1:7430/mcp"),
                 Example(
-                    "sluice server add studio -- sluice-studio --allow-root ~/Pictures", "behind the gateway, with policies"),
+                    "sluice server add studio -- sluice-studio --allow-root ~/Pictures",
+                    "behind the gateway, with policies"),
             ])
     ])
 

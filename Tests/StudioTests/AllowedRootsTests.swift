@@ -44,9 +44,11 @@ import Testing
 
     @Test func waysOutAreRefused() {
         let out = [
-            "../secret.txt", "\(folder.path)/in/../secret.txt", "\(folder.path)/secret.txt", "/etc/passwd", "/etc/shadow",
+            "../secret.txt", "\(folder.path)/in/../secret.txt", "\(folder.path)/secret.txt", "/etc/passwd",
+            "/etc/shadow",
             "link.png", "\(folder.path)/in/link.png", "linked-folder/c.png", "\(folder.path)/inside-out/c.png",
-            "environ.png", "/proc/self/environ", "/proc/self/root/etc/passwd", "/dev/zero", "/dev/stdin", "/sys/kernel/notes",
+            "environ.png", "/proc/self/environ", "/proc/self/root/etc/passwd", "/dev/zero", "/dev/stdin",
+            "/sys/kernel/notes",
             "/", "/nowhere/at/all", "../../../../../../etc/passwd", "file:///etc/passwd", "file:///%65tc/passwd",
         ]
         for path in out {
@@ -85,7 +87,9 @@ import Testing
 
     @Test func largeFilesAreNotRead() throws {
         #expect(throws: StudioError.self) { try roots.read("a.png", maxBytes: 2) }
-        do throws(StudioError) { _ = try roots.read("a.png", maxBytes: 2) } catch { #expect(error.code == .imageTooLarge) }
+        do throws(StudioError) { _ = try roots.read("a.png", maxBytes: 2) } catch {
+            #expect(error.code == .imageTooLarge)
+        }
     }
 
     @Test func withoutFoldersNothingIsAllowed() {

@@ -45,7 +45,8 @@ final class FakeEngine: ImageEngine {
         var mask = Mask.black(width: picture.width, height: picture.height)
         guard picture.width > 10 else { return MaskResult(mask: mask, detections: []) }
         let box = PixelBox(
-            xMin: picture.width / 4, yMin: picture.height / 4, xMax: picture.width / 4 * 3, yMax: picture.height / 4 * 3)
+            xMin: picture.width / 4, yMin: picture.height / 4, xMax: picture.width / 4 * 3, yMax: picture.height / 4 * 3
+        )
         mask.fill(box)
         return MaskResult(mask: mask, detections: [Detection(box: box, score: 0.9)])
     }
@@ -119,7 +120,8 @@ struct TestBench {
         workshop = Workshop(
             roots: try AllowedRoots(["\(folder.path)/pictures"]),
             store: ObjectStore(folder: "\(folder.path)/data", limits: storeLimits),
-            outputs: OutputFolder(folder: "\(folder.path)/data/outputs", totalBytes: 1 << 20), links: links, engine: engine,
+            outputs: OutputFolder(folder: "\(folder.path)/data/outputs", totalBytes: 1 << 20), links: links,
+            engine: engine,
             publisher: FakePublisher(links: links), uploader: uploader, limits: limits, substitutesModels: substitutes)
     }
 
@@ -139,7 +141,9 @@ struct TestBench {
             let answer = await session.perform(call)
         else { throw TestProblem("no answer") }
         let root = try JSONDocument.parse(answer).root
-        guard let result = root["result"] else { throw TestProblem("no result in \(String(decoding: answer, as: UTF8.self))") }
+        guard let result = root["result"] else {
+            throw TestProblem("no result in \(String(decoding: answer, as: UTF8.self))")
+        }
         return result
     }
 }

@@ -46,29 +46,30 @@ import Testing
         }
     }
 
-    @Test(arguments: [
-        (#"{"inputImage":7}"#, "inputImage", .invalidParameter),
-        (#"{"inputImage":""}"#, "inputImage", .invalidParameter),
-        (#"{"inputImage":null}"#, "inputImage", .invalidParameter),
-        (#"{}"#, "inputImage", .missingParameter),
-        (#"{"inputImage":"x","model":"runware:35@16"}"#, "model", .invalidParameter),
-        (#"{"inputImage":"x","model":35}"#, "model", .invalidParameter),
-        (#"{"inputImage":"x","maxDetections":"6"}"#, "maxDetections", .invalidParameter),
-        (#"{"inputImage":"x","maxDetections":6.5}"#, "maxDetections", .invalidParameter),
-        (#"{"inputImage":"x","maxDetections":1e99}"#, "maxDetections", .invalidParameter),
-        (#"{"inputImage":"x","confidence":"0.5"}"#, "confidence", .invalidParameter),
-        (#"{"inputImage":"x","confidence":1e400}"#, "confidence", .invalidParameter),
-        (#"{"inputImage":"x","confidence":true}"#, "confidence", .invalidParameter),
-        (#"{"inputImage":"x","outputType":"url"}"#, "outputType", .invalidParameter),
-        (#"{"inputImage":"x","outputFormat":"GIF"}"#, "outputFormat", .invalidParameter),
-        (#"{"inputImage":"x","includeCost":1}"#, "includeCost", .invalidParameter),
-        (#"{"inputImage":"x","taskUUID":"nonsense"}"#, "taskUUID", .invalidParameter),
-        (#"{"inputImage":"x","taskUUID":"7c1f0a2e-5b7d-1c3a-9e21-0d5b6f8a9c10"}"#, "taskUUID", .invalidParameter),
-        (#"{"inputImage":"x","maskpadding":3}"#, "maskpadding", .unknownParameter),
-        (#"{"inputImage":"x","a":1}"#, "a", .unknownParameter),
-        (#"[1]"#, nil, .invalidParameter),
-        (#""inputImage""#, nil, .invalidParameter),
-    ] as [(String, String?, StudioError.Code)])
+    @Test(
+        arguments: [
+            (#"{"inputImage":7}"#, "inputImage", .invalidParameter),
+            (#"{"inputImage":""}"#, "inputImage", .invalidParameter),
+            (#"{"inputImage":null}"#, "inputImage", .invalidParameter),
+            (#"{}"#, "inputImage", .missingParameter),
+            (#"{"inputImage":"x","model":"runware:35@16"}"#, "model", .invalidParameter),
+            (#"{"inputImage":"x","model":35}"#, "model", .invalidParameter),
+            (#"{"inputImage":"x","maxDetections":"6"}"#, "maxDetections", .invalidParameter),
+            (#"{"inputImage":"x","maxDetections":6.5}"#, "maxDetections", .invalidParameter),
+            (#"{"inputImage":"x","maxDetections":1e99}"#, "maxDetections", .invalidParameter),
+            (#"{"inputImage":"x","confidence":"0.5"}"#, "confidence", .invalidParameter),
+            (#"{"inputImage":"x","confidence":1e400}"#, "confidence", .invalidParameter),
+            (#"{"inputImage":"x","confidence":true}"#, "confidence", .invalidParameter),
+            (#"{"inputImage":"x","outputType":"url"}"#, "outputType", .invalidParameter),
+            (#"{"inputImage":"x","outputFormat":"GIF"}"#, "outputFormat", .invalidParameter),
+            (#"{"inputImage":"x","includeCost":1}"#, "includeCost", .invalidParameter),
+            (#"{"inputImage":"x","taskUUID":"nonsense"}"#, "taskUUID", .invalidParameter),
+            (#"{"inputImage":"x","taskUUID":"7c1f0a2e-5b7d-1c3a-9e21-0d5b6f8a9c10"}"#, "taskUUID", .invalidParameter),
+            (#"{"inputImage":"x","maskpadding":3}"#, "maskpadding", .unknownParameter),
+            (#"{"inputImage":"x","a":1}"#, "a", .unknownParameter),
+            (#"[1]"#, nil, .invalidParameter),
+            (#""inputImage""#, nil, .invalidParameter),
+        ] as [(String, String?, StudioError.Code)])
     func wrongArgumentsAreNamed(_ text: String, _ parameter: String?, _ code: StudioError.Code) throws {
         let problems = try failure(decode("imageMasking", text))
         #expect(problems.first.code == code)

@@ -74,4 +74,27 @@ import Testing
         try judge(seen)
         #expect(seen["progress"]?.value == [1, 2, 3, 1, 2, 3, 1, 2, 3])
     }
+
+    @Test func http() throws {
+        let seen = try run("http_client.py")
+        #expect(seen["client"]?.value == ["2025-11-25", 1, true])
+        #expect(seen["probing"]?.value == ["imageMasking", "imageUpload"])
+        #expect(seen["exit"]?.int == 0)
+        #expect(seen["port taken"]?[0]?.int == 3)
+        let raw = try #require(seen["raw"])
+        for (situation, status) in [
+            ("no session", 400), ("get", 405), ("elsewhere", 404), ("listing", 404), ("guess", 404), ("climb", 400),
+            ("post file", 405), ("origin", 403), ("own origin", 200), ("rebound host", 403), ("type", 415),
+            ("accept", 406),
+            ("not json", 400), ("version", 400), ("unknown session", 404), ("notification", 202),
+            ("unknown method", 200),
+            ("end", 204), ("after the end", 404),
+        ] {
+            #expect(raw[situation]?.int == Int64(status), "\(situation)")
+        }
+        #expect(raw["ping"]?.value == ["jsonrpc": "2.0", "id": "p", "result": [:]])
+        #expect(raw["plain"]?.value == ["application/json", false])
+        #expect(raw["stream"]?.string == "text/event-stream")
+        #expect(raw["events"]?.value == ["notifications/progress", "notifications/progress", 3])
+    }
 }

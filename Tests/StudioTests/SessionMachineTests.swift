@@ -42,25 +42,29 @@ import Testing
     }
 
     /// Every kind of message in both phases.
-    @Test(arguments: [
-        (#"{"jsonrpc":"2.0","id":1,"method":"ping"}"#, nil, nil),
-        (#"{"jsonrpc":"2.0","id":1,"method":"server/discover"}"#, -32601, -32601),
-        (#"{"jsonrpc":"2.0","id":1,"method":"tools/list"}"#, -32600, nil),
-        (#"{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{"cursor":""}}"#, -32600, -32602),
-        (#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"nothing"}}"#, -32600, -32602),
-        (#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{}}"#, -32600, -32602),
-        (#"{"jsonrpc":"2.0","id":1,"method":"tools/call"}"#, -32600, -32602),
-        (#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"imageUpload","arguments":[]}}"#, -32600, -32602),
-        (#"{"jsonrpc":"2.0","id":1,"method":"resources/list"}"#, -32600, -32601),
-        (#"{"jsonrpc":"2.0","id":1,"method":"initialize"}"#, -32602, -32600),
-        (#"{"jsonrpc":"2.0","id":null,"method":"ping"}"#, -32600, -32600),
-        (#"{"jsonrpc":"1.0","id":1,"method":"ping"}"#, -32600, -32600),
-        (#"{"jsonrpc":"2.0","id":1}"#, -32600, -32600),
-        (#"[{"jsonrpc":"2.0","id":1,"method":"ping"}]"#, -32600, -32600),
-        (#"{"jsonrpc":"2.0","id":1,"id":2,"method":"ping"}"#, -32700, -32700),
-        ("not json", -32700, -32700),
-        ("{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"p\u{1}\"}", -32700, -32700),
-    ] as [(String, Int64?, Int64?)])
+    @Test(
+        arguments: [
+            (#"{"jsonrpc":"2.0","id":1,"method":"ping"}"#, nil, nil),
+            (#"{"jsonrpc":"2.0","id":1,"method":"server/discover"}"#, -32601, -32601),
+            (#"{"jsonrpc":"2.0","id":1,"method":"tools/list"}"#, -32600, nil),
+            (#"{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{"cursor":""}}"#, -32600, -32602),
+            (#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"nothing"}}"#, -32600, -32602),
+            (#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{}}"#, -32600, -32602),
+            (#"{"jsonrpc":"2.0","id":1,"method":"tools/call"}"#, -32600, -32602),
+            (
+                #"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"imageUpload","arguments":[]}}"#,
+                -32600, -32602
+            ),
+            (#"{"jsonrpc":"2.0","id":1,"method":"resources/list"}"#, -32600, -32601),
+            (#"{"jsonrpc":"2.0","id":1,"method":"initialize"}"#, -32602, -32600),
+            (#"{"jsonrpc":"2.0","id":null,"method":"ping"}"#, -32600, -32600),
+            (#"{"jsonrpc":"1.0","id":1,"method":"ping"}"#, -32600, -32600),
+            (#"{"jsonrpc":"2.0","id":1}"#, -32600, -32600),
+            (#"[{"jsonrpc":"2.0","id":1,"method":"ping"}]"#, -32600, -32600),
+            (#"{"jsonrpc":"2.0","id":1,"id":2,"method":"ping"}"#, -32700, -32700),
+            ("not json", -32700, -32700),
+            ("{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"p\u{1}\"}", -32700, -32700),
+        ] as [(String, Int64?, Int64?)])
     func answersInEachPhase(_ text: String, _ before: Int64?, _ after: Int64?) throws {
         var fresh = machine(nil)
         let first = try reply(send(&fresh, text))
@@ -105,7 +109,8 @@ import Testing
 
     @Test func aCallEndsOnceOrIsCancelled() throws {
         var machine = machine()
-        let text = #"{"jsonrpc":"2.0","id":"c","method":"tools/call","params":{"name":"imageUpload","arguments":{"file_path":"x"}}}"#
+        let text =
+            #"{"jsonrpc":"2.0","id":"c","method":"tools/call","params":{"name":"imageUpload","arguments":{"file_path":"x"}}}"#
         guard case .call(let call) = send(&machine, text) else { throw TestProblem("no call") }
         #expect(machine.runningCount == 1)
         let repeated = try reply(send(&machine, text))
@@ -113,7 +118,9 @@ import Testing
         let ends = [machine.finish(call.id), machine.finish(call.id)]
         #expect(ends == [true, false])
         guard case .call(let second) = send(&machine, text) else { throw TestProblem("no call") }
-        guard case .cancel(let id) = send(&machine, #"{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":"c"}}"#)
+        guard
+            case .cancel(let id) = send(
+                &machine, #"{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":"c"}}"#)
         else { throw TestProblem("no cancel") }
         #expect(id == second.id)
         let mayAnswer = machine.finish(second.id)

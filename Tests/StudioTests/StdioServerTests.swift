@@ -96,7 +96,9 @@ import Testing
 
     @Test func messagesMayArriveInAnyPieces() async throws {
         let harness = try Harness()
-        let text = Self.hello + #"{"jsonrpc":"2.0","id":1,"method":"ping"}"# + "\r\n\n" + #"{"jsonrpc":"2.0","id":2,"method":"ping"}"#
+        let text =
+            Self.hello + #"{"jsonrpc":"2.0","id":1,"method":"ping"}"# + "\r\n\n"
+            + #"{"jsonrpc":"2.0","id":2,"method":"ping"}"#
         for byte in text.utf8 { await harness.server.feed([byte]) }
         #expect(try await harness.nextLine()["id"]?.int == 0)
         #expect(try await harness.nextLine()["id"]?.int == 1)
@@ -112,14 +114,13 @@ import Testing
         var progress: [Int64] = []
         while true {
             let line = try await harness.nextLine()
-            if line["method"]?.string == "notifications/progress" {
-                #expect(line["params"]?["progressToken"]?.string == "p")
-                progress.append(line["params"]?["progress"]?.int ?? -1)
-            } else {
+            guard line["method"]?.string == "notifications/progress" else {
                 #expect(line["id"]?.int == 1)
                 _ = try success(#require(line["result"]))
                 break
             }
+            #expect(line["params"]?["progressToken"]?.string == "p")
+            progress.append(line["params"]?["progress"]?.int ?? -1)
         }
         #expect(progress == [1, 2])
         #expect(await harness.finish() == 4, "nothing comes after the answer")
@@ -135,7 +136,8 @@ import Testing
         await gate.entered()
         await harness.feed(
             Self.upload(1) + Self.upload(2) + #"{"jsonrpc":"2.0","id":"p","method":"ping"}"# + "\n"
-                + #"{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":1,"reason":"no"}}"# + "\n")
+                + #"{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":1,"reason":"no"}}"# + "\n"
+        )
         #expect(try await harness.nextLine()["id"]?.string == "p")
         gate.open()
         try await held.value
@@ -153,7 +155,9 @@ import Testing
 
     @Test func longLinesAreDroppedAndSaid() async throws {
         let harness = try Harness(lineLimit: 300)
-        await harness.feed(Self.hello + String(repeating: "x", count: 5000) + "\n" + #"{"jsonrpc":"2.0","id":1,"method":"ping"}"# + "\n")
+        await harness.feed(
+            Self.hello + String(repeating: "x", count: 5000) + "\n" + #"{"jsonrpc":"2.0","id":1,"method":"ping"}"#
+                + "\n")
         #expect(try await harness.nextLine()["id"]?.int == 0)
         let refusal = try await harness.nextLine()
         #expect(refusal["error"]?["code"]?.int == -32600 && refusal["id"] == nil)
@@ -167,7 +171,9 @@ import Testing
         text.withUnsafeBytes { bytes in whole.feed(bytes) { expected.append($0) } }
         whole.end { expected.append($0) }
         #expect(
-            expected == [.line(Array("ab".utf8)), .tooLong, .line(Array("xy".utf8)), .line(Array("1234".utf8)), .line([0x7A])])
+            expected == [
+                .line(Array("ab".utf8)), .tooLong, .line(Array("xy".utf8)), .line(Array("1234".utf8)), .line([0x7A]),
+            ])
         for cut in 0...text.count {
             var pieces: [LineSplitter.Piece] = []
             var splitter = LineSplitter(limit: 4)

@@ -132,11 +132,13 @@ import Testing
     @Test func nothingFoundIsASuccessWithAWarning() async throws {
         let bench = try TestBench()
         let content = try success(
-            try await bench.call("imageMasking", ["inputImage": "tiny.png", "model": "runware:35@6", "outputFormat": "PNG"]))
+            try await bench.call(
+                "imageMasking", ["inputImage": "tiny.png", "model": "runware:35@6", "outputFormat": "PNG"]))
         #expect(content["result"]?["data"]?[0]?["detections"]?.count == 0)
         #expect(content["warning"]?.string?.contains("nothing was found") == true)
         #expect(content["coverage"]?.double == 0)
-        let mask = try PixelImage.decode(readFile(content["result"]?["data"]?[0]?["maskImagePath"]?.string ?? ""), as: .gray8)
+        let mask = try PixelImage.decode(
+            readFile(content["result"]?["data"]?[0]?["maskImagePath"]?.string ?? ""), as: .gray8)
         #expect(mask.bytes.allSatisfy { $0 == 0 })
     }
 
@@ -144,7 +146,8 @@ import Testing
         let bench = try TestBench()
         for number in 1...5 {
             let error = try failure(
-                try await bench.call("imageMasking", ["inputImage": "face.png", "model": .string("runware:35@\(number)")]))
+                try await bench.call(
+                    "imageMasking", ["inputImage": "face.png", "model": .string("runware:35@\(number)")]))
             #expect(error["code"]?.string == "modelUnavailable" && error["parameter"]?.string == "model")
             #expect(error["message"]?.string?.contains("runware:35@6") == true)
         }
@@ -212,7 +215,9 @@ import Testing
             "jsonrpc": "2.0", "id": 1, "method": "tools/call",
             "params": ["name": "imageUpload", "arguments": ["file_path": "face.png"]],
         ]
-        guard case .call(let call) = session.receive(message.bytes, progress: { _ in }) else { throw TestProblem("no call") }
+        guard case .call(let call) = session.receive(message.bytes, progress: { _ in }) else {
+            throw TestProblem("no call")
+        }
         let answer = try JSONDocument.parse(#require(await session.perform(call))).root
         let error = try failure(#require(answer["result"]))
         #expect(error["code"]?.string == "busy" && error["retryable"]?.bool == true)

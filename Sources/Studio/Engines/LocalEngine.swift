@@ -5,10 +5,12 @@ package final class LocalEngine: ImageEngine {
     private let vendor: String
     private let masker: FaceMasker
 
-    /// - Parameter vendor: the folder that `scripts/setup` fills with the library and the models.
-    package init(vendor: String) {
+    /// - Parameters:
+    ///   - vendor: the folder that `scripts/setup` fills with the library and the models.
+    ///   - cache: a folder of ours for compiled models, which spares later starts most of the loading time.
+    package init(vendor: String, cache: String?) {
         self.vendor = vendor
-        masker = FaceMasker(vendor: vendor)
+        masker = FaceMasker(vendor: vendor, cache: cache)
     }
 
     package let name = "local"
@@ -22,8 +24,9 @@ package final class LocalEngine: ImageEngine {
     }
 
     package func shortcoming() -> String? {
-        if Files.canonical(vendor) == nil {
-            return "there is no folder \(quoted(vendor, limit: 200)) with OpenVINO and the models; run scripts/setup, or name the folder with --models FOLDER or SLUICE_VENDOR"
+        for path in ["\(vendor)/openvino/libopenvino_c.so", "\(vendor)/mediapipe"] where Files.canonical(path) == nil {
+            return
+                "\(quoted(path, limit: 200)) is missing; run scripts/setup, or name the folder that holds it with --models DIR or SLUICE_VENDOR"
         }
         return nil
     }

@@ -51,7 +51,8 @@ package struct AllowedRoots: Sendable, Equatable {
         var path = given
         if let rest = Self.fileURLPath(given) {
             guard let decoded = rest else {
-                throw StudioError(.invalidParameter, "\(quoted(given)) is no `file:///absolute/path` URL of this machine")
+                throw StudioError(
+                    .invalidParameter, "\(quoted(given)) is no `file:///absolute/path` URL of this machine")
             }
             path = decoded
         }
@@ -64,7 +65,8 @@ package struct AllowedRoots: Sendable, Equatable {
         guard !folders.isEmpty || outputs != nil else {
             throw StudioError(
                 .pathNotAllowed,
-                "this server reads no local files; send the picture as a data URI, or start the server with --allow-root FOLDER")
+                "this server reads no local files; send the picture as a data URI, or start the server with --allow-root FOLDER"
+            )
         }
         let candidates = path.utf8.first == UInt8(ascii: "/") ? [path] : folders.map { "\($0)/\(path)" }
         var isMissingInside = false
@@ -181,7 +183,8 @@ package struct AllowedRoots: Sendable, Equatable {
         guard let last = below.last else { throw notRegular(given) }
         var folder = Glibc.open(found.root, Self.pathOnly | O_DIRECTORY | O_CLOEXEC)
         for name in below.dropLast() where folder >= 0 {
-            let next = openat(folder, String(decoding: name, as: UTF8.self), Self.pathOnly | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+            let next = openat(
+                folder, String(decoding: name, as: UTF8.self), Self.pathOnly | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
             close(folder)
             folder = next
         }

@@ -47,7 +47,8 @@ package enum ImageReference: Sendable, Equatable {
         let head = String(text[..<comma]).lowercased()
         guard head.hasPrefix("data:image/"), head.hasSuffix(";base64") else {
             throw StudioError(
-                .invalidImage, "\(quoted(head)) is not supported; a data URI must begin `data:image/png;base64,` (or jpeg, webp)")
+                .invalidImage,
+                "\(quoted(head)) is not supported; a data URI must begin `data:image/png;base64,` (or jpeg, webp)")
         }
         let payload = text[utf8.index(after: comma)...]
         try checkSize(payload.utf8.count, maxBytes)

@@ -17,7 +17,8 @@ package final class OutputFolder: Sendable {
     }
 
     /// Writes `<kind>-<uuid>.<extension>` and returns its absolute path.
-    package func write(_ bytes: [UInt8], kind: String, id: UUIDText, format: ImageFormat) throws(StudioError) -> String {
+    package func write(_ bytes: [UInt8], kind: String, id: UUIDText, format: ImageFormat) throws(StudioError) -> String
+    {
         let path = "\(folder)/\(kind)-\(id.text).\(format.fileExtension)"
         do throws(Files.Failure) {
             try Files.makeFolder(folder)

@@ -23,7 +23,8 @@ extension Parameter {
             guard value.kind == .number else { return wrongType(value, "an integer") }
             guard let n = value.int else {
                 return failure(
-                    "is \(quoted(value.numberText ?? "")); it must be an integer from \(range.lowerBound) to \(range.upperBound)")
+                    "is \(quoted(value.numberText ?? "")); it must be an integer from \(range.lowerBound) to \(range.upperBound)"
+                )
             }
             guard range.contains(n) else {
                 return failure("is \(n); it must lie between \(range.lowerBound) and \(range.upperBound)")
@@ -43,7 +44,8 @@ extension Parameter {
         case .uuid:
             guard let text = value.string else { return wrongType(value, "a string") }
             guard let uuid = UUIDText(text), uuid.isVersion4 else {
-                return failure("is \(quoted(text)); it must be a version 4 UUID such as 7c1f0a2e-5b7d-4c3a-9e21-0d5b6f8a9c10")
+                return failure(
+                    "is \(quoted(text)); it must be a version 4 UUID such as 7c1f0a2e-5b7d-4c3a-9e21-0d5b6f8a9c10")
             }
             return .success(.text(uuid.text))
         }

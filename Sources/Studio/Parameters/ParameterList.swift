@@ -68,7 +68,8 @@ package struct ParameterList: Sendable {
                 nearest(name, among: names).map { "did you mean `\($0)`?" }
                 ?? "known parameters: \(names.joined(separator: ", "))"
             problems.append(
-                StudioError(.unknownParameter, parameter: name, "\(quoted(name)) is no parameter of this tool; \(hint)"))
+                StudioError(.unknownParameter, parameter: name, "\(quoted(name)) is no parameter of this tool; \(hint)")
+            )
             if problems.count == 8 { break }
         }
         return problems

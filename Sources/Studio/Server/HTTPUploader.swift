@@ -36,7 +36,8 @@ package struct HTTPUploader: ResultUploader {
         guard isEnabled else {
             throw StudioError(
                 .uploadNotAllowed,
-                "this server sends results nowhere; leave uploadEndpoint out, or start the server with --upload-host HOST")
+                "this server sends results nowhere; leave uploadEndpoint out, or start the server with --upload-host HOST"
+            )
         }
         let url: HTTPURL
         do throws(HTTPError) {

@@ -26,7 +26,8 @@ package struct MCPService: Sendable {
         case .delete: return .accept(maxBody: 0)
         default:
             return .refuse(
-                Self.failure(HTTPStatus(405), .invalidRequest, "use POST, or DELETE to end a session", allow: "POST, DELETE"))
+                Self.failure(
+                    HTTPStatus(405), .invalidRequest, "use POST, or DELETE to end a session", allow: "POST, DELETE"))
         }
         guard let type = head.fields[.contentType].flatMap({ MediaType($0) }), type.matches("application/json") else {
             return .refuse(Self.failure(HTTPStatus(415), .invalidRequest, "Content-Type must be application/json"))
@@ -56,7 +57,8 @@ package struct MCPService: Sendable {
             let known = MCPVersion.allCases.map(\.rawValue).joined(separator: ", ")
             writer.send(
                 Self.failure(
-                    .badRequest, .invalidRequest, "MCP-Protocol-Version \(quoted(version)) is not supported; known: \(known)"))
+                    .badRequest, .invalidRequest,
+                    "MCP-Protocol-Version \(quoted(version)) is not supported; known: \(known)"))
             return
         }
         guard let id else {

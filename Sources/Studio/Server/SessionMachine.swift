@@ -64,7 +64,8 @@ package struct SessionMachine: Sendable {
             document = try JSONDocument.parse(bytes, limits: limits.message)
         } catch {
             return .reject(
-                RPCWriter.error(id: nil, code: .parseError, message: "not valid JSON: \(error.message) at byte \(error.offset)"))
+                RPCWriter.error(
+                    id: nil, code: .parseError, message: "not valid JSON: \(error.message) at byte \(error.offset)"))
         }
         let message: RPCMessage
         do throws(RPCFault) {

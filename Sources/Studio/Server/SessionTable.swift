@@ -31,7 +31,10 @@ package final class SessionTable: Sendable {
     func add(_ session: Session, now: TimeSpan) -> String? {
         let id = Base64.encodeURL(randomBytes(24))
         return entries.withLock { entries in
-            entries = entries.filter { now.microseconds - $0.value.lastUsed.microseconds < idleLimit.microseconds || $0.value.session.runningCount > 0 }
+            entries = entries.filter {
+                now.microseconds - $0.value.lastUsed.microseconds < idleLimit.microseconds
+                    || $0.value.session.runningCount > 0
+            }
             if entries.count >= capacity {
                 let idle = entries.filter { $0.value.session.runningCount == 0 }
                 guard let oldest = idle.min(by: { $0.value.lastUsed < $1.value.lastUsed }) else { return nil }

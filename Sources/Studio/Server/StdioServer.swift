@@ -61,7 +61,8 @@ package actor StdioServer {
         case .tooLong:
             send(
                 RPCWriter.error(
-                    id: nil, code: .invalidRequest, message: "a message may have at most \(lineLimit) bytes; this one was dropped"))
+                    id: nil, code: .invalidRequest,
+                    message: "a message may have at most \(lineLimit) bytes; this one was dropped"))
         case .line(let bytes):
             let loop = loop
             let received = session.receive(bytes) { notification in

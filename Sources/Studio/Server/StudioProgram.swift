@@ -54,7 +54,7 @@ package enum StudioProgram {
         } catch {
             throw Failure(message: error.message)
         }
-        let engine = LocalEngine(vendor: options.vendorFolder)
+        let engine = LocalEngine(vendor: options.vendorFolder, cache: "\(data)/cache")
         if let shortcoming = engine.shortcoming() { logLine("imageMasking will not work: \(shortcoming)") }
 
         let links = FileLinks(lifetime: options.linkLifetime)
@@ -66,8 +66,10 @@ package enum StudioProgram {
         storeLimits.totalBytes = options.storeLimit
         let workshop = Workshop(
             roots: roots, store: ObjectStore(folder: data, limits: storeLimits),
-            outputs: OutputFolder(folder: "\(data)/outputs", totalBytes: options.storeLimit), links: links, engine: engine,
-            publisher: publisher, uploader: HTTPUploader(client: client, hosts: options.uploadHosts), limits: imageLimits,
+            outputs: OutputFolder(folder: "\(data)/outputs", totalBytes: options.storeLimit), links: links,
+            engine: engine,
+            publisher: publisher, uploader: HTTPUploader(client: client, hosts: options.uploadHosts),
+            limits: imageLimits,
             substitutesModels: options.substitutesModels)
         let tools = workshop.tools
         var sessionLimits = SessionMachine.Limits()
@@ -79,7 +81,8 @@ package enum StudioProgram {
         let signals = try await loop.run { () -> Result<[SignalWatcher], RuntimeError> in
             do throws(RuntimeError) {
                 return .success([
-                    try SignalWatcher(SIGTERM, on: loop) { end.fire() }, try SignalWatcher(SIGINT, on: loop) { end.fire() },
+                    try SignalWatcher(SIGTERM, on: loop) { end.fire() },
+                    try SignalWatcher(SIGINT, on: loop) { end.fire() },
                 ])
             } catch { return .failure(error) }
         }.mapError { Failure(message: $0.message) }.get()
@@ -162,7 +165,9 @@ package enum StudioProgram {
             try Files.makeFolder("\(folder)/outputs")
         } catch {
             throw Failure(
-                message: "the data folder \(quoted(folder, limit: 200)) can't be made: \(error.text); name another with --data-dir")
+                message:
+                    "the data folder \(quoted(folder, limit: 200)) can't be made: \(error.text); name another with --data-dir"
+            )
         }
         guard let path = Files.canonical(folder), access(path, R_OK | W_OK | X_OK) == 0 else {
             throw Failure(

@@ -17,7 +17,8 @@ package struct StudioService: HTTPService {
             return .refuse(
                 Response(
                     .forbidden, fields: Self.plain,
-                    body: Array("only requests to this machine's loopback address from this machine are served\n".utf8)))
+                    body: Array("only requests to this machine's loopback address from this machine are served\n".utf8))
+            )
         }
         if head.target.path.hasPrefix("/files/") {
             if let refusal = files.refusal(head) { return .refuse(refusal) }

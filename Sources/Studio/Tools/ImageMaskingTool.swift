@@ -33,7 +33,8 @@ package struct ImageMaskingTool: Tool {
         [
             .required(
                 "inputImage", .text(maxBytes: 64 << 20),
-                "The picture: its UUID from imageUpload, a path inside a readable folder, a data URI, or base64. PNG, JPEG or WebP."),
+                "The picture: its UUID from imageUpload, a path inside a readable folder, a data URI, or base64. PNG, JPEG or WebP."
+            ),
             .optional(
                 "model", .choice(CataloguedMaskModel.all.map(\.id)),
                 "What to look for: @1, @2, @6 (up to about 5 m), @7 (up to about 2 m) faces as boxes; @8 whole faces by outline; @9, @15 eyes; @10 eyes and lips; @11 nose and eyes; @12 nose and lips; @13 nose; @14 lips; @3 hands; @4, @5 people.",
@@ -89,7 +90,10 @@ package struct ImageMaskingTool: Tool {
             ("model", ["type": "string", "description": "The model that did it."]),
             ("width", ["type": "integer", "minimum": 1, "description": "Pixels of the mask."]),
             ("height", ["type": "integer", "minimum": 1]),
-            ("coverage", ["type": "number", "minimum": 0, "maximum": 1, "description": "Share of the mask that is not black."]),
+            (
+                "coverage",
+                ["type": "number", "minimum": 0, "maximum": 1, "description": "Share of the mask that is not black."]
+            ),
             ("warning", ["type": "string", "description": "Something to know about the result."]),
         ])
 
@@ -98,7 +102,9 @@ package struct ImageMaskingTool: Tool {
         let output = try OutputChoice(arguments)
         let order = try Order(arguments, substitutes: workshop.substitutesModels)
         if let endpoint = output.uploadEndpoint {
-            do throws(StudioError) { try workshop.uploader.check(endpoint) } catch { throw error.about("uploadEndpoint") }
+            do throws(StudioError) { try workshop.uploader.check(endpoint) } catch {
+                throw error.about("uploadEndpoint")
+            }
         }
         let made = try await call.work { () throws(StudioError) -> Made in
             try Self.make(order, output, workshop, call)

@@ -26,7 +26,8 @@ package struct ImageUploadTool: Tool {
     package let parameters = ParameterList([
         .required(
             "file_path", .text(maxBytes: 64 << 20),
-            "The picture: a path inside a readable folder (absolute, relative to such a folder, or file://…), a data URI, or base64.")
+            "The picture: a path inside a readable folder (absolute, relative to such a folder, or file://…), a data URI, or base64."
+        )
     ])
 
     package let outputSchema = Envelope.schema(

@@ -31,7 +31,8 @@ package struct OutputChoice: Sendable, Equatable {
             default: .integer(95)),
         .optional(
             "uploadEndpoint", .text(maxBytes: 2048),
-            "URL to which the result is sent by HTTP PUT as well. Only hosts that the operator allowed; none by default."),
+            "URL to which the result is sent by HTTP PUT as well. Only hosts that the operator allowed; none by default."
+        ),
         .optional("includeCost", .boolean, "Whether to report the cost; local work costs 0.", default: .boolean(false)),
         .optional("taskUUID", .uuid, "Your own version 4 UUID for this call, echoed in the result; made if absent."),
     ]

@@ -53,12 +53,14 @@ package final class Workshop: Sendable {
         do throws(StudioError) {
             switch try ImageReference(text, roots: roots, maxBytes: limits.maxBytes) {
             case .bytes(let bytes): return try keep(bytes, durable: durable)
-            case .path(let found): return try keep(try roots.read(found.path, maxBytes: limits.maxBytes), durable: durable)
+            case .path(let found):
+                return try keep(try roots.read(found.path, maxBytes: limits.maxBytes), durable: durable)
             case .url(let url): return try keep(try ownFile(url), durable: durable)
             case .handle(let id):
                 guard let image = store.image(id) else {
                     throw StudioError(
-                        .imageNotFound, "there is no picture with the UUID \(id.text) (any more); upload it with imageUpload")
+                        .imageNotFound,
+                        "there is no picture with the UUID \(id.text) (any more); upload it with imageUpload")
                 }
                 return Input(image: image, file: try store.read(image))
             }
@@ -113,7 +115,8 @@ package final class Workshop: Sendable {
                 small = try picture.resized(
                     width: max(1, picture.width * side / longest), height: max(1, picture.height * side / longest))
             }
-            return Preview(mimeType: ImageFormat.jpeg.mimeType, base64: Base64.encode(try small.encode(.jpeg, quality: 80)))
+            return Preview(
+                mimeType: ImageFormat.jpeg.mimeType, base64: Base64.encode(try small.encode(.jpeg, quality: 80)))
         } catch {
             throw StudioError(imaging: error)
         }
