@@ -124,7 +124,7 @@ struct PolicyReader {
         let hidden = hide(fields["hide"], root.appending("hide"))
         let (schema, unknown) = arguments(fields["arguments"], root.appending("arguments"))
         let allTools = fields["all_tools"].map {
-            entry($0, root.appending("all_tools"), selector: .pattern(Glob("*")), key: "all_tools", mode: mode)
+            entry($0, root.appending("all_tools"), selector: .pattern(Glob("*")), mode: mode)
         }
         commonlyRequired = paths(requiredBy: (allTools ?? nil)?.require ?? [])
         let entries = tools(fields["tools"], root.appending("tools"), mode: mode)
@@ -202,7 +202,7 @@ struct PolicyReader {
             let here = pointer.appending(text)
             // A bad selector must not hide the problems inside its entry.
             let selector = selector(text, at: key, here)
-            if let entry = entry(value, here, selector: selector ?? .exact(text), key: text, mode: mode) {
+            if let entry = entry(value, here, selector: selector ?? .exact(text), mode: mode) {
                 entries.append((entry, key))
             }
         }

@@ -8,7 +8,7 @@ extension PolicyReader {
     ]
 
     mutating func entry(
-        _ view: JSONView, _ pointer: JSONPointer, selector: Selector, key: String, mode: Mode
+        _ view: JSONView, _ pointer: JSONPointer, selector: Selector, mode: Mode
     ) -> CompiledEntry? {
         guard let fields = object(view, pointer, "a tool entry", allowed: Self.entryFields) else { return nil }
         let action =
@@ -22,8 +22,8 @@ extension PolicyReader {
         let require = rules(fields["require"], pointer.appending("require"), "`require`")
         let denyIf = rules(fields["deny_if"], pointer.appending("deny_if"), "`deny_if`")
         let approveIf = approvals(fields["approve_if"], pointer.appending("approve_if"))
-        var limits = limits(fields["limits"], pointer.appending("limits"), key: key)
-        if let short = fields["rate_limit"], let limit = rateLimit(short, pointer.appending("rate_limit"), key: key) {
+        var limits = limits(fields["limits"], pointer.appending("limits"))
+        if let short = fields["rate_limit"], let limit = rateLimit(short, pointer.appending("rate_limit")) {
             limits.append(limit)
         }
         let ownMode = word(fields["mode"], pointer.appending("mode"), "`mode`", Mode.self) ?? mode

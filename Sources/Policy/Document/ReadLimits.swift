@@ -10,13 +10,13 @@ extension PolicyReader {
     /// A longer window would keep entries for more than a year.
     static let maxWindow = TimeSpan.days(366)
 
-    mutating func limits(_ view: JSONView?, _ pointer: JSONPointer, key: String) -> [CompiledLimit] {
+    mutating func limits(_ view: JSONView?, _ pointer: JSONPointer) -> [CompiledLimit] {
         guard let view else { return [] }
         var limits: [CompiledLimit] = []
         for (i, element) in array(view, pointer, "`limits`", max: PolicyDocument.maxRules).enumerated() {
             let here = pointer.appending(i)
             guard let fields = object(element, here, "a limit", allowed: Self.limitFields),
-                let limit = limit(fields, element, here, list: pointer, key: key)
+                let limit = limit(fields, element, here, list: pointer)
             else { continue }
             limits.append(limit)
         }
@@ -24,7 +24,7 @@ extension PolicyReader {
     }
 
     private mutating func limit(
-        _ fields: [String: JSONView], _ view: JSONView, _ pointer: JSONPointer, list: JSONPointer, key: String
+        _ fields: [String: JSONView], _ view: JSONView, _ pointer: JSONPointer, list: JSONPointer
     ) -> CompiledLimit? {
         for name in ["window", "max"] where fields[name] == nil { missing(name, in: view, pointer, "a limit") }
         let algorithm =
@@ -47,9 +47,8 @@ extension PolicyReader {
             report(.badCounter, at: view, pointer.appending("counter"), "a counter's name has 1 to 256 bytes")
         }
         guard let window, let max else { return nil }
-        let index = pointer.tokens.last ?? ""
         let limit = CompiledLimit(
-            counter: name ?? "\(key)/\(index)", isNamed: name != nil, window: window, max: max, scope: scope,
+            counter: name ?? pointer.description, isNamed: name != nil, window: window, max: max, scope: scope,
             cost: cost,
             message: message, pointer: pointer.description,
             alias: name.map { "\(list)/\($0)" } ?? pointer.description)
@@ -58,14 +57,14 @@ extension PolicyReader {
     }
 
     /// `{"max": 10, "window": 60}`: a limit of scope `session`.
-    mutating func rateLimit(_ view: JSONView, _ pointer: JSONPointer, key: String) -> CompiledLimit? {
+    mutating func rateLimit(_ view: JSONView, _ pointer: JSONPointer) -> CompiledLimit? {
         guard let fields = object(view, pointer, "`rate_limit`", allowed: ["max", "window"]) else { return nil }
         for name in ["max", "window"] where fields[name] == nil { missing(name, in: view, pointer, "`rate_limit`") }
         let window = fields["window"].flatMap { self.window($0, pointer.appending("window"), .sliding) }
         let max = fields["max"].flatMap { self.max($0, pointer.appending("max")) }
         guard let window, let max else { return nil }
         return CompiledLimit(
-            counter: "\(key)/rate_limit", isNamed: false, window: window, max: max, scope: .session, cost: nil,
+            counter: pointer.description, isNamed: false, window: window, max: max, scope: .session, cost: nil,
             message: nil, pointer: pointer.description, alias: pointer.description)
     }
 

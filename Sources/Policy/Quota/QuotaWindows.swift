@@ -129,7 +129,9 @@ package struct QuotaWindows: QuotaLedger, Sendable {
         for record in records {
             guard let slot = index[record.key], let position = position(of: record.id, in: slot) else { continue }
             let entry = counters[slot].entries[position]
-            guard !entry.isMerged, let total = counters[slot].total.subtracting(entry.amount) else { continue }
+            guard !entry.isMerged, entry.time == record.time, entry.amount == record.amount,
+                let total = counters[slot].total.subtracting(entry.amount)
+            else { continue }
             counters[slot].entries.remove(at: position)
             counters[slot].total = total
             entryCount -= 1
@@ -153,10 +155,10 @@ package struct QuotaWindows: QuotaLedger, Sendable {
     package mutating func restore(_ records: [ReservationRecord]) {
         for record in records.sorted(by: { ($0.time, $0.id) < ($1.time, $1.id) }) {
             latest = max(latest, record.time)
+            if record.id < .max { nextID = max(nextID, record.id + 1) }
             guard record.id < .max, record.key.window.isPossible, !record.amount.isNegative, !record.amount.isZero,
                 let slot = slot(for: record.key)
             else { continue }
-            nextID = max(nextID, record.id + 1)
             expire(slot)
             guard let total = counters[slot].total.adding(record.amount) else { continue }
             // Ids must ascend with time even if two runs have handed out the same ones.
