@@ -4,7 +4,7 @@ import CUV
 /// What a stream has still to write. At most one request is with libuv; the rest waits here.
 struct WriteQueue {
     struct Chunk {
-        let bytes: [UInt8]
+        var bytes: [UInt8]
         var offset: Int
     }
 
@@ -140,7 +140,12 @@ extension ByteStream {
             return
         }
         writes.pending += added
-        writes.chunks.append(WriteQueue.Chunk(bytes: bytes, offset: offset))
+        // Many tiny writes must not cost an array each.
+        if added <= 4096, let last = writes.chunks.last, last.bytes.count <= 16_384 {
+            writes.chunks.changeLast { $0.bytes.append(contentsOf: bytes[offset...]) }
+        } else {
+            writes.chunks.append(WriteQueue.Chunk(bytes: bytes, offset: offset))
+        }
         if writes.inFlight == 0 { submit() }
     }
 
@@ -154,6 +159,11 @@ extension ByteStream {
     private func submit() {
         let limit = min(writes.pending, 256 << 10)
         guard limit > 0 else { return }
+        guard canPoll else {
+            // A file takes everything at once unless its disk is full.
+            fail(RuntimeError(.other("ENOSPC"), label))
+            return
+        }
         let request = WriteRequest.make(capacity: limit)
         var filled = 0
         while filled < limit, var chunk = writes.chunks.first {
@@ -194,13 +204,15 @@ extension ByteStream {
             return
         }
         // The socket takes bytes again: most of the queue goes without a request.
-        while let chunk = writes.chunks.first {
+        var budget = 4 << 20
+        while budget > 0, let chunk = writes.chunks.first {
             let left = chunk.bytes.count - chunk.offset
             let count = chunk.bytes.withUnsafeBytes {
                 kernelWrite(UnsafeRawBufferPointer(rebasing: $0[chunk.offset...]))
             }
             guard writes.failure == nil else { return }
             writes.pending -= count
+            budget -= count
             guard count == left else {
                 writes.chunks.replaceFirst(.init(bytes: chunk.bytes, offset: chunk.offset + count))
                 break
@@ -225,7 +237,7 @@ extension ByteStream {
     }
 
     private func shutDownNow() {
-        guard !isClosed, writes.failure == nil, !writes.isShutDown else { return }
+        guard !isClosed, writes.failure == nil, !writes.isShutDown, canPoll else { return }
         writes.isShutDown = true
         let request = UnsafeMutablePointer<uv_shutdown_t>.allocate(capacity: 1)
         let status = uv_shutdown(request, handle) { request, _ in request?.deallocate() }

@@ -38,6 +38,8 @@ package final class ByteStream: LoopResource, @unchecked Sendable {
     private var closeError: RuntimeError?
     private var isGone = false
     private var lateDelegates: [any StreamDelegate] = []
+    /// False for files: they take bytes at once but can't be waited for.
+    var canPoll = true
     /// Told when the stream is gone, after the delegate.
     var onClosed: (() -> Void)?
     var writes = WriteQueue()
@@ -62,7 +64,7 @@ package final class ByteStream: LoopResource, @unchecked Sendable {
             handle.deallocate()
             throw RuntimeError(uv: status, "TCP socket")
         }
-        return adopt(handle, on: loop)
+        return own(handle, on: loop)
     }
 
     /// A Unix socket or pipe handle that is not connected yet.
@@ -73,7 +75,7 @@ package final class ByteStream: LoopResource, @unchecked Sendable {
             handle.deallocate()
             throw RuntimeError(uv: status, "pipe")
         }
-        return adopt(handle, on: loop)
+        return own(handle, on: loop)
     }
 
     private static func allocate<T>(_ type: T.Type) -> UnsafeMutableRawPointer {
@@ -81,7 +83,7 @@ package final class ByteStream: LoopResource, @unchecked Sendable {
         return UnsafeMutableRawPointer(pointer)
     }
 
-    private static func adopt(_ handle: UnsafeMutableRawPointer, on loop: EventLoop) -> ByteStream {
+    private static func own(_ handle: UnsafeMutableRawPointer, on loop: EventLoop) -> ByteStream {
         let stream = ByteStream(loop: loop, handle: handle.assumingMemoryBound(to: uv_stream_t.self))
         stream.handle.pointee.data = Unmanaged.passRetained(stream).toOpaque()
         loop.resources[ObjectIdentifier(stream)] = stream
@@ -99,7 +101,7 @@ package final class ByteStream: LoopResource, @unchecked Sendable {
     // MARK: Addresses
 
     /// The other side's address; nil for pipes and after the close if it was not asked for before.
-    package private(set) lazy var remote: SocketAddress? = address(uv_tcp_getpeername, uv_pipe_getpeername)
+    package internal(set) lazy var remote: SocketAddress? = address(uv_tcp_getpeername, uv_pipe_getpeername)
     /// Our side's address; nil as above.
     package private(set) lazy var local: SocketAddress? = address(uv_tcp_getsockname, uv_pipe_getsockname)
 
@@ -136,7 +138,9 @@ package final class ByteStream: LoopResource, @unchecked Sendable {
     package func resumeReading() {
         loop.assertOnLoop()
         wantsReading = true
-        guard !isReading, !isClosed, !hasEnded, delegate != nil else { return }
+        guard !isReading, !isClosed, !hasEnded, delegate != nil, canPoll else { return }
+        // The writing end of a one-way pipe has nothing to read; its delegate hears of failed writes.
+        guard uv_is_readable(handle) != 0 else { return }
         isReading = true
         let status = uv_read_start(
             handle,

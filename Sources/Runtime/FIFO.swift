@@ -21,6 +21,17 @@ struct FIFO<Element> {
         items[head] = element
     }
 
+    /// Changes the last element in place, if there is one.
+    mutating func changeLast(_ body: (inout Element) -> Void) {
+        guard !isEmpty, var last = items[items.count - 1] else { return }
+        // Taken out first, so that what it holds is changed in place and not copied.
+        items[items.count - 1] = nil
+        body(&last)
+        items[items.count - 1] = last
+    }
+
+    var last: Element? { isEmpty ? nil : items[items.count - 1] }
+
     mutating func popFirst() -> Element? {
         guard head < items.count else { return nil }
         let element = items[head]

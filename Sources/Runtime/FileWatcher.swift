@@ -4,7 +4,8 @@ import Glibc
 
 /// Hears that a file (or something in a folder) was changed, created, replaced or removed.
 ///
-/// A file is watched through its folder, because editors replace files by renaming over them. Several changes in quick
+/// A file is watched through its folder, because editors replace files by renaming over them, and a link in the folder
+/// may come to point elsewhere (which is how containers change mounted configuration). Several changes in quick
 /// succession are told once, `debounce` after the last one, and at the latest ten times `debounce` after the first.
 // SAFETY: confined to the loop's thread, which every entry checks.
 package final class FileWatcher: LoopResource, @unchecked Sendable {
@@ -13,6 +14,8 @@ package final class FileWatcher: LoopResource, @unchecked Sendable {
     private let debounce: TimeSpan
     /// The name to look for in the folder; nil for the folder as a whole.
     private let name: String?
+    private let path: String
+    private var mark: FileMark?
     private var changed: (() -> Void)?
     private var timer: LoopTimer?
     private var firstChange: TimeSpan?
@@ -29,6 +32,8 @@ package final class FileWatcher: LoopResource, @unchecked Sendable {
         handle.initialize(to: uv_fs_event_t())
         let (folder, name) = Self.split(path)
         self.name = name
+        self.path = path
+        mark = FileMark(path)
         do throws(RuntimeError) { try loop.checkOpen() } catch {
             handle.deallocate()
             throw error
@@ -55,8 +60,12 @@ package final class FileWatcher: LoopResource, @unchecked Sendable {
     }
 
     private func event(_ file: String?) {
-        // Without a name anything may have changed.
-        if let name, let file, file != name { return }
+        // Without a name anything may have changed; another name matters if our file is another one now.
+        if let name, let file, file != name {
+            let now = FileMark(path)
+            guard now != mark else { return }
+        }
+        mark = FileMark(path)
         let now = loop.now
         let first = firstChange ?? now
         firstChange = first
@@ -96,4 +105,21 @@ package final class FileWatcher: LoopResource, @unchecked Sendable {
     }
 
     func closeForStop() { close() }
+}
+
+/// What tells one state of a file from another, links followed.
+private struct FileMark: Equatable {
+    private let inode: UInt64
+    private let size: Int64
+    private let seconds: Int
+    private let nanoseconds: Int
+
+    init?(_ path: String) {
+        var status = stat()
+        guard stat(path, &status) == 0 else { return nil }
+        inode = UInt64(status.st_ino)
+        size = Int64(status.st_size)
+        seconds = status.st_mtim.tv_sec
+        nanoseconds = status.st_mtim.tv_nsec
+    }
 }

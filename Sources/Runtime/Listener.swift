@@ -15,6 +15,8 @@ package final class Listener: LoopResource, @unchecked Sendable {
         didSet { acceptWaiting() }
     }
     package private(set) var isClosed = false
+    /// Told when a connection could not be taken, for example `.tooManyOpenFiles`.
+    package var acceptFailed: ((RuntimeError) -> Void)?
 
     private let handle: UnsafeMutablePointer<uv_stream_t>
     private let isTCP: Bool
@@ -94,8 +96,7 @@ package final class Listener: LoopResource, @unchecked Sendable {
         if status == 0 {
             self.accept = accept
             status = uv_listen(handle, Int32(clamping: backlog)) { handle, status in
-                guard status == 0 else { return }
-                object(Listener.self, handle?.pointee.data).connectionWaits()
+                object(Listener.self, handle?.pointee.data).connectionWaits(status)
             }
         }
         guard status == 0 else {
@@ -118,7 +119,11 @@ package final class Listener: LoopResource, @unchecked Sendable {
         return setsockopt(descriptor, SOL_SOCKET, SO_REUSEPORT, &on, size) == 0 ? 0 : -errno
     }
 
-    private func connectionWaits() {
+    private func connectionWaits(_ status: Int32) {
+        guard status == 0 else {
+            acceptFailed?(RuntimeError(uv: status, address.description))
+            return
+        }
         isWaiting = true
         acceptWaiting()
     }
@@ -147,6 +152,7 @@ package final class Listener: LoopResource, @unchecked Sendable {
         guard !isClosed else { return }
         isClosed = true
         accept = nil
+        acceptFailed = nil
         socketFile?.remove()
         uv_close(UnsafeMutableRawPointer(handle).assumingMemoryBound(to: uv_handle_t.self)) { handle in
             guard let data = handle?.pointee.data else { return }

@@ -123,6 +123,38 @@ import Testing
         }
     }
 
+    @Test func tinyWritesShareTheirMemory() async throws {
+        try await withLoop { loop in
+            let (client, server) = try await connectedPair(loop)
+            await client.start()
+            await server.pause()
+            let block = [UInt8](repeating: 1, count: 64 << 10)
+            var sent = block.count
+            while await client.write(block) { sent += block.count }
+            for index in 0..<50_000 { await client.write([UInt8(index & 0xFF)]) }
+            #expect(await loop.run { client.stream.writes.chunks.count } < 20)
+            await server.resume()
+            await client.finish()
+            _ = await server.untilEnd()
+            let tail = await server.received.suffix(50_000)
+            #expect(tail.elementsEqual((0..<50_000).map { UInt8($0 & 0xFF) }))
+            await client.close()
+            await server.close()
+        }
+    }
+
+    @Test func startingAClosedStreamStillTells() async throws {
+        try await withLoop { loop in
+            let (client, server) = try await connectedPair(loop)
+            await client.close()
+            #expect(await server.untilEnd() == "")
+            await client.start()
+            #expect(await client.untilClosed() == nil)
+            #expect(await client.closes.count == 1)
+            await server.close()
+        }
+    }
+
     @Test func pausedStreamReadsNothing() async throws {
         try await withLoop { loop in
             let (client, server) = try await connectedPair(loop)

@@ -63,6 +63,24 @@ import Testing
         }
     }
 
+    @Test func aLinkThatPointsElsewhereIsAChange() async throws {
+        let folder = try TemporaryFolder()
+        let path = folder.path
+        try folder.write("one", "1")
+        try folder.write("two", "two")
+        symlink("one", path + "/current")
+        symlink("current", path + "/conf.json")
+        try await withLoop { loop in
+            let told = Record<Int>()
+            try await loop.run { () throws(RuntimeError) in
+                _ = try FileWatcher(path: path + "/conf.json", on: loop, debounce: .milliseconds(1)) { told.note(1) }
+            }
+            symlink("two", path + "/next")
+            rename(path + "/next", path + "/current")
+            #expect(await told.wait(for: 1).count == 1)
+        }
+    }
+
     @Test func missingFolderIsNamed() async throws {
         try await withLoop { loop in
             let error = await #expect(throws: RuntimeError.self) {
