@@ -18,6 +18,7 @@ import time
 import httpx2
 from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
+from mcp.shared.exceptions import MCPError
 
 MODEL = "runware:35@8"  # MediaPipe's face mesh
 
@@ -87,15 +88,16 @@ def main():
     token = os.environ.get("SLUICE_TOKEN")
     if not token:
         parser.error("the environment variable SLUICE_TOKEN must hold the grant's token")
+    code = 0
     try:
         asyncio.run(run(options.url, options.picture.resolve(), options.limit, token))
     except* Unexpected as group:
         print(f"agent: unexpected: {group.exceptions[0]}", file=sys.stderr)
-        return 1
-    except* httpx2.HTTPError as group:
-        print(f"agent: {options.url} could not be used: {group.exceptions[0]!r}", file=sys.stderr)
-        return 1
-    return 0
+        code = 1
+    except* (httpx2.HTTPError, MCPError) as group:
+        print(f"agent: {options.url} could not be used: {group.exceptions[0]}", file=sys.stderr)
+        code = 1
+    return code
 
 
 if __name__ == "__main__":

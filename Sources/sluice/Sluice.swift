@@ -29,6 +29,8 @@ struct Sluice {
     static func main() async {
         // A reader that goes away early (`sluice audit export | head`) must not kill us with a signal: writes report it.
         signal(SIGPIPE, SIG_IGN)
+        // A file at its size limit is an error of one write, which fails closed, and no reason to die.
+        signal(SIGXFSZ, SIG_IGN)
         let code = await run(Array(CommandLine.arguments.dropFirst()))
         Output.flush()
         exit(code.rawValue)

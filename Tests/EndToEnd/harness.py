@@ -189,6 +189,7 @@ class FakeUpstream:
 
     def __init__(self):
         self.calls = []
+        self.connections = set()
         self.release = threading.Event()
         self.entered = threading.Event()
         outer = self
@@ -198,6 +199,10 @@ class FakeUpstream:
 
             def log_message(self, *_):
                 pass
+
+            def setup(self):
+                super().setup()
+                outer.connections.add(self.connection)
 
             def do_GET(self):
                 self.answer(405, b"")
@@ -221,12 +226,17 @@ class FakeUpstream:
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.server.daemon_threads = True
         self.url = f"http://127.0.0.1:{self.server.server_address[1]}/mcp"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True).start()
 
     def close(self):
         self.release.set()
         self.server.shutdown()
         self.server.server_close()
+        for connection in list(self.connections):
+            try:
+                connection.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass  # Closed already.
 
     def handle(self, http_request, message, body):
         if "id" not in message:

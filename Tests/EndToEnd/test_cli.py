@@ -128,6 +128,13 @@ class Policies(Case):
         done = sluice("policy", "validate", *policies)
         self.assertEqual(done.returncode, 0, done.stdout)
 
+    def test_the_policy_in_the_readme_is_valid(self):
+        blocks = re.findall(r"```json\n(.*?)```", (ROOT / "README.md").read_text(), re.S)
+        self.assertGreaterEqual(len(blocks), 1)
+        for block in blocks:
+            done = sluice("policy", "validate", "-", stdin=block)
+            self.assertEqual(done.returncode, 0, done.stdout)
+
     def test_every_policy_test_here_passes(self):
         tests = sorted([*ROOT.glob("Assets/**/*.policytest.json"), *ROOT.glob("Examples/**/*.policytest.json")])
         self.assertGreaterEqual(len(tests), 1)

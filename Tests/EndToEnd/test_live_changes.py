@@ -61,7 +61,7 @@ class LiveChanges(Case):
     def test_two_gateways_on_one_folder(self):
         self.fake()
         done = self.sluice("serve", "--listen", "127.0.0.1:0", code=3)
-        self.assertIn("already", done.stderr)
+        self.assertIn("another gateway", done.stderr)
 
 
 class Stopping(Case):
@@ -128,7 +128,7 @@ class Children(Case):
         self.assertEqual(environment["SECRET"], "s3cret-value")
         self.assertNotIn("SLUICE_TOKEN", environment)
         self.assertLessEqual(set(environment) - {"SECRET", "LC_CTYPE"}, {
-            "PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "USER", "LOGNAME", "SHELL"})
+            "PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "USER", "LOGNAME", "SHELL", "TERM"})
         for path in self.data.glob("sluice.db*"):
             self.assertNotIn(b"s3cret-value", path.read_bytes(), "a credential is stored in clear text")
 

@@ -16,7 +16,7 @@ enum DoctorCommand {
         var findings: [Finding] = []
         do {
             let folder = try DataFolder.open(arguments)
-                findings.append(Finding(.good, "data folder", "\(folder.path) can be read and written"))
+            findings.append(Finding(.good, "data folder", "\(folder.path) can be read and written"))
             findings.append(secretKey(in: folder.path))
             try findings.append(contentsOf: check(folder))
         } catch {

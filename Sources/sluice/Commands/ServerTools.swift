@@ -30,9 +30,9 @@ enum ServerTools {
         }
         let report: ServerReport
         do throws(UpstreamError) {
-            report = try await probe(server, on: group.next(), timeout: .seconds(Int64(timeout)))
+            report = try await probe(server, on: group, timeout: .seconds(Int64(timeout)))
         } catch {
-            throw Failure(.unable, "server \(server.name) does not answer: \(error.message)")
+            throw Failure(.unable, "server \(server.name) does not answer: \(error.detail)")
         }
         if arguments.has("json") {
             Output.json { writer in
