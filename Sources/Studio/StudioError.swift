@@ -26,11 +26,14 @@ package struct StudioError: Error, Sendable, Equatable {
         case internalError
     }
 
+    /// The kind of failure.
     package let code: Code
     /// The argument at fault; nil when it is no argument's fault.
     package let parameter: String?
+    /// For the agent: what is wrong, where, and how to mend it.
     package let message: String
 
+    /// An error with its text for the agent.
     package init(_ code: Code, parameter: String? = nil, _ message: String) {
         self.code = code
         self.parameter = parameter

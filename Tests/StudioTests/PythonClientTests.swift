@@ -79,6 +79,14 @@ import Testing
         let seen = try run("http_client.py")
         #expect(seen["client"]?.value == ["2025-11-25", 1, true])
         #expect(seen["probing"]?.value == ["imageMasking", "imageUpload"])
+        #expect(
+            seen["uploads"]?[0]?.value == [
+                "sent", "uploadFailed", "uploadNotAllowed", "invalidParameter", "invalidParameter", "invalidParameter",
+            ])
+        #expect(
+            seen["uploads"]?[1]?.value == [
+                ["/put?a=1", "image/png", "\u{89}PNG"], ["/broken", "image/png", "\u{89}PNG"],
+            ])
         #expect(seen["exit"]?.int == 0)
         #expect(seen["port taken"]?[0]?.int == 3)
         let raw = try #require(seen["raw"])

@@ -1,21 +1,21 @@
 import Imaging
 
 /// The models on this machine. Libraries and models are loaded with the first call that needs them and stay loaded.
-package final class LocalEngine: ImageEngine {
+final class LocalEngine: ImageEngine {
     private let vendor: String
     private let masker: FaceMasker
 
     /// - Parameters:
     ///   - vendor: the folder that `scripts/setup` fills with the library and the models.
     ///   - cache: a folder of ours for compiled models, which spares later starts most of the loading time.
-    package init(vendor: String, cache: String?) {
+    init(vendor: String, cache: String?) {
         self.vendor = vendor
         masker = FaceMasker(vendor: vendor, cache: cache)
     }
 
-    package let name = "local"
+    let name = "local"
 
-    package func mask(_ picture: PixelImage, _ request: MaskRequest) throws(StudioError) -> MaskResult {
+    func mask(_ picture: PixelImage, _ request: MaskRequest) throws(StudioError) -> MaskResult {
         do throws(ImagingError) {
             return try masker.mask(picture, request)
         } catch {
@@ -23,7 +23,7 @@ package final class LocalEngine: ImageEngine {
         }
     }
 
-    package func shortcoming() -> String? {
+    func shortcoming() -> String? {
         for path in ["\(vendor)/openvino/libopenvino_c.so", "\(vendor)/mediapipe"] where Files.canonical(path) == nil {
             return
                 "\(quoted(path, limit: 200)) is missing; run scripts/setup, or name the folder that holds it with --models DIR or SLUICE_VENDOR"
@@ -34,7 +34,7 @@ package final class LocalEngine: ImageEngine {
 
 extension StudioError {
     /// What an error of pixels, files of pictures or models means to an agent.
-    package init(imaging error: ImagingError) {
+    init(imaging error: ImagingError) {
         let code: Code =
             switch error.code {
             case .notAnImage, .corrupt: .invalidImage

@@ -1,19 +1,19 @@
 import Imaging
 
 /// The fifteen mask models of the original by their ids, and which of them this studio runs.
-package struct CataloguedMaskModel: Sendable, Equatable {
-    package let id: String
-    package let name: String
-    package let covers: String
+struct CataloguedMaskModel: Sendable, Equatable {
+    let id: String
+    let name: String
+    let covers: String
     /// The model on this machine that does this; nil when there is none.
-    package let local: MaskModel?
+    let local: MaskModel?
     /// The id of a local model that covers the same thing, for those that have none of their own.
-    package let substitute: MaskModel?
+    let substitute: MaskModel?
 }
 
 extension CataloguedMaskModel {
     /// In the order of the ids.
-    package static let all: [CataloguedMaskModel] = (1...15).map { number in
+    static let all: [CataloguedMaskModel] = (1...15).map { number in
         let id = "runware:35@\(number)"
         if let model = MaskModel(rawValue: id) {
             return CataloguedMaskModel(id: id, name: model.title, covers: model.summary, local: model, substitute: nil)
@@ -36,7 +36,7 @@ extension CataloguedMaskModel {
     }
 
     /// The entry of an id; nil for an unknown one.
-    package static func named(_ id: String) -> CataloguedMaskModel? {
+    static func named(_ id: String) -> CataloguedMaskModel? {
         all.first { $0.id == id }
     }
 }

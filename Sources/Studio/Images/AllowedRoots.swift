@@ -38,6 +38,7 @@ package struct AllowedRoots: Sendable, Equatable {
 
     /// A path that was found inside an allowed folder.
     package struct Found: Sendable, Equatable {
+        /// The allowed folder, canonical.
         package let root: String
         /// Canonical, absolute.
         package let path: String

@@ -5,9 +5,12 @@ import Synchronization
 package final class FileLinks: Sendable {
     /// A file behind a token.
     package struct Target: Sendable, Equatable {
+        /// Absolute.
         package let path: String
+        /// What the file is served as.
         package let mimeType: String
 
+        /// A file of our own folders.
         package init(path: String, mimeType: String) {
             self.path = path
             self.mimeType = mimeType
@@ -30,6 +33,7 @@ package final class FileLinks: Sendable {
     private let lifetime: TimeSpan
     private let state = Mutex(State())
 
+    /// - Parameter capacity: links kept at once; the oldest is dropped for a new one.
     package init(lifetime: TimeSpan, capacity: Int = 4096) {
         self.lifetime = lifetime
         self.capacity = max(1, capacity)

@@ -114,6 +114,23 @@ enum Files {
         return String(validatingCString: resolved)
     }
 
+    /// The `file:` URL of an absolute path.
+    static func url(_ path: String) -> String {
+        var url: [UInt8] = Array("file://".utf8)
+        let digits = Array("0123456789ABCDEF".utf8)
+        for byte in path.utf8 {
+            switch byte {
+            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+                UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "/"), UInt8(ascii: "-"), UInt8(ascii: "."),
+                UInt8(ascii: "_"), UInt8(ascii: "~"):
+                url.append(byte)
+            default:
+                url += [UInt8(ascii: "%"), digits[Int(byte >> 4)], digits[Int(byte & 15)]]
+            }
+        }
+        return String(decoding: url, as: UTF8.self)
+    }
+
     /// Seconds since 1970.
     static var now: Int { time(nil) }
 }

@@ -10,8 +10,11 @@ package struct StoredImage: Sendable, Equatable {
     package let id: UUIDText
     /// SHA-256 of the file in hexadecimal digits.
     package let hash: String
+    /// By its first bytes, whatever its name said.
     package let format: ImageFormat
+    /// Pixels, EXIF orientation applied.
     package let width: Int
+    /// Pixels, EXIF orientation applied.
     package let height: Int
     /// Size of the file.
     package let bytes: Int
@@ -38,12 +41,14 @@ package final class ObjectStore: Sendable {
         /// Seconds since its last use for which a picture is safe from eviction.
         package var minimumAge = 3_600
 
+        /// 1 GiB, 50 000 pictures, one hour.
         package init() {}
     }
 
     private struct State {
-        /// What is on disk, by hash; nil until the first picture is put.
-        var entries: [String: Entry]?
+        /// What is on disk, by hash; empty until the first picture is put.
+        var entries: [String: Entry] = [:]
+        var isLoaded = false
         var totalBytes = 0
     }
 
@@ -70,24 +75,22 @@ package final class ObjectStore: Sendable {
     ) throws(StudioError) -> StoredImage {
         let hash = Hex.encode(sha256(bytes))
         return try state.withLock { state throws(StudioError) in
-            var entries = state.entries ?? load(&state)
-            if let known = entries[hash] {
+            load(&state)
+            if let known = state.entries[hash] {
                 if let image = image(known.id) {
                     Files.touch(objectPath(hash))
                     return image
                 }
                 // Someone removed or damaged the files: begin anew.
-                entries[hash] = nil
+                state.entries[hash] = nil
                 state.totalBytes -= known.bytes
             }
-            if state.totalBytes + bytes.count > limits.totalBytes || entries.count >= limits.count {
-                makeRoom(for: bytes.count, &entries, &state.totalBytes)
-            }
-            guard state.totalBytes + bytes.count <= limits.totalBytes, entries.count < limits.count else {
-                state.entries = entries
+            if !hasRoom(for: bytes.count, state) { makeRoom(for: bytes.count, &state) }
+            guard hasRoom(for: bytes.count, state) else {
                 throw StudioError(
                     .storageFull,
-                    "the picture folder holds \(state.totalBytes) of \(limits.totalBytes) bytes, all used within the last \(limits.minimumAge / 60) minutes; try later or start the server with a larger --store-limit"
+                    "the picture folder holds \(state.totalBytes) of \(limits.totalBytes) bytes, all used within the "
+                        + "last \(limits.minimumAge / 60) minutes; try later or start the server with a larger --store-limit"
                 )
             }
             let image = StoredImage(
@@ -98,14 +101,16 @@ package final class ObjectStore: Sendable {
                 try Files.write(bytes, to: objectPath(hash), durable: durable)
                 try Files.write(Self.record(of: image), to: indexPath(image.id), durable: durable)
             } catch {
-                state.entries = entries
                 throw Self.failure(error, folder)
             }
-            entries[hash] = Entry(id: image.id, bytes: bytes.count)
-            state.entries = entries
+            state.entries[hash] = Entry(id: image.id, bytes: bytes.count)
             state.totalBytes += bytes.count
             return image
         }
+    }
+
+    private func hasRoom(for bytes: Int, _ state: borrowing State) -> Bool {
+        state.totalBytes + bytes <= limits.totalBytes && state.entries.count < limits.count
     }
 
     /// The picture that a handle means; nil if there is none (or no longer).
@@ -131,7 +136,7 @@ package final class ObjectStore: Sendable {
     /// Bytes of all pictures, as this process counts them.
     package var totalBytes: Int {
         state.withLock { state in
-            if state.entries == nil { _ = load(&state) }
+            load(&state)
             return state.totalBytes
         }
     }
@@ -167,36 +172,35 @@ package final class ObjectStore: Sendable {
     }
 
     /// Reads the whole index; done once, at the first picture that is put.
-    private func load(_ state: inout State) -> [String: Entry] {
-        var entries: [String: Entry] = [:]
-        var total = 0
+    private func load(_ state: inout State) {
+        guard !state.isLoaded else { return }
+        state.isLoaded = true
         for shard in Files.names(in: "\(folder)/index") {
             for name in Files.names(in: "\(folder)/index/\(shard)") {
-                guard let id = UUIDText(name), let image = image(id), entries[image.hash] == nil else { continue }
-                entries[image.hash] = Entry(id: id, bytes: image.bytes)
-                total += image.bytes
+                guard let id = UUIDText(name), let image = image(id), state.entries[image.hash] == nil else { continue }
+                state.entries[image.hash] = Entry(id: id, bytes: image.bytes)
+                state.totalBytes += image.bytes
             }
         }
-        state.entries = entries
-        state.totalBytes = total
-        return entries
     }
 
     /// Removes pictures, the longest unused first, down to nine tenths of the limits.
-    private func makeRoom(for bytes: Int, _ entries: inout [String: Entry], _ total: inout Int) {
+    private func makeRoom(for bytes: Int, _ state: inout State) {
         let oldEnough = Files.now - limits.minimumAge
         var candidates: [(hash: String, used: Int)] = []
-        for hash in entries.keys {
+        for hash in state.entries.keys {
             let used = Files.information(objectPath(hash))?.changed ?? 0
             if used <= oldEnough { candidates.append((hash, used)) }
         }
         candidates.sort { $0.used < $1.used }
         for (hash, _) in candidates {
-            if total + bytes <= limits.totalBytes / 10 * 9, entries.count < limits.count / 10 * 9 { break }
-            guard let entry = entries.removeValue(forKey: hash) else { continue }
+            let isEnough =
+                state.totalBytes + bytes <= limits.totalBytes / 10 * 9 && state.entries.count < limits.count / 10 * 9
+            if isEnough { break }
+            guard let entry = state.entries.removeValue(forKey: hash) else { continue }
             unlink(indexPath(entry.id))
             unlink(objectPath(hash))
-            total -= entry.bytes
+            state.totalBytes -= entry.bytes
         }
     }
 

@@ -15,10 +15,13 @@ package struct Parameter: Sendable {
         case uuid
     }
 
+    /// As agents write it.
     package let name: String
     /// What the agent reads.
     package let summary: String
+    /// What values are accepted.
     package let kind: Kind
+    /// Whether a call without it is refused.
     package let isRequired: Bool
     /// Used when the argument is absent; nil when absence means something of its own.
     package let fallback: ArgumentValue?

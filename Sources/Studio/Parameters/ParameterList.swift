@@ -3,8 +3,10 @@ import JSON
 
 /// The arguments of one tool, in the order in which agents see them.
 package struct ParameterList: Sendable {
+    /// In the order in which agents see them.
     package let parameters: [Parameter]
 
+    /// Names must differ.
     package init(_ parameters: [Parameter]) {
         self.parameters = parameters
     }
@@ -78,7 +80,9 @@ package struct ParameterList: Sendable {
 
 /// Everything that is wrong with the arguments of a call.
 package struct ArgumentProblems: Error, Sendable, Equatable {
+    /// The first one, in the order of the parameters.
     package let first: StudioError
+    /// All others.
     package let rest: [StudioError]
 }
 
@@ -86,6 +90,7 @@ package struct ArgumentProblems: Error, Sendable, Equatable {
 package struct ToolArguments: Sendable, Equatable {
     private let values: [String: ArgumentValue]
 
+    /// For values that were checked.
     package init(values: [String: ArgumentValue]) {
         self.values = values
     }
@@ -95,14 +100,17 @@ package struct ToolArguments: Sendable, Equatable {
         if case .text(let text)? = values[name] { text } else { nil }
     }
 
+    /// Nil as for `text`.
     package func integer(_ name: String) -> Int? {
         if case .integer(let n)? = values[name] { Int(n) } else { nil }
     }
 
+    /// Nil as for `text`.
     package func number(_ name: String) -> Double? {
         if case .number(let n)? = values[name] { n } else { nil }
     }
 
+    /// Nil as for `text`.
     package func boolean(_ name: String) -> Bool? {
         if case .boolean(let b)? = values[name] { b } else { nil }
     }

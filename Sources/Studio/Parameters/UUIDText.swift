@@ -2,6 +2,7 @@ import CSodium
 
 /// A UUID in its usual form of 36 characters, kept in lower case.
 package struct UUIDText: Sendable, Hashable {
+    /// 36 characters, lower case.
     package let text: String
 
     /// For JSON Schema's `pattern`: version 4, either case.
@@ -48,6 +49,7 @@ package struct UUIDText: Sendable, Hashable {
         return UUIDText(checked: String(decoding: text, as: UTF8.self))
     }
 
+    /// Whether it says of itself that it is random (RFC 9562, version 4).
     package var isVersion4: Bool {
         let bytes = Array(text.utf8)
         return bytes[14] == UInt8(ascii: "4") && [0x38, 0x39, 0x61, 0x62].contains(bytes[19])

@@ -3,13 +3,13 @@ import Runtime
 
 /// `GET /files/<token>`: the files behind links, and nothing else. There is no listing; an unknown token and an expired
 /// one look alike.
-package struct FileService: Sendable {
+struct FileService: Sendable {
     private let links: FileLinks
     private let workers: WorkerPool
     /// Larger files are not served: results never are.
     private static let maxBytes = 256 << 20
 
-    package init(links: FileLinks, workers: WorkerPool) {
+    init(links: FileLinks, workers: WorkerPool) {
         self.links = links
         self.workers = workers
     }

@@ -2,24 +2,24 @@ import HTTP
 import Runtime
 
 /// Sends results by HTTP PUT, to hosts that the operator named and to no other.
-package struct HTTPUploader: ResultUploader {
+struct HTTPUploader: ResultUploader {
     private let client: HTTPClient
     /// `host` or `host:port`, lower case.
     private let hosts: [String]
 
     /// - Parameter client: of the loop on which tools run.
-    package init(client: HTTPClient, hosts: [String]) {
+    init(client: HTTPClient, hosts: [String]) {
         self.client = client
         self.hosts = hosts.map { $0.lowercased() }
     }
 
-    package var isEnabled: Bool { !hosts.isEmpty }
+    var isEnabled: Bool { !hosts.isEmpty }
 
-    package func check(_ endpoint: String) throws(StudioError) {
+    func check(_ endpoint: String) throws(StudioError) {
         _ = try url(endpoint)
     }
 
-    package func put(_ bytes: [UInt8], mimeType: String, to endpoint: String) async throws(StudioError) {
+    func put(_ bytes: [UInt8], mimeType: String, to endpoint: String) async throws(StudioError) {
         let request = ClientRequest(.put, try url(endpoint), fields: Fields((.contentType, mimeType)), body: bytes)
         let status: HTTPStatus
         do throws(HTTPClientError) {

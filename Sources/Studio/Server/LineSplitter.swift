@@ -1,5 +1,8 @@
+import Glibc
+
 /// Cuts a byte stream into lines. A line over the limit is dropped up to its end and reported once.
 package struct LineSplitter: Sendable {
+    /// What is found in the stream.
     package enum Piece: Sendable, Equatable {
         /// Without its line feed, and without a carriage return before it. Never empty.
         case line([UInt8])
@@ -17,13 +20,16 @@ package struct LineSplitter: Sendable {
 
     /// Takes the next bytes and hands out every line that they complete.
     package mutating func feed(_ bytes: UnsafeRawBufferPointer, _ each: (Piece) -> Void) {
-        var rest = bytes[...]
-        while let end = rest.firstIndex(of: UInt8(ascii: "\n")) {
-            take(rest[..<end], each)
+        var start = 0
+        while start < bytes.count, let base = bytes.baseAddress {
+            // COST: pasted pictures make lines of many megabytes; memchr looks at 32 bytes at a time.
+            guard let end = memchr(base + start, 0x0A, bytes.count - start) else { break }
+            let length = UnsafeRawPointer(end) - (base + start)
+            take(UnsafeRawBufferPointer(start: base + start, count: length), each)
             finishLine(each)
-            rest = rest[(end + 1)...]
+            start += length + 1
         }
-        take(rest, each)
+        take(UnsafeRawBufferPointer(rebasing: bytes[start...]), each)
     }
 
     /// The stream has ended: hands out what has no line feed.
@@ -31,7 +37,7 @@ package struct LineSplitter: Sendable {
         finishLine(each)
     }
 
-    private mutating func take(_ part: Slice<UnsafeRawBufferPointer>, _ each: (Piece) -> Void) {
+    private mutating func take(_ part: UnsafeRawBufferPointer, _ each: (Piece) -> Void) {
         if isSkipping || part.isEmpty { return }
         if partial.count + part.count > limit {
             partial = []

@@ -5,7 +5,7 @@ import Runtime
 /// Gives files their URLs, and opens the file server when the first one is wanted.
 ///
 /// Over stdio nobody may ever ask for a link, so the port is opened late; over HTTP the one server serves files too.
-package actor LinkPublisher: FilePublisher {
+actor LinkPublisher: FilePublisher {
     private let group: EventLoopGroup
     private let loop: EventLoop
     private let links: FileLinks
@@ -14,23 +14,23 @@ package actor LinkPublisher: FilePublisher {
     private var server: HTTPServer?
     private var starting: Task<Result<String, StudioError>, Never>?
 
-    package nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
+    nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
 
-    package init(group: EventLoopGroup, loop: EventLoop, links: FileLinks, workers: WorkerPool) {
+    init(group: EventLoopGroup, loop: EventLoop, links: FileLinks, workers: WorkerPool) {
         self.group = group
         self.loop = loop
         self.links = links
         self.workers = workers
     }
 
-    package nonisolated var now: TimeSpan { EventLoop.monotonicNow }
+    nonisolated var now: TimeSpan { EventLoop.monotonicNow }
 
     /// Uses a server that runs already: `http://127.0.0.1:7430`.
-    package func use(base: String) {
+    func use(base: String) {
         self.base = base
     }
 
-    package func url(for target: FileLinks.Target) async throws(StudioError) -> String {
+    func url(for target: FileLinks.Target) async throws(StudioError) -> String {
         let base = try await openedBase()
         return "\(base)/files/\(links.add(target, now: now))"
     }
@@ -56,6 +56,7 @@ package actor LinkPublisher: FilePublisher {
             self.server = server
             let base = "http://\(server.address)"
             self.base = base
+            logLine("results are served at \(base)/files/… while their links last")
             return .success(base)
         } catch {
             return .failure(
@@ -67,7 +68,7 @@ package actor LinkPublisher: FilePublisher {
     }
 
     /// Closes the file server, if one was opened.
-    package func close() async {
+    func close() async {
         await server?.drain()
         server = nil
     }

@@ -9,11 +9,11 @@ import Synchronization
 /// body. The server sends nothing of its own accord, so there is no GET stream.
 ///
 /// SPEC: MCP 2025-11-25, transports.
-package struct MCPService: Sendable {
+struct MCPService: Sendable {
     private let sessions: SessionTable
     private let maxBody: Int
 
-    package init(sessions: SessionTable, maxBody: Int) {
+    init(sessions: SessionTable, maxBody: Int) {
         self.sessions = sessions
         self.maxBody = maxBody
     }

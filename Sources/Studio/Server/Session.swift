@@ -17,9 +17,11 @@ package final class Session: Sendable {
 
     /// An accepted call with its cancellation and progress.
     package struct Call: Sendable {
+        /// What was asked.
         package let pending: SessionMachine.PendingCall
         let context: CallContext
 
+        /// Whether the caller gave a progress token.
         package var wantsProgress: Bool { pending.wantsProgress }
     }
 
@@ -31,6 +33,7 @@ package final class Session: Sendable {
     private let workers: any Workers
     private let state: Mutex<State>
 
+    /// A session before its `initialize`.
     package init(tools: ToolRegistry, workers: any Workers, limits: SessionMachine.Limits = SessionMachine.Limits()) {
         self.workers = workers
         state = Mutex(State(machine: SessionMachine(tools: tools, limits: limits)))

@@ -20,19 +20,26 @@ package struct SessionMachine: Sendable {
 
     /// A call that was accepted.
     package struct PendingCall: Sendable {
+        /// The request to answer.
         package let id: RequestID
+        /// The tool that was named.
         package let tool: any Tool
+        /// Not checked yet.
         package let arguments: JSONView?
+        /// Whether the caller gave a progress token.
         package let wantsProgress: Bool
+        /// What the result may contain.
         package let dialect: Dialect
     }
 
     /// Caps of one conversation.
     package struct Limits: Sendable, Equatable {
+        /// Size and depth of one message; pasted pictures are long.
         package var message = JSONLimits(maxBytes: 32 << 20)
         /// Calls at once.
         package var running = 64
 
+        /// 32 MiB a message, 64 calls at once.
         package init() {}
     }
 
@@ -47,6 +54,7 @@ package struct SessionMachine: Sendable {
         var lastProgress = -1
     }
 
+    /// A session before its `initialize`.
     package init(tools: ToolRegistry, limits: Limits = Limits()) {
         self.tools = tools
         self.limits = limits
@@ -188,7 +196,9 @@ extension Dialect {
 
 /// What the studio says of itself in `initialize`.
 package enum Greeting {
+    /// As clients show and log it.
     package static let name = "sluice-studio"
+    /// Of this program.
     package static let version = "0.1.0"
 
     private static let instructions = """

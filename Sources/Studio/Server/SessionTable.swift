@@ -4,7 +4,7 @@ import MCP
 import Synchronization
 
 /// The HTTP sessions by id. Ids are random; a session that was not used for a while is forgotten.
-package final class SessionTable: Sendable {
+final class SessionTable: Sendable {
     private struct Entry {
         let session: Session
         var lastUsed: TimeSpan
@@ -18,7 +18,7 @@ package final class SessionTable: Sendable {
     /// - Parameters:
     ///   - capacity: sessions at once; beyond it the one that was idle for longest is forgotten, if it has no calls.
     ///   - idleLimit: how long a session without calls lives.
-    package init(capacity: Int = 256, idleLimit: TimeSpan = .minutes(60), make: @escaping @Sendable () -> Session) {
+    init(capacity: Int = 256, idleLimit: TimeSpan = .minutes(60), make: @escaping @Sendable () -> Session) {
         self.capacity = max(1, capacity)
         self.idleLimit = idleLimit
         self.make = make
@@ -61,7 +61,7 @@ package final class SessionTable: Sendable {
     }
 
     /// Calls in flight of all sessions.
-    package var runningCount: Int {
+    var runningCount: Int {
         entries.withLock { $0.values.reduce(0) { $0 + $1.session.runningCount } }
     }
 }

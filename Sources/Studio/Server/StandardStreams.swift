@@ -6,10 +6,10 @@ import Synchronization
 ///
 /// Not on the loop, because both may be anything (pipes, files, terminals), and making them non-blocking would do so for
 /// every other process that shares them.
-package enum StandardStreams {
+enum StandardStreams {
     /// Reads standard input to its end and hands every part to `take` on the loop, one after the other: when the loop
     /// is busy, the client has to wait.
-    package static func read(on loop: EventLoop, _ take: @escaping @Sendable ([UInt8]) -> Void) async {
+    static func read(on loop: EventLoop, _ take: @escaping @Sendable ([UInt8]) -> Void) async {
         let size = 256 << 10
         let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: size, alignment: 16)
         defer { buffer.deallocate() }
@@ -24,7 +24,7 @@ package enum StandardStreams {
 }
 
 /// Lines on their way to standard output. Any thread may add; one thread writes, in order.
-package final class OutputQueue: Sendable {
+final class OutputQueue: Sendable {
     private let thread: OutputThread
     private let pendingBytes = Atomic<Int>(0)
     private let isBroken = Atomic<Bool>(false)
@@ -33,13 +33,13 @@ package final class OutputQueue: Sendable {
     private let broke: @Sendable () -> Void
 
     /// - Parameter broke: called once, on some thread, when the other side is gone or does not read.
-    package init(descriptor: Int32, limit: Int, broke: @escaping @Sendable () -> Void) throws(RuntimeError) {
+    init(descriptor: Int32, limit: Int, broke: @escaping @Sendable () -> Void) throws(RuntimeError) {
         thread = OutputThread(descriptor: descriptor, worker: try WorkThread(name: "stdout"))
         self.limit = limit
         self.broke = broke
     }
 
-    package func write(_ bytes: [UInt8]) {
+    func write(_ bytes: [UInt8]) {
         guard !isBroken.load(ordering: .relaxed) else { return }
         let pending = pendingBytes.add(bytes.count, ordering: .relaxed).newValue
         guard pending <= limit else {
@@ -54,7 +54,7 @@ package final class OutputQueue: Sendable {
     }
 
     /// Returns when everything that was added before has been written.
-    package func flushed() async {
+    func flushed() async {
         await thread.nothing()
     }
 
@@ -98,7 +98,7 @@ private actor OutputThread {
 }
 
 /// One line on standard error; standard output belongs to the protocol.
-package func logLine(_ text: String) {
+func logLine(_ text: String) {
     let line = Array("sluice-studio: \(text)\n".utf8)
     line.withUnsafeBytes { _ = Glibc.write(STDERR_FILENO, $0.baseAddress, $0.count) }
 }

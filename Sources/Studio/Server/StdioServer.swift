@@ -14,6 +14,7 @@ package actor StdioServer {
     private var isEnding = false
     private var waiter: CheckedContinuation<Void, Never>?
 
+    /// The loop.
     package nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
 
     /// - Parameters:

@@ -29,13 +29,17 @@ package struct StudioOptions: Sendable {
     /// How long calls in flight may take after we were asked to stop.
     package var grace = TimeSpan.seconds(10)
 
+    /// The defaults: stdio, no readable folder.
     package init() {}
 
     /// An IP address and a port; port 0 lets the system choose.
     package struct Endpoint: Sendable, Equatable {
+        /// Without brackets.
         package let ip: String
+        /// 0 lets the system choose.
         package let port: UInt16
 
+        /// An address to listen on.
         package init(ip: String, port: UInt16) {
             self.ip = ip
             self.port = port

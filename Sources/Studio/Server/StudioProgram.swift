@@ -10,6 +10,7 @@ import Synchronization
 package enum StudioProgram {
     /// Why the studio can't run (exit code 3).
     package struct Failure: Error, Sendable {
+        /// What is wrong and how to mend it.
         package let message: String
     }
 
@@ -203,6 +204,7 @@ package final class EndSignal: Sendable {
 
     private let state = Mutex(State())
 
+    /// Not fired yet.
     package init() {}
 
     /// Any thread, any number of times.

@@ -3,16 +3,16 @@ import Runtime
 
 /// The studio's HTTP server: files always, MCP when it was asked for. Loopback only, so the Host and Origin checks stand
 /// between it and pages in a browser.
-package struct StudioService: HTTPService {
+struct StudioService: HTTPService {
     private let files: FileService
     private let mcp: MCPService?
 
-    package init(files: FileService, mcp: MCPService?) {
+    init(files: FileService, mcp: MCPService?) {
         self.files = files
         self.mcp = mcp
     }
 
-    package func admit(_ head: RequestHead, from peer: SocketAddress) -> Admission {
+    func admit(_ head: RequestHead, from peer: SocketAddress) -> Admission {
         guard Self.isLoopbackName(head.authority.bytes), Self.isLoopbackOrigin(head) else {
             return .refuse(
                 Response(
@@ -29,7 +29,7 @@ package struct StudioService: HTTPService {
             Response(.notFound, fields: Self.plain, body: Array("there is nothing here; MCP is at /mcp\n".utf8)))
     }
 
-    package func respond(to request: HTTPRequest, on loop: EventLoop, _ writer: consuming ResponseWriter) async {
+    func respond(to request: HTTPRequest, on loop: EventLoop, _ writer: consuming ResponseWriter) async {
         if request.head.target.path.hasPrefix("/files/") {
             await files.respond(request.head, writer)
         } else if let mcp {

@@ -11,6 +11,7 @@ package struct WorkerPool: Workers {
         pool = try BlockingPool(threads: threads, name: "image", maxQueued: queue)
     }
 
+    /// Runs `body` on one of the threads; throws `busy` at once when the queue is full.
     package func run<Value: Sendable>(
         _ body: @escaping @Sendable () throws(StudioError) -> Value
     ) async throws(StudioError) -> Value {

@@ -18,6 +18,7 @@ package final class CallContext: Sendable {
         cancelled.store(true, ordering: .relaxed)
     }
 
+    /// Whether the caller has given up.
     package var isCancelled: Bool { cancelled.load(ordering: .relaxed) }
 
     /// Ends a cancelled call. Tools call this between their steps.
@@ -49,9 +50,12 @@ package final class CallContext: Sendable {
 package struct ProgressReport: Sendable, Equatable {
     /// Steps done; grows with every report of a call.
     package let progress: Int
+    /// Steps of the whole call.
     package let total: Int
+    /// What was just done.
     package let message: String
 
+    /// A report after `progress` of `total` steps.
     package init(progress: Int, total: Int, message: String) {
         self.progress = progress
         self.total = total

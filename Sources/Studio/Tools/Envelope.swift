@@ -2,9 +2,9 @@ import JSON
 
 /// The form of every tool result: the JSON envelope of the original as the first text, the same as structured content,
 /// then the preview and the link.
-package enum Envelope {
+enum Envelope {
     /// The result of a call that worked.
-    package static func success(_ outcome: ToolOutcome, _ dialect: Dialect) -> JSONValue {
+    static func success(_ outcome: ToolOutcome, _ dialect: Dialect) -> JSONValue {
         let structured = JSONValue.object(
             [
                 JSONMember("status", "success"),
@@ -27,7 +27,7 @@ package enum Envelope {
     }
 
     /// The result of a call that failed. `others` are further problems of the same call.
-    package static func failure(_ error: StudioError, others: [StudioError] = [], _ dialect: Dialect) -> JSONValue {
+    static func failure(_ error: StudioError, others: [StudioError] = [], _ dialect: Dialect) -> JSONValue {
         var members: [(String, JSONValue)] = [("status", "error"), ("error", describe(error))]
         if !others.isEmpty { members.append(("furtherErrors", .array(others.map(describe)))) }
         let structured = JSONValue.members(members)
@@ -58,7 +58,7 @@ package enum Envelope {
 
     /// The output schema of a tool whose `result.data` holds objects of `item`.
     /// - Parameter facts: schemas of the members beside `result`.
-    package static func schema(item: JSONValue, facts: [(String, JSONValue)]) -> JSONValue {
+    static func schema(item: JSONValue, facts: [(String, JSONValue)]) -> JSONValue {
         let error: JSONValue = [
             "type": "object",
             "properties": [

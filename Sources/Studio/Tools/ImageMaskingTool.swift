@@ -3,18 +3,18 @@ import Imaging
 import JSON
 
 /// `imageMasking`: finds faces or parts of them and paints them white on black, for inpainting.
-package struct ImageMaskingTool: Tool {
-    package let workshop: Workshop
+struct ImageMaskingTool: Tool {
+    let workshop: Workshop
 
-    package let name = "imageMasking"
-    package let title = "Make a mask"
+    let name = "imageMasking"
+    let title = "Make a mask"
 
-    package var annotations: ToolAnnotations {
+    var annotations: ToolAnnotations {
         ToolAnnotations(
             isReadOnly: false, isDestructive: false, isIdempotent: true, isOpenWorld: workshop.uploader.isEnabled)
     }
 
-    package var description: String {
+    var description: String {
         let local = CataloguedMaskModel.all.filter { $0.local != nil }.map { "\($0.id) \($0.covers)" }
         let rest =
             workshop.substitutesModels
@@ -29,7 +29,7 @@ package struct ImageMaskingTool: Tool {
             """
     }
 
-    package let parameters = ParameterList(
+    let parameters = ParameterList(
         [
             .required(
                 "inputImage", .text(maxBytes: 64 << 20),
@@ -51,7 +51,7 @@ package struct ImageMaskingTool: Tool {
                 "maskBlur", .integer(0...20), "Pixels of soft fade added outside each area.", default: .integer(4)),
         ] + OutputChoice.parameters)
 
-    package let outputSchema = Envelope.schema(
+    let outputSchema = Envelope.schema(
         item: [
             "type": "object",
             "properties": [
@@ -97,7 +97,7 @@ package struct ImageMaskingTool: Tool {
             ("warning", ["type": "string", "description": "Something to know about the result."]),
         ])
 
-    package func call(_ arguments: ToolArguments, _ call: CallContext) async throws(StudioError) -> ToolOutcome {
+    func call(_ arguments: ToolArguments, _ call: CallContext) async throws(StudioError) -> ToolOutcome {
         let workshop = workshop
         let output = try OutputChoice(arguments)
         let order = try Order(arguments, substitutes: workshop.substitutesModels)
@@ -258,7 +258,7 @@ package struct ImageMaskingTool: Tool {
         return ToolOutcome(
             message: message, data: [.members(item)], facts: facts, preview: made.preview,
             link: ResourceLink(
-                uri: url ?? "file://\(made.path)", name: "mask-\(made.mask.id.text).\(format.fileExtension)",
+                uri: url ?? Files.url(made.path), name: "mask-\(made.mask.id.text).\(format.fileExtension)",
                 description: "The mask, \(made.mask.width)×\(made.mask.height) pixels", mimeType: format.mimeType,
                 size: made.file.count))
     }

@@ -2,15 +2,15 @@ import Imaging
 import JSON
 
 /// `imageUpload`: makes a picture known to the other tools and gives it a UUID.
-package struct ImageUploadTool: Tool {
-    package let workshop: Workshop
+struct ImageUploadTool: Tool {
+    let workshop: Workshop
 
-    package let name = "imageUpload"
-    package let title = "Upload a picture"
-    package let annotations = ToolAnnotations(
+    let name = "imageUpload"
+    let title = "Upload a picture"
+    let annotations = ToolAnnotations(
         isReadOnly: false, isDestructive: false, isIdempotent: true, isOpenWorld: false)
 
-    package var description: String {
+    var description: String {
         let folders =
             workshop.roots.folders.isEmpty
             ? "No local folder is readable here, so send the bytes."
@@ -23,14 +23,14 @@ package struct ImageUploadTool: Tool {
             """
     }
 
-    package let parameters = ParameterList([
+    let parameters = ParameterList([
         .required(
             "file_path", .text(maxBytes: 64 << 20),
             "The picture: a path inside a readable folder (absolute, relative to such a folder, or file://…), a data URI, or base64."
         )
     ])
 
-    package let outputSchema = Envelope.schema(
+    let outputSchema = Envelope.schema(
         item: [
             "type": "object",
             "properties": [
@@ -50,7 +50,7 @@ package struct ImageUploadTool: Tool {
         ],
         facts: [("engine", ["type": "string", "description": "Where the work was done."])])
 
-    package func call(_ arguments: ToolArguments, _ call: CallContext) async throws(StudioError) -> ToolOutcome {
+    func call(_ arguments: ToolArguments, _ call: CallContext) async throws(StudioError) -> ToolOutcome {
         guard let text = arguments.text("file_path") else {
             throw StudioError(.internalError, "the arguments were not decoded")
         }
@@ -87,7 +87,7 @@ package struct ImageUploadTool: Tool {
             facts: [JSONMember("engine", .string(workshop.engine.name))],
             preview: preview,
             link: ResourceLink(
-                uri: "file://\(workshop.store.path(of: image))", name: "\(image.id.text).\(image.format.fileExtension)",
+                uri: Files.url(workshop.store.path(of: image)), name: "\(image.id.text).\(image.format.fileExtension)",
                 description: "The uploaded picture", mimeType: image.format.mimeType, size: image.bytes))
     }
 }

@@ -1,23 +1,23 @@
 import Imaging
 
 /// The arguments that every tool with a picture as its result shares, and what a call chose.
-package struct OutputChoice: Sendable, Equatable {
-    package enum Form: String, Sendable, CaseIterable {
+struct OutputChoice: Sendable, Equatable {
+    enum Form: String, Sendable, CaseIterable {
         case url = "URL"
         case dataURI
         case base64 = "base64Data"
     }
 
-    package let form: Form
-    package let format: ImageFormat
+    let form: Form
+    let format: ImageFormat
     /// 20…99; PNG ignores it.
-    package let quality: Int
-    package let uploadEndpoint: String?
-    package let includesCost: Bool
+    let quality: Int
+    let uploadEndpoint: String?
+    let includesCost: Bool
     /// The caller's, or a new one.
-    package let taskUUID: String
+    let taskUUID: String
 
-    package static let parameters: [Parameter] = [
+    static let parameters: [Parameter] = [
         .optional(
             "outputType", .choice(Form.allCases.map(\.rawValue)),
             "How the picture comes back: URL (a link that works for a while, on this machine), dataURI or base64Data (inside the answer; large).",
@@ -38,7 +38,7 @@ package struct OutputChoice: Sendable, Equatable {
     ]
 
     /// Nil only if the arguments were not checked against `parameters`.
-    package init(_ arguments: ToolArguments) throws(StudioError) {
+    init(_ arguments: ToolArguments) throws(StudioError) {
         guard let form = arguments.text("outputType").flatMap(Form.init(rawValue:)),
             let format = arguments.text("outputFormat").flatMap(ImageFormat.init(runwareName:)),
             let quality = arguments.integer("outputQuality")

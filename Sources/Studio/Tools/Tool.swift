@@ -17,12 +17,16 @@ package protocol Tool: Sendable {
 
 /// What a tool promises about its effects (MCP's `annotations`).
 package struct ToolAnnotations: Sendable, Equatable {
+    /// Whether it changes nothing at all.
     package let isReadOnly: Bool
+    /// Whether it may change or remove what was there before.
     package let isDestructive: Bool
+    /// Whether the same call again has no further effect.
     package let isIdempotent: Bool
     /// Whether the tool talks to the world outside this machine.
     package let isOpenWorld: Bool
 
+    /// All four hints, so that none is forgotten.
     package init(isReadOnly: Bool, isDestructive: Bool, isIdempotent: Bool, isOpenWorld: Bool) {
         self.isReadOnly = isReadOnly
         self.isDestructive = isDestructive
@@ -44,6 +48,7 @@ package struct ToolOutcome: Sendable, Equatable {
     /// Where the picture itself is.
     package var link: ResourceLink?
 
+    /// What every tool has to say; the rest may be left out.
     package init(
         message: String, data: [JSONValue], facts: [JSONMember] = [], preview: Preview? = nil, link: ResourceLink? = nil
     ) {
@@ -57,15 +62,21 @@ package struct ToolOutcome: Sendable, Equatable {
 
 /// An image content block.
 package struct Preview: Sendable, Equatable {
+    /// Of the preview, not of the picture.
     package let mimeType: String
+    /// Its file.
     package let base64: String
 }
 
 /// A `resource_link` content block.
 package struct ResourceLink: Sendable, Equatable {
+    /// `http:` while its link lasts, or `file:`.
     package let uri: String
+    /// A file name.
     package let name: String
+    /// What it is, for people.
     package let description: String
+    /// Of the file.
     package let mimeType: String
     /// Bytes.
     package let size: Int

@@ -6,10 +6,12 @@ package struct ToolRegistry: Sendable {
     /// In the order of the list, which never changes while the program runs.
     package let tools: [any Tool]
 
+    /// Names must differ.
     package init(_ tools: [any Tool]) {
         self.tools = tools
     }
 
+    /// The tool of exactly this name.
     package subscript(name: String) -> (any Tool)? {
         tools.first { $0.name.utf8.elementsEqual(name.utf8) }
     }
@@ -51,9 +53,8 @@ package struct Dialect: Sendable, Hashable {
     /// `structuredContent`, `outputSchema`, `title` and `resource_link` came with 2025-06-18.
     package let hasStructuredResults: Bool
 
+    /// What a version knows.
     package init(hasStructuredResults: Bool) {
         self.hasStructuredResults = hasStructuredResults
     }
-
-    package static let current = Dialect(hasStructuredResults: true)
 }

@@ -3,19 +3,26 @@ import Imaging
 
 /// What all tools work with: the stores, the engine, the folders they may read.
 package final class Workshop: Sendable {
+    /// The folders whose pictures may be read.
     package let roots: AllowedRoots
+    /// Pictures with a UUID.
     package let store: ObjectStore
+    /// Results as files.
     package let outputs: OutputFolder
+    /// The URLs of results.
     package let links: FileLinks
+    /// Who does the work.
     package let engine: any ImageEngine
     /// Gives files a URL.
     package let publisher: any FilePublisher
     /// Sends results to an `uploadEndpoint`.
     package let uploader: any ResultUploader
+    /// What a picture may cost.
     package let limits: ImageLimits
     /// Whether a model that is not here may be replaced by one that covers the same thing.
     package let substitutesModels: Bool
 
+    /// Brings everything together; touches nothing on disk.
     package init(
         roots: AllowedRoots, store: ObjectStore, outputs: OutputFolder, links: FileLinks, engine: any ImageEngine,
         publisher: any FilePublisher, uploader: any ResultUploader, limits: ImageLimits, substitutesModels: Bool
@@ -40,7 +47,9 @@ package final class Workshop: Sendable {
 
     /// A picture that came with a call, as it is in the store, with its file.
     package struct Input: Sendable {
+        /// What the store knows of it.
         package let image: StoredImage
+        /// Its bytes.
         package let file: [UInt8]
     }
 

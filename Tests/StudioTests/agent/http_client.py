@@ -5,11 +5,13 @@ Prints one JSON object with what it saw; the Swift test judges it.
 
 import asyncio
 import http.client
+import http.server
 import json
 import re
 import signal
 import subprocess
 import sys
+import threading
 
 from mcp import Client, ClientSession
 from mcp.client.streamable_http import streamable_http_client
@@ -105,6 +107,36 @@ async def client_session(url, pictures):
         return [hello.protocol_version, len(data["detections"]), len(data["maskImageBase64Data"]) > 1000]
 
 
+class Receiver(http.server.BaseHTTPRequestHandler):
+    """Takes what is PUT to it."""
+
+    got = []
+
+    def do_PUT(self):
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.got.append([self.path, self.headers["Content-Type"], body[:4].decode("latin-1")])
+        self.send_response(500 if self.path == "/broken" else 204)
+        self.end_headers()
+
+    def log_message(self, *_):
+        pass
+
+
+async def uploads(url, receiver):
+    """Results go to the one host that was allowed, and nowhere else."""
+    seen = []
+    async with streamable_http_client(url) as streams, ClientSession(streams[0], streams[1]) as session:
+        await session.initialize()
+        for endpoint in [
+            f"http://127.0.0.1:{receiver}/put?a=1", f"http://127.0.0.1:{receiver}/broken", "http://127.0.0.1:9/put",
+            f"http://127.0.0.1:{receiver}@example.org/", f"https://127.0.0.1:{receiver}/put", "nonsense",
+        ]:
+            arguments = {"inputImage": "astronaut.png", "model": "runware:35@7", "outputFormat": "PNG"}
+            result = await session.call_tool("imageMasking", {**arguments, "uploadEndpoint": endpoint})
+            seen.append(result.structured_content.get("error", {}).get("code", "sent"))
+    return [seen, Receiver.got]
+
+
 async def client_probing(url):
     """The newer client asks for the newest revision first and has to fall back."""
     async with Client(url) as client:
@@ -112,13 +144,17 @@ async def client_probing(url):
 
 
 def main(program, pictures, vendor, data):
+    receiver = http.server.HTTPServer(("127.0.0.1", 0), Receiver)
+    threading.Thread(target=receiver.serve_forever, daemon=True).start()
     arguments = ["--http", "127.0.0.1:0", "--data-dir", data, "--allow-root", pictures, "--models", vendor]
+    arguments += ["--upload-host", f"127.0.0.1:{receiver.server_port}"]
     process = subprocess.Popen([program, *arguments], stdout=subprocess.PIPE)
     try:
         ready = json.loads(process.stdout.readline())
         port = int(ready["mcp"].split(":")[2].split("/")[0])
         seen = {"raw": raw_requests(port)}
         seen["client"] = asyncio.run(client_session(ready["mcp"], pictures))
+        seen["uploads"] = asyncio.run(uploads(ready["mcp"], receiver.server_port))
         seen["probing"] = asyncio.run(client_probing(ready["mcp"]))
         taken = subprocess.run([program, "--http", f"127.0.0.1:{port}", "--data-dir", data], capture_output=True, timeout=60)
         seen["port taken"] = [taken.returncode, taken.stderr.decode()]
