@@ -9,7 +9,7 @@ package final class LoopTimer: @unchecked Sendable {
     /// The loop it belongs to. The loop holds its armed timers, an armed timer holds its loop: until it fires.
     package let loop: EventLoop
     private var body: (() -> Void)?
-    private let abandoned: (() -> Void)?
+    private var abandoned: (() -> Void)?
     private let isRepeatable: Bool
     /// When it is due, in microseconds of the monotonic clock; meaningful while armed.
     var deadline: Int64 = 0
@@ -32,7 +32,7 @@ package final class LoopTimer: @unchecked Sendable {
     package func cancel() {
         loop.assertOnLoop()
         loop.timers.remove(self)
-        if !isRepeatable { body = nil }
+        if !isRepeatable { drop() }
     }
 
     /// Sets the deadline to `span` from now. Works while armed, and for a repeatable timer always; otherwise nothing.
@@ -51,13 +51,20 @@ package final class LoopTimer: @unchecked Sendable {
 
     fileprivate func fire() {
         let body = body
-        if !isRepeatable { self.body = nil }
+        if !isRepeatable { drop() }
         body?()
     }
 
     fileprivate func abandon() {
-        body = nil
+        let abandoned = abandoned
+        drop()
         abandoned?()
+    }
+
+    /// Both closures go together: each may hold who holds the timer.
+    private func drop() {
+        body = nil
+        abandoned = nil
     }
 }
 
