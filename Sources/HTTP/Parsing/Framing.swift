@@ -17,7 +17,6 @@ struct Framing {
     private(set) var expectsContinue = false
     private(set) var hostCount = 0
     private var saysClose = false
-    private var saysKeepAlive = false
     private(set) var keepAlive = true
 
     init(_ kind: HeadScanner.Kind) { isRequest = kind == .request }
@@ -91,13 +90,13 @@ struct Framing {
             var end = index
             while end > start, ASCII.isBlank(value[end - 1]) { end -= 1 }
             if ASCII.equalsIgnoringCase(value + start, end - start, "close") { saysClose = true }
-            if ASCII.equalsIgnoringCase(value + start, end - start, "keep-alive") { saysKeepAlive = true }
         }
     }
 
     /// What only the whole head shows.
     mutating func finish(method: HTTPMethod, version: HTTPVersion) -> HTTPProblem? {
-        keepAlive = !saysClose && (version == .http11 || saysKeepAlive)
+        // HTTP/1.0's keep-alive was an extension that proxies got wrong; one exchange a connection is its own rule.
+        keepAlive = !saysClose && version == .http11
         if version == .http10, isChunked { return .transferEncodingInHTTP10 }
         guard isRequest else { return nil }
         if version == .http11 {

@@ -27,7 +27,7 @@ actor ServerConnection: StreamDelegate {
     private var hasAnswered = false
     private var outgoing: Outgoing?
 
-    private enum Phase { case none, idle, head, body, lingering }
+    private enum Phase { case none, idle, head, body, blocked, lingering }
 
     /// A response that is being streamed.
     private struct Outgoing {
@@ -124,7 +124,7 @@ actor ServerConnection: StreamDelegate {
 
     private func drained() {
         guard outgoing != nil else { return }
-        phase = .none
+        if phase == .blocked { phase = .none }
         let waiters = outgoing?.waiters ?? []
         outgoing?.waiters = []
         for waiter in waiters { waiter.resume(returning: true) }
@@ -177,7 +177,8 @@ actor ServerConnection: StreamDelegate {
         hasAnswered = false
         phase = .none
         // Starts at once on this thread: a service that does not wait is done when this returns.
-        Task.immediate { await self.respond(to: request) }
+        // COST: without the preference each continuation would resume on the global pool first, and then come here.
+        Task.immediate(executorPreference: loop) { await self.respond(to: request) }
     }
 
     private func respond(to request: HTTPRequest) async {
@@ -237,7 +238,7 @@ actor ServerConnection: StreamDelegate {
             stream.resumeReading()
         }
         switch machine.deadline {
-        case .none: phase = .none
+        case .none: if phase != .blocked { phase = .none }
         case .idle:
             phase = .idle
             timer?.rearm(after: hub.options.idleTimeout)
@@ -258,7 +259,7 @@ actor ServerConnection: StreamDelegate {
         guard !isGone else { return }
         switch phase {
         case .none: timer?.rearm(after: hub.options.idleTimeout)
-        case .lingering: stream.close()
+        case .blocked, .lingering: stream.close()
         case .idle, .head, .body:
             if let problem = machine.timedOut() { answerAndClose(problem) } else { stream.close() }
         }
@@ -343,8 +344,8 @@ actor ServerConnection: StreamDelegate {
         guard !isUrgent || waiting + hub.output.count <= hub.options.maxBufferedOutput else { return .refused }
         let isWritable = hub.output.withUnsafeBytes { stream.write(UnsafeRawBufferPointer(rebasing: $0[start...])) }
         if hub.output.capacity > 1024 * 1024 { hub.output = [] }
-        if !isWritable, phase != .lingering {
-            phase = .lingering
+        if !isWritable, phase != .blocked {
+            phase = .blocked
             timer?.rearm(after: hub.options.writeTimeout)
         }
         return isWritable && stream.pendingWriteBytes == 0 ? .sent : .queued

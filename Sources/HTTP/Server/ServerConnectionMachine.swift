@@ -36,10 +36,7 @@ package struct ServerConnectionMachine {
 
     private enum State {
         case reading
-        case deciding(RequestHead)
-        case body(RequestHead, mayContinue: Bool)
-        case dropping
-        case serving(RequestHead)
+        case deciding, body, dropping, serving
         case closed
     }
 
@@ -49,9 +46,12 @@ package struct ServerConnectionMachine {
     private static let maxReserved = 256 * 1024
 
     private var state = State.reading
+    /// The head of the request that is decided on, read or served.
+    private var head: RequestHead?
+    /// Whether "100 Continue" is still owed.
+    private var owesContinue = false
     private var parser: RequestParser
     private var collected: [UInt8] = []
-    private var dropped = 0
     private var keepAlive = true
     private(set) var isDraining = false
 
@@ -72,22 +72,17 @@ package struct ServerConnectionMachine {
 
     /// Whether a request is with the service.
     package var isServing: Bool {
-        if case .serving = state { return true }
-        return false
+        state == .serving
     }
 
     /// Whether the method of the request in work is HEAD: its response has no body.
     package var isHeadRequest: Bool {
-        switch state {
-        case .serving(let head), .deciding(let head): head.method == .head
-        default: false
-        }
+        head?.method == .head
     }
 
     /// Whether the request in work can take chunks.
     package var takesChunks: Bool {
-        if case .serving(let head) = state { return head.version == .http11 }
-        return false
+        head?.version == .http11
     }
 
     /// Reads on from `offset`, which moves behind what was used.
@@ -97,8 +92,8 @@ package struct ServerConnectionMachine {
             case .closed: return .close
             case .serving: return .wait
             case .deciding: preconditionFailure("BUG: next before accept or refuse")
-            case .body(let head, true):
-                state = .body(head, mayContinue: false)
+            case .body where owesContinue:
+                owesContinue = false
                 // SPEC: RFC 9110 §10.1.1: none if the content is already coming.
                 if offset == input.count { return .sendContinue }
             case .reading, .body, .dropping: break
@@ -108,30 +103,28 @@ package struct ServerConnectionMachine {
             case .failed(let problem): return fail(problem)
             case .head(let head):
                 keepAlive = head.keepAlive
-                state = .deciding(head)
+                self.head = head
+                state = .deciding
                 return .admit(head)
             case .body(let range): take(input, range)
             case .end:
-                if case .body(let head, _) = state {
-                    state = .serving(head)
-                    defer { collected = [] }
-                    return .serve(head, body: collected)
+                if state == .body, let head {
+                    state = .serving
+                    let body = collected
+                    collected = []
+                    return .serve(head, body: body)
                 }
-                state = .reading
-            }
-            if case .dropping = state, dropped > Self.maxDropped {
-                state = .closed
-                return .close
+                head = nil
+                state = isDraining ? .closed : .reading
             }
         }
     }
 
     private mutating func take(_ input: UnsafeRawBufferPointer, _ range: Range<Int>) {
         switch state {
-        case .dropping: dropped += range.count
-        case .body(let head, _):
+        case .body:
             if collected.isEmpty {
-                if case .length(let count) = head.bodyLength, count > range.count {
+                if case .length(let count)? = head?.bodyLength, count > range.count {
                     collected.reserveCapacity(min(count, Self.maxReserved))
                 }
             }
@@ -142,14 +135,14 @@ package struct ServerConnectionMachine {
 
     /// The service lets the body come. If the declared length is above `maxBody`, what `next` gives is the refusal.
     package mutating func accept(maxBody: Int) {
-        guard case .deciding(let head) = state else { preconditionFailure("BUG: accept without a head") }
-        let mayContinue = parser.acceptBody(limit: maxBody) == nil && head.expectsContinue
-        state = .body(head, mayContinue: mayContinue)
+        guard state == .deciding, let head else { preconditionFailure("BUG: accept without a head") }
+        owesContinue = parser.acceptBody(limit: maxBody) == nil && head.expectsContinue
+        state = .body
     }
 
     /// The service refuses; the shell answers now, with "Connection: close" if the result is true.
     package mutating func refuse() -> Bool {
-        guard case .deciding(let head) = state else { preconditionFailure("BUG: refuse without a head") }
+        guard state == .deciding, let head else { preconditionFailure("BUG: refuse without a head") }
         // A client that waits for 100 may send its body or not: only closing is unambiguous.
         let mayGoOn: Bool
         switch head.bodyLength {
@@ -161,16 +154,8 @@ package struct ServerConnectionMachine {
             state = .closed
             return true
         }
-        dropped = 0
-        state = head.bodyLength == .none ? .reading : .dropping
-        if case .reading = state { skipEnd() }
+        state = .dropping
         return false
-    }
-
-    /// A request without a body still owes its `end`.
-    private mutating func skipEnd() {
-        var offset = 0
-        _ = parser.next(UnsafeRawBufferPointer(start: nil, count: 0), &offset)
     }
 
     /// The head of a response goes out. True: it has to say "Connection: close".
@@ -184,7 +169,8 @@ package struct ServerConnectionMachine {
 
     /// The response is complete. Then `next` gives the following request, or `close`.
     package mutating func responseEnded() {
-        guard case .serving = state else { return }
+        guard state == .serving else { return }
+        head = nil
         state = keepAlive && !isDraining ? .reading : .closed
     }
 
@@ -212,7 +198,7 @@ package struct ServerConnectionMachine {
 
     private mutating func fail(_ problem: HTTPProblem) -> Action {
         defer { state = .closed }
-        if case .dropping = state { return .close }
+        if state == .dropping { return .close }
         return .answerAndClose(problem)
     }
 }
