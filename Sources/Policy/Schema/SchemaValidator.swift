@@ -1,0 +1,298 @@
+internal import JSON
+
+/// Checks one instance. Bounded in depth and work; beyond either, the instance is refused.
+struct SchemaValidator {
+    private let schema: CompiledSchema
+    private var work = 0
+    private var depth = 0
+    /// The resources on the way from the root to here, for dynamic references.
+    private var scope: [Int] = []
+    /// The first thing that failed, outside of alternatives that are tried.
+    private(set) var fault: CompiledSchema.Fault?
+    private var trials = 0
+    private var path: [JSONPathStep] = []
+    private(set) var isExhausted = false
+
+    static let maxDepth = 256
+    static let maxWork = 2_000_000
+
+    private enum JSONPathStep {
+        case key(JSONView)
+        case index(Int)
+    }
+
+    /// What has been looked at in one object or array.
+    private struct Evaluated {
+        var members: Set<Int> = []
+        var items: Set<Int> = []
+        var itemsBelow = 0
+
+        mutating func merge(_ other: Evaluated) {
+            members.formUnion(other.members)
+            items.formUnion(other.items)
+            itemsBelow = max(itemsBelow, other.itemsBelow)
+        }
+    }
+
+    init(_ schema: CompiledSchema) {
+        self.schema = schema
+    }
+
+    mutating func accepts(_ instance: JSONView) -> Bool {
+        var evaluated = Evaluated()
+        return validate(0, instance, &evaluated) && !isExhausted
+    }
+
+    // MARK: Reporting
+
+    private mutating func fail(_ keyword: String, at extra: String? = nil) -> Bool {
+        guard trials == 0, fault == nil else { return false }
+        var tokens = path.map { step in
+            switch step {
+            case .key(let key): key.string ?? ""
+            case .index(let index): String(index)
+            }
+        }
+        if let extra { tokens.append(extra) }
+        fault = CompiledSchema.Fault(pointer: JSONPointer(tokens: tokens).description, keyword: keyword)
+        return false
+    }
+
+    /// Runs a part whose failure is no failure of the whole.
+    private mutating func attempt(_ node: Int, _ instance: JSONView, _ evaluated: inout Evaluated) -> Bool {
+        trials += 1
+        defer { trials -= 1 }
+        var own = Evaluated()
+        guard validate(node, instance, &own) else { return false }
+        evaluated.merge(own)
+        return true
+    }
+
+    /// Runs a part on the same instance.
+    private mutating func apply(_ node: Int, _ instance: JSONView, _ evaluated: inout Evaluated) -> Bool {
+        var own = Evaluated()
+        guard validate(node, instance, &own) else { return false }
+        if schema.usesUnevaluated { evaluated.merge(own) }
+        return true
+    }
+
+    /// Runs a part on a value inside the instance.
+    private mutating func descend(_ node: Int, _ value: JSONView, _ step: JSONPathStep) -> Bool {
+        path.append(step)
+        defer { path.removeLast() }
+        var own = Evaluated()
+        return validate(node, value, &own)
+    }
+
+    // MARK: One node
+
+    private mutating func validate(_ index: Int, _ instance: JSONView, _ evaluated: inout Evaluated) -> Bool {
+        work += 1
+        guard work < Self.maxWork, depth < Self.maxDepth, schema.nodes.indices.contains(index) else {
+            isExhausted = true
+            return fail("(too deep or too large)")
+        }
+        depth += 1
+        defer { depth -= 1 }
+        let node = schema.nodes[index]
+        let isNewScope = scope.last != node.resource
+        if isNewScope { scope.append(node.resource) }
+        defer { if isNewScope { scope.removeLast() } }
+        for check in node.checks {
+            guard passes(check, instance, &evaluated), !isExhausted else { return false }
+        }
+        return true
+    }
+
+    private mutating func passes(_ check: SchemaCheck, _ instance: JSONView, _ evaluated: inout Evaluated) -> Bool {
+        switch check {
+        case .never(let keyword): return fail(keyword)
+        case .type(let kinds, let integer):
+            if kinds.contains(instance.kind) { return true }
+            if integer, instance.kind == .number,
+                instance.plainInteger != nil || ExactNumber(instance)?.isInteger == true
+            {
+                return true
+            }
+            return fail("type")
+        case .oneValue(let values, let keyword):
+            work += values.count
+            return values.contains { $0 == instance } || fail(keyword)
+        case .multiple(let divisor):
+            guard instance.kind == .number else { return true }
+            return ExactNumber(instance)?.isMultiple(of: divisor) == true || fail("multipleOf")
+        case .bound(let bound, let keyword, let order):
+            guard instance.kind == .number else { return true }
+            guard let comparison = instance.compareNumber(to: bound) else { return fail(keyword) }
+            return order.holds(comparison) || fail(keyword)
+        case .length(let min, let max):
+            guard let count = text(instance, { $0.reduce(0) { $0 + ($1 & 0xC0 == 0x80 ? 0 : 1) } }) else { return true }
+            guard count >= min else { return fail("minLength") }
+            return count <= max || fail("maxLength")
+        case .pattern(let pattern):
+            guard let found = text(instance, { pattern.matches($0) }) else { return true }
+            return found || fail("pattern")
+        case .itemCount(let min, let max):
+            guard instance.kind == .array else { return true }
+            guard instance.count >= min else { return fail("minItems") }
+            return instance.count <= max || fail("maxItems")
+        case .uniqueItems: return hasUniqueItems(instance) || fail("uniqueItems")
+        case .memberCount(let min, let max):
+            guard instance.kind == .object else { return true }
+            guard instance.count >= min else { return fail("minProperties") }
+            return instance.count <= max || fail("maxProperties")
+        case .required(let names):
+            guard instance.kind == .object else { return true }
+            for name in names where instance[name] == nil { return fail("required", at: name) }
+            return true
+        case .dependentRequired(let dependencies):
+            guard instance.kind == .object else { return true }
+            for (name, needs) in dependencies where instance[name] != nil {
+                for need in needs where instance[need] == nil { return fail("dependentRequired", at: need) }
+            }
+            return true
+        default: return passesApplicator(check, instance, &evaluated)
+        }
+    }
+
+    private mutating func text<R>(_ instance: JSONView, _ body: (UnsafeBufferPointer<UInt8>) -> R) -> R? {
+        guard instance.kind == .string else { return nil }
+        work += instance.range.count / 64
+        return Operand.json(instance).withText(body)
+    }
+
+    private mutating func hasUniqueItems(_ instance: JSONView) -> Bool {
+        guard instance.kind == .array, instance.count > 1 else { return true }
+        work += instance.range.count / 16
+        var seen: Set<[UInt8]> = []
+        return instance.elements.allSatisfy { seen.insert($0.canonical()).inserted }
+    }
+
+    // MARK: Applicators
+
+    private mutating func passesApplicator(
+        _ check: SchemaCheck, _ instance: JSONView, _ evaluated: inout Evaluated
+    ) -> Bool {
+        switch check {
+        case .reference(let node): return apply(node, instance, &evaluated)
+        case .dynamicReference(let node, let anchor):
+            // The outermost resource on the way that has the anchor decides.
+            let outer = scope.lazy.compactMap { [schema] in schema.dynamicAnchors[anchor]?[$0] }.first
+            return apply(outer ?? node, instance, &evaluated)
+        case .all(let nodes):
+            for node in nodes { guard apply(node, instance, &evaluated) else { return false } }
+            return true
+        case .any(let nodes):
+            var found = false
+            for node in nodes where attempt(node, instance, &evaluated) {
+                found = true
+                // The rest only matters for what it evaluates.
+                if !schema.usesUnevaluated { break }
+            }
+            return found || fail("anyOf")
+        case .one(let nodes):
+            var count = 0
+            var own = Evaluated()
+            for node in nodes where attempt(node, instance, &own) { count += 1 }
+            guard count == 1 else { return fail("oneOf") }
+            evaluated.merge(own)
+            return true
+        case .not(let node):
+            var own = Evaluated()
+            return !attempt(node, instance, &own) || fail("not")
+        case .branch(let condition, let then, let otherwise):
+            let next = attempt(condition, instance, &evaluated) ? then : otherwise
+            return next.map { apply($0, instance, &evaluated) } ?? true
+        case .members(let members): return passes(members, instance, &evaluated)
+        case .memberNames(let node):
+            guard instance.kind == .object else { return true }
+            for (key, _) in instance.members {
+                guard descend(node, key, .key(key)) else { return false }
+            }
+            return true
+        case .dependentSchemas(let dependencies):
+            guard instance.kind == .object else { return true }
+            for (name, node) in dependencies where instance[name] != nil {
+                guard apply(node, instance, &evaluated) else { return false }
+            }
+            return true
+        case .items(let prefix, let rest, let keyword):
+            return passesItems(prefix, rest, keyword, instance, &evaluated)
+        case .contains(let node, let min, let max):
+            guard instance.kind == .array else { return true }
+            var count = 0
+            for (i, element) in instance.elements.enumerated() {
+                var own = Evaluated()
+                if attempt(node, element, &own) {
+                    count += 1
+                    evaluated.items.insert(i)
+                }
+            }
+            guard count >= min else { return fail(min == 1 ? "contains" : "minContains") }
+            return count <= max || fail("maxContains")
+        case .unevaluatedItems(let node):
+            guard instance.kind == .array else { return true }
+            for (i, element) in instance.elements.enumerated()
+            where i >= evaluated.itemsBelow && !evaluated.items.contains(i) {
+                guard descend(node, element, .index(i)) else { return false }
+            }
+            evaluated.itemsBelow = instance.count
+            return true
+        case .unevaluatedMembers(let node):
+            guard instance.kind == .object else { return true }
+            for (i, (key, value)) in instance.members.enumerated() where !evaluated.members.contains(i) {
+                guard descend(node, value, .key(key)) else { return false }
+                evaluated.members.insert(i)
+            }
+            return true
+        default: return fail("(unknown)")
+        }
+    }
+
+    private mutating func passes(_ members: SchemaMembers, _ instance: JSONView, _ evaluated: inout Evaluated) -> Bool {
+        guard instance.kind == .object else { return true }
+        for (i, (key, value)) in instance.members.enumerated() {
+            work += 1
+            let name = key.string ?? ""
+            var isKnown = false
+            if let node = members.named[ExactName(name)] {
+                isKnown = true
+                guard descend(node, value, .key(key)) else { return false }
+            }
+            for (pattern, node) in members.patterns {
+                // A pattern that can't be checked might be about this member.
+                if case .unsupported = pattern { return fail("patternProperties") }
+                guard text(key, { pattern.matches($0) }) == true else { continue }
+                isKnown = true
+                guard descend(node, value, .key(key)) else { return false }
+            }
+            if !isKnown, let rest = members.rest {
+                isKnown = true
+                // `false` is the usual schema here; say which keyword it belongs to.
+                if case .never? = schema.nodes[rest].checks.first { return fail("additionalProperties", at: name) }
+                guard descend(rest, value, .key(key)) else { return false }
+            }
+            if isKnown, schema.usesUnevaluated { evaluated.members.insert(i) }
+        }
+        return true
+    }
+
+    private mutating func passesItems(
+        _ prefix: [Int], _ rest: Int?, _ keyword: String, _ instance: JSONView, _ evaluated: inout Evaluated
+    ) -> Bool {
+        guard instance.kind == .array else { return true }
+        for (i, element) in instance.elements.enumerated() {
+            if i < prefix.count {
+                guard descend(prefix[i], element, .index(i)) else { return false }
+            } else if let rest {
+                if case .never? = schema.nodes[rest].checks.first { return fail(keyword, at: String(i)) }
+                guard descend(rest, element, .index(i)) else { return false }
+            } else {
+                break
+            }
+        }
+        evaluated.itemsBelow = max(
+            evaluated.itemsBelow, rest == nil ? min(prefix.count, instance.count) : instance.count)
+        return true
+    }
+}

@@ -1,0 +1,116 @@
+import JSON
+import Testing
+
+@testable import Policy
+
+/// Schemas as tools have them, through the policy.
+@Suite struct SchemaTests {
+    static let image = #"""
+        {"type":"object","required":["inputImage"],"additionalProperties":false,
+         "properties":{"inputImage":{"type":"string"},"confidence":{"type":"number","minimum":0,"maximum":1},
+           "model":{"enum":["a","b"]},"maxDetections":{"type":"integer","minimum":1,"maximum":20},
+           "tags":{"type":"array","items":{"type":"string","pattern":"^[a-z]+$"}}}}
+        """#
+
+    static func policyText(_ arguments: String) -> String {
+        #"{"version":"1","default":"deny"\#(arguments),"tools":{"t":{}}}"#
+    }
+
+    func denial(_ arguments: String, schema: String = image, policy text: String = policyText("")) throws -> Denial? {
+        let facts = ToolFacts(name: "t", schema: CompiledSchema.compile(try json(schema)))
+        return PolicyTests.denial(try policy(text), try call("t", arguments, facts: facts))
+    }
+
+    static let faults: [(arguments: String, pointer: String, keyword: String)] = [
+        ("{}", "/inputImage", "required"), (#"{"inputImage":7}"#, "/inputImage", "type"),
+        (#"{"inputImage":"x","confidence":1.01}"#, "/confidence", "maximum"),
+        (#"{"inputImage":"x","model":"c"}"#, "/model", "enum"),
+        (#"{"inputImage":"x","maxDetections":2.5}"#, "/maxDetections", "type"),
+        (#"{"inputImage":"x","maxDetections":0}"#, "/maxDetections", "minimum"),
+        (#"{"inputImage":"x","tags":["ok","NO"]}"#, "/tags/1", "pattern"),
+        (#"{"inputImage":"x","a/b~c":1}"#, "/a~1b~0c", "additionalProperties"),
+    ]
+
+    @Test(arguments: faults.indices) func faultIsNamed(_ index: Int) throws {
+        let row = Self.faults[index]
+        let denial = try #require(try denial(row.arguments))
+        #expect(denial.rule == "/arguments/schema" && denial.reason == .arguments)
+        #expect(
+            denial.evidence == [
+                Evidence(condition: "/arguments/schema", path: row.pointer, result: "does_not_hold", note: row.keyword)
+            ])
+    }
+
+    @Test func validArgumentsPass() throws {
+        #expect(try denial(#"{"inputImage":"x","confidence":1,"maxDetections":20.0,"tags":[]}"#) == nil)
+        #expect(try denial("{}", policy: Self.policyText(#","arguments":{"schema":"off"}"#)) == nil)
+        #expect(
+            try denial(#"{"inputImage":"x","model":"c"}"#, policy: Self.policyText(#","arguments":{"schema":"off"}"#))
+                == nil)
+    }
+
+    @Test func unknownArguments() throws {
+        let strict = Self.policyText(#","arguments":{"unknown":"deny"}"#)
+        let open =
+            ##"{"properties":{"a":true},"patternProperties":{"^x-":true},"allOf":[{"properties":{"b":true}},{"$ref":"#/$defs/more"}],"$defs":{"more":{"properties":{"c":true}},"other":{"properties":{"d":true}}}}"##
+        for known in ["a", "b", "c", "x-1"] {
+            #expect(try denial("{\"\(known)\":1}", schema: open, policy: strict) == nil, "\(known)")
+        }
+        for unknown in ["d", "A", "other", ""] {
+            let found = try #require(try denial("{\"\(unknown)\":1}", schema: open, policy: strict))
+            #expect(found.rule == "/arguments/unknown")
+            #expect(try denial("{\"\(unknown)\":1}", schema: open) == nil)
+        }
+        // A tool without a schema names no argument.
+        let policy = try policy(strict)
+        #expect(outcome(policy, try call("t", #"{"a":1}"#)) == .deny("/arguments/unknown"))
+        #expect(outcome(policy, try call("t", "{}")) == .allow)
+    }
+
+    /// What can't be understood refuses what it is about, and says so when compiled.
+    @Test func brokenSchemas() throws {
+        let rows: [(schema: String, arguments: String, passes: Bool)] = [
+            (#"{"properties":{"a":{"pattern":"(?=x)"}}}"#, #"{"a":"x"}"#, false),
+            (#"{"properties":{"a":{"pattern":"(?=x)"}}}"#, #"{"a":1}"#, true),
+            (#"{"properties":{"a":{"$ref":"https://example.com/x"}}}"#, #"{"a":1}"#, false),
+            (#"{"properties":{"a":{"$ref":"https://example.com/x"}}}"#, #"{"b":1}"#, true),
+            (#"{"$schema":"http://json-schema.org/draft-04/schema#"}"#, "{}", true),
+            (#"{"type":"objekt"}"#, "{}", false),
+            (#"{"minProperties":-1}"#, "{}", false), (#"{"properties":{"a":5}}"#, #"{"a":1}"#, false),
+            ("[]", "{}", false),
+            (#"{"patternProperties":{"(?<!a)b":true}}"#, #"{"b":1}"#, false), (#"{"multipleOf":0}"#, "{}", false),
+            (#"{"required":"a"}"#, "{}", false), (#"{"allOf":{}}"#, "{}", false),
+        ]
+        for row in rows {
+            let schema = CompiledSchema.compile(try json(row.schema))
+            #expect(!schema.problems.isEmpty, "\(row.schema)")
+            #expect(schema.accepts(try json(row.arguments)) == row.passes, "\(row.schema) \(row.arguments)")
+        }
+    }
+
+    @Test func endlessSchemasEnd() throws {
+        let loop = CompiledSchema.compile(try json(##"{"$ref":"#"}"##))
+        #expect(!loop.accepts(try json("{}")))
+        let fan = CompiledSchema.compile(
+            try json(##"{"anyOf":[{"allOf":[{"$ref":"#"},{"$ref":"#"}]},{"allOf":[{"$ref":"#"},{"$ref":"#"}]}]}"##))
+        #expect(!fan.accepts(try json("{}")))
+    }
+
+    @Test func patternsOfTheWeb() throws {
+        let rows: [(String, String, Bool)] = [
+            ("^\\\\d{4}-\\\\d{2}$", "2026-01", true), ("^[\\\\w.-]+@[\\\\w-]+$", "a.b@c", true),
+            ("^\\\\u0041$", "A", true),
+            ("^\\\\uD83D\\\\uDE00$", "😀", true), ("^\\\\cJ$", "\\n", true), ("^[^]$", "x", true), ("[]", "x", false),
+            ("^\\\\/a\\\\/$", "/a/", true),
+            ("(?<year>\\\\d+)", "7", true), ("^\\\\s$", "\u{a0}", true), ("^[\\\\s]$", "\u{2003}", true),
+            ("^\\\\S$", "a", true),
+            ("^\\\\p{Lu}$", "É", true), ("^\\\\p{Script=Greek}$", "λ", true), ("^[[a]+$", "[a", true),
+            ("^a\\\\-b$", "a-b", true), ("^[a\\\\-b]+$", "a-b", true),
+        ]
+        for (pattern, text, expected) in rows {
+            let schema = CompiledSchema.compile(try json("{\"pattern\":\"\(pattern)\"}"))
+            #expect(schema.problems == [], "\(pattern)")
+            #expect(schema.accepts(try json("\"\(text)\"")) == expected, "\(pattern) \(text)")
+        }
+    }
+}
