@@ -20,6 +20,7 @@ package protocol StreamDelegate: AnyObject {
 }
 
 extension StreamDelegate {
+    /// Nothing, for who never writes more than fits.
     package func didDrain() {}
 }
 
@@ -28,12 +29,15 @@ extension StreamDelegate {
 /// Its handle keeps it alive until it is closed: whoever gets a stream starts it or closes it.
 // SAFETY: confined to the loop's thread, which every entry checks.
 package final class ByteStream: LoopResource, @unchecked Sendable {
+    /// The loop it belongs to.
     package let loop: EventLoop
     let handle: UnsafeMutablePointer<uv_stream_t>
     private(set) var delegate: (any StreamDelegate)?
     private(set) var isReading = false
     private var wantsReading = false
+    /// True once the other side finished writing.
     package private(set) var hasEnded = false
+    /// True from the call of `close`, before `didClose`.
     package private(set) var isClosed = false
     private var closeError: RuntimeError?
     private var isGone = false

@@ -7,11 +7,15 @@ import Glibc
 /// Its exit may be heard before the last bytes of its output: wait for `didEnd` of the streams as well.
 // SAFETY: confined to the loop's thread, which every entry checks.
 package final class ChildProcess: LoopResource, @unchecked Sendable {
+    /// The loop it belongs to.
     package let loop: EventLoop
+    /// As it was given, for messages.
     package let program: String
+    /// Its process and process group number.
     package private(set) var pid: Int32 = 0
     /// What the child reads. Start it to hear when the child closes it; close it to give the child its end of input.
     package let stdin: ByteStream
+    /// What the child prints.
     package let stdout: ByteStream
     /// Nil unless asked for as a pipe.
     package let stderr: ByteStream?

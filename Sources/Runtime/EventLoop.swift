@@ -12,6 +12,7 @@ import Synchronization
 // SAFETY: `local`, `resources`, `timers` and all libuv state are touched by the loop's thread only (before `start()` by
 // the initialiser, after the end by nobody but the one reviving thread); `inbox` has a lock; `owner` is atomic.
 package final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable {
+    /// For thread lists and messages.
     package let name: String
 
     /// The libuv loop. Loop thread only.
@@ -196,16 +197,21 @@ package final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable
 
     // MARK: Executor
 
+    /// Any thread; called by the Swift runtime.
     package func enqueue(_ job: consuming ExecutorJob) {
         push(.job(UnownedJob(job)))
     }
 
+    /// True on the loop's thread: how `assumeIsolated` enters without a hop.
     package func isIsolatingCurrentContext() -> Bool? { isOnLoop }
 
+    /// Traps off the loop's thread.
     package func checkIsolated() { assertOnLoop() }
 
+    /// What an actor of this loop returns as its `unownedExecutor`.
     package func asUnownedSerialExecutor() -> UnownedSerialExecutor { UnownedSerialExecutor(ordinary: self) }
 
+    /// What a task that prefers this loop holds.
     package func asUnownedTaskExecutor() -> UnownedTaskExecutor { UnownedTaskExecutor(ordinary: self) }
 
     /// The loop whose thread this is.

@@ -3,6 +3,7 @@ import Synchronization
 
 /// Several loops, each on its own thread. Running when the initialiser returns.
 package final class EventLoopGroup: Sendable {
+    /// The loops, in the order of their numbers.
     package let loops: [EventLoop]
     private let turn = Atomic<Int>(0)
 

@@ -9,6 +9,7 @@ import Glibc
 /// succession are told once, `debounce` after the last one, and at the latest ten times `debounce` after the first.
 // SAFETY: confined to the loop's thread, which every entry checks.
 package final class FileWatcher: LoopResource, @unchecked Sendable {
+    /// The loop it belongs to.
     package let loop: EventLoop
     private let handle = UnsafeMutablePointer<uv_fs_event_t>.allocate(capacity: 1)
     private let debounce: TimeSpan

@@ -5,6 +5,7 @@ import Glibc
 /// Accepts connections on a TCP port or Unix socket. Loop thread only.
 // SAFETY: confined to the loop's thread, which every entry checks.
 package final class Listener: LoopResource, @unchecked Sendable {
+    /// The loop it belongs to.
     package let loop: EventLoop
     /// Where it listens, with the real port.
     package private(set) var address: SocketAddress
@@ -14,6 +15,7 @@ package final class Listener: LoopResource, @unchecked Sendable {
     package var maxConnections = 16_384 {
         didSet { acceptWaiting() }
     }
+    /// True from the call of `close`.
     package private(set) var isClosed = false
     /// Told when a connection could not be taken, for example `.tooManyOpenFiles`.
     package var acceptFailed: ((RuntimeError) -> Void)?
@@ -220,7 +222,9 @@ private struct SocketFile {
 
 /// The same address listened on by every loop of a group.
 package final class ListenerSet: Sendable {
+    /// One for each loop.
     package let listeners: [Listener]
+    /// Where they all listen, with the real port.
     package let address: SocketAddress
 
     init(_ listeners: [Listener], _ address: SocketAddress) {

@@ -10,6 +10,7 @@ package struct ProcessOptions: Sendable {
 
     /// A path, or a name that is looked up in the child's PATH. No shell is involved.
     package var program: String
+    /// Without the program's own name.
     package var arguments: [String]
     /// Set in addition to what is inherited, and stronger.
     package var environment: [String: String] = [:]
@@ -17,6 +18,7 @@ package struct ProcessOptions: Sendable {
     package var inheritEnvironment = Self.usualNames
     /// Working directory; ours if nil.
     package var directory: String?
+    /// A pipe by default, so that its last lines can be shown.
     package var stderr = ErrorOutput.pipe
     /// When the child exits, end what it left behind in its process group.
     package var endsGroupOnExit = true
@@ -26,6 +28,7 @@ package struct ProcessOptions: Sendable {
         "PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "USER", "LOGNAME", "SHELL", "TERM",
     ]
 
+    /// With the usual environment and our working directory.
     package init(_ program: String, _ arguments: [String] = []) {
         self.program = program
         self.arguments = arguments
@@ -69,8 +72,10 @@ package enum ProcessExit: Sendable, Hashable, CustomStringConvertible {
     /// The number of the signal that ended it.
     case signalled(Int32)
 
+    /// Exit code 0.
     package var isSuccess: Bool { self == .exited(0) }
 
+    /// For messages: `exited with code 3`, `ended by signal 9 (Killed)`.
     package var description: String {
         switch self {
         case .exited(let code): "exited with code \(code)"
@@ -94,6 +99,7 @@ package struct LastLines: Sendable {
         self.maxLineBytes = max(1, maxLineBytes)
     }
 
+    /// Takes output as it comes, cut anywhere.
     package mutating func append(_ bytes: UnsafeRawBufferPointer) {
         for byte in bytes {
             if byte == UInt8(ascii: "\n") {
@@ -112,6 +118,7 @@ package struct LastLines: Sendable {
         return Array(all.suffix(maxLines))
     }
 
+    /// The lines in one text.
     package var text: String { lines.joined(separator: "\n") }
 
     private mutating func endLine() {

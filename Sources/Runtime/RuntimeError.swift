@@ -25,10 +25,12 @@ package struct RuntimeError: Error, Sendable, Hashable, CustomStringConvertible 
         case other(String)
     }
 
+    /// What kind of failure.
     package let code: Code
     /// What it was about: an address, a path, a program. May be empty.
     package let context: String
 
+    /// `context` is what it was about, without quotes.
     package init(_ code: Code, _ context: String = "") {
         self.code = code
         self.context = context
@@ -39,6 +41,7 @@ package struct RuntimeError: Error, Sendable, Hashable, CustomStringConvertible 
         self.init(Code(uv: status), context)
     }
 
+    /// The same as ``message``.
     package var description: String { message }
 
     /// A stable word for metrics and logs; one of a fixed set.

@@ -3,6 +3,7 @@ import CUV
 /// Hears a signal of this process on a loop, instead of its default action. Several may watch the same signal.
 // SAFETY: confined to the loop's thread, which every entry checks.
 package final class SignalWatcher: LoopResource, @unchecked Sendable {
+    /// The loop it belongs to.
     package let loop: EventLoop
     private let handle = UnsafeMutablePointer<uv_signal_t>.allocate(capacity: 1)
     private var body: (() -> Void)?

@@ -63,6 +63,7 @@ package struct SocketAddress: Sendable, Hashable, CustomStringConvertible {
         if case .unix(let path) = kind { path } else { nil }
     }
 
+    /// IPv4 addresses mapped into IPv6 count as IPv6.
     package var isIPv6: Bool {
         if case .v6 = kind { true } else { false }
     }

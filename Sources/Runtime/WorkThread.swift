@@ -7,6 +7,7 @@ import Synchronization
 /// After ``stop()`` what is enqueued still runs: a thread is made for it, so that nobody waits for ever.
 // SAFETY: `state` has a lock; `owner` is atomic.
 package final class WorkThread: SerialExecutor, TaskExecutor, @unchecked Sendable {
+    /// For thread lists; the kernel keeps 15 bytes.
     package let name: String
     private let owner = Atomic<UInt>(0)
     private let state: Monitor<State>
@@ -29,6 +30,7 @@ package final class WorkThread: SerialExecutor, TaskExecutor, @unchecked Sendabl
         }
     }
 
+    /// Any thread; called by the Swift runtime.
     package func enqueue(_ job: consuming ExecutorJob) {
         let job = UnownedJob(job)
         let needsThread = state.signal { state in
@@ -68,14 +70,18 @@ package final class WorkThread: SerialExecutor, TaskExecutor, @unchecked Sendabl
     /// True on this thread.
     package var isOnThread: Bool { owner.load(ordering: .relaxed) == UInt(pthread_self()) }
 
+    /// True on this thread.
     package func isIsolatingCurrentContext() -> Bool? { isOnThread }
 
+    /// Traps off this thread.
     package func checkIsolated() {
         precondition(isOnThread, "BUG: called off its work thread")
     }
 
+    /// What an actor of this thread returns as its `unownedExecutor`.
     package func asUnownedSerialExecutor() -> UnownedSerialExecutor { UnownedSerialExecutor(ordinary: self) }
 
+    /// What a task that prefers this thread holds.
     package func asUnownedTaskExecutor() -> UnownedTaskExecutor { UnownedTaskExecutor(ordinary: self) }
 
     /// Ends the thread once nothing waits. Any thread; returns at once.
