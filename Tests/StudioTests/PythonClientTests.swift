@@ -105,4 +105,27 @@ import Testing
         #expect(raw["stream"]?.string == "text/event-stream")
         #expect(raw["events"]?.value == ["notifications/progress", "notifications/progress", 3])
     }
+
+    @Test func edges() throws {
+        let seen = try run("process_edges.py")
+        let five = JSONValue.array(Array(repeating: "success", count: 5))
+        #expect(seen["end of input"]?.value == .array([five, 0]))
+        #expect(seen["signal"]?.value == [[0, 1, 2, 3, 4, 5], 0])
+        #expect([0, 3].contains(seen["deaf client"]?.int))
+        #expect(seen["queue"]?.value == [30, true, 0])
+        #expect(seen["long line"]?.value == [-32600, 1, 0])
+        #expect(seen["bomb"]?.value == ["imageTooLarge"])
+        #expect(seen["no models"]?.value == [["modelNotInstalled", "success"], true, true, true])
+        #expect(seen["file"]?.value == [2, 0])
+        #expect(seen["nothing"]?.value == [0, 0])
+        #expect(seen["help"]?.int == 0)
+        for (situation, code, word) in [
+            ("unknown option", 2, "--allow-root"), ("open to all", 3, "loopback"), ("data folder", 3, "--data-dir"),
+            ("allowed folder", 3, "/nowhere"),
+        ] {
+            #expect(seen[situation]?[0]?.int == Int64(code), "\(situation)")
+            #expect(seen[situation]?[1]?.int == 0, "nothing but the protocol goes to standard output")
+            #expect(seen[situation]?[2]?.string?.contains(word) == true, "\(situation)")
+        }
+    }
 }

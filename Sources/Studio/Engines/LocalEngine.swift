@@ -2,14 +2,12 @@ import Imaging
 
 /// The models on this machine. Libraries and models are loaded with the first call that needs them and stay loaded.
 final class LocalEngine: ImageEngine {
-    private let vendor: String
     private let masker: FaceMasker
 
     /// - Parameters:
     ///   - vendor: the folder that `scripts/setup` fills with the library and the models.
     ///   - cache: a folder of ours for compiled models, which spares later starts most of the loading time.
     init(vendor: String, cache: String?) {
-        self.vendor = vendor
         masker = FaceMasker(vendor: vendor, cache: cache)
     }
 
@@ -24,11 +22,14 @@ final class LocalEngine: ImageEngine {
     }
 
     func shortcoming() -> String? {
-        for path in ["\(vendor)/openvino/libopenvino_c.so", "\(vendor)/mediapipe"] where Files.canonical(path) == nil {
-            return
-                "\(quoted(path, limit: 200)) is missing; run scripts/setup, or name the folder that holds it with --models DIR or SLUICE_VENDOR"
+        var missing: [String] = []
+        for model in MaskModel.allCases {
+            for path in masker.missing(model) where !missing.contains(path) { missing.append(path) }
         }
-        return nil
+        guard !missing.isEmpty else { return nil }
+        return
+            "missing: \(missing.joined(separator: ", ")); run scripts/setup, or name the folder that holds them with "
+            + "--models DIR or SLUICE_VENDOR"
     }
 }
 

@@ -1,100 +1,85 @@
+import Base
 import Glibc
 import Runtime
-import Synchronization
 
-/// Standard input and output of this process, each on a thread of its own with plain blocking calls.
-///
-/// Not on the loop, because both may be anything (pipes, files, terminals), and making them non-blocking would do so for
-/// every other process that shares them.
-enum StandardStreams {
-    /// Reads standard input to its end and hands every part to `take` on the loop, one after the other: when the loop
-    /// is busy, the client has to wait.
-    static func read(on loop: EventLoop, _ take: @escaping @Sendable ([UInt8]) -> Void) async {
-        let size = 256 << 10
-        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: size, alignment: 16)
-        defer { buffer.deallocate() }
-        while true {
-            let count = Glibc.read(STDIN_FILENO, buffer.baseAddress, size)
-            if count < 0, errno == EINTR { continue }
-            guard count > 0 else { return }
-            let part = [UInt8](UnsafeRawBufferPointer(rebasing: buffer[..<count]))
-            await loop.run { take(part) }
-        }
-    }
-}
+/// Standard input and output as streams of a loop. When the client does not read its answers, its input is not read
+/// either.
+final class StandardStreams: Sendable {
+    private let input: ByteStream
+    private let output: ByteStream
 
-/// Lines on their way to standard output. Any thread may add; one thread writes, in order.
-final class OutputQueue: Sendable {
-    private let thread: OutputThread
-    private let pendingBytes = Atomic<Int>(0)
-    private let isBroken = Atomic<Bool>(false)
-    /// A client that lets more than this pile up does not read any more.
-    private let limit: Int
-    private let broke: @Sendable () -> Void
-
-    /// - Parameter broke: called once, on some thread, when the other side is gone or does not read.
-    init(descriptor: Int32, limit: Int, broke: @escaping @Sendable () -> Void) throws(RuntimeError) {
-        thread = OutputThread(descriptor: descriptor, worker: try WorkThread(name: "stdout"))
-        self.limit = limit
-        self.broke = broke
+    /// Loop thread only.
+    /// - Parameter outputLimit: bytes that may wait to be read by the client; beyond it the client is given up.
+    init(on loop: EventLoop, outputLimit: Int) throws(RuntimeError) {
+        Self.makeInputReadOnly()
+        input = try ByteStream.adopt(descriptor: STDIN_FILENO, on: loop)
+        output = try ByteStream.adopt(descriptor: STDOUT_FILENO, on: loop)
+        output.maxPendingWriteBytes = outputLimit
     }
 
-    func write(_ bytes: [UInt8]) {
-        guard !isBroken.load(ordering: .relaxed) else { return }
-        let pending = pendingBytes.add(bytes.count, ordering: .relaxed).newValue
-        guard pending <= limit else {
-            fail()
+    /// Some launchers open `/dev/null` for both directions as our input; a stream takes such a descriptor for one to be
+    /// written to and would wait for ever.
+    private static func makeInputReadOnly() {
+        guard fcntl(STDIN_FILENO, F_GETFL) & O_ACCMODE == O_RDWR, isatty(STDIN_FILENO) == 0 else { return }
+        var information = stat()
+        guard fstat(STDIN_FILENO, &information) == 0, [S_IFCHR, S_IFREG].contains(information.st_mode & S_IFMT) else {
             return
         }
-        Task(executorPreference: thread.worker) {
-            let isWritten = await self.thread.write(bytes)
-            self.pendingBytes.subtract(bytes.count, ordering: .relaxed)
-            if !isWritten { self.fail() }
+        let again = open("/proc/self/fd/0", O_RDONLY | O_CLOEXEC)
+        guard again >= 0 else { return }
+        dup2(again, STDIN_FILENO)
+        close(again)
+    }
+
+    /// Begins to read. Loop thread only; so are the callbacks.
+    /// - Parameters:
+    ///   - take: gets what the client sends.
+    ///   - ended: called at least once when the client sends no more or reads no more.
+    func start(take: @escaping @Sendable ([UInt8]) -> Void, ended: @escaping @Sendable () -> Void) {
+        let input = input
+        output.start(delegate: Ear(take: { _ in }, ended: ended, drained: { input.resumeReading() }))
+        input.start(delegate: Ear(take: take, ended: ended, drained: {}))
+    }
+
+    /// Writes to the client. Loop thread only.
+    func write(_ bytes: [UInt8]) {
+        if !output.write(bytes), !output.isClosed { input.pauseReading() }
+    }
+
+    /// Returns when everything is written, or after `limit`.
+    func finish(on loop: EventLoop, limit: TimeSpan) async {
+        let output = output
+        let timer = await loop.run { loop.schedule(after: limit) { output.close() } }
+        do throws(RuntimeError) { try await output.flushed() } catch {
+            logLine("the client did not read its last answers: \(error.message)")
+        }
+        let input = input
+        await loop.run {
+            timer.cancel()
+            input.close()
+            output.close()
         }
     }
 
-    /// Returns when everything that was added before has been written.
-    func flushed() async {
-        await thread.nothing()
-    }
+    private final class Ear: StreamDelegate {
+        private let take: @Sendable ([UInt8]) -> Void
+        private let ended: @Sendable () -> Void
+        private let drained: @Sendable () -> Void
 
-    private func fail() {
-        if !isBroken.exchange(true, ordering: .relaxed) { broke() }
-    }
-}
-
-private actor OutputThread {
-    nonisolated let worker: WorkThread
-    private let descriptor: Int32
-
-    nonisolated var unownedExecutor: UnownedSerialExecutor { worker.asUnownedSerialExecutor() }
-
-    init(descriptor: Int32, worker: WorkThread) {
-        self.descriptor = descriptor
-        self.worker = worker
-    }
-
-    /// False when the other side is gone.
-    func write(_ bytes: [UInt8]) -> Bool {
-        bytes.withUnsafeBytes { buffer in
-            var written = 0
-            while written < buffer.count {
-                let count = Glibc.write(descriptor, buffer.baseAddress?.advanced(by: written), buffer.count - written)
-                if count < 0, errno == EINTR { continue }
-                // A descriptor that someone else made non-blocking.
-                if count < 0, errno == EAGAIN {
-                    var wait = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
-                    poll(&wait, 1, 1000)
-                    continue
-                }
-                guard count > 0 else { return false }
-                written += count
-            }
-            return true
+        init(
+            take: @escaping @Sendable ([UInt8]) -> Void, ended: @escaping @Sendable () -> Void,
+            drained: @escaping @Sendable () -> Void
+        ) {
+            self.take = take
+            self.ended = ended
+            self.drained = drained
         }
-    }
 
-    func nothing() {}
+        func didRead(_ bytes: UnsafeRawBufferPointer) { take([UInt8](bytes)) }
+        func didEnd() { ended() }
+        func didClose(_ error: RuntimeError?) { ended() }
+        func didDrain() { drained() }
+    }
 }
 
 /// One line on standard error; standard output belongs to the protocol.

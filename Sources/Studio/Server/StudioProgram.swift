@@ -108,22 +108,19 @@ package enum StudioProgram {
     private static func serveStdio(
         _ session: Session, _ options: StudioOptions, _ loop: EventLoop, until end: EndSignal
     ) async throws(Failure) {
-        let output: OutputQueue
-        let reader: WorkThread
-        do throws(RuntimeError) {
-            output = try OutputQueue(descriptor: STDOUT_FILENO, limit: 4 * options.messageLimit) { end.fire() }
-            reader = try WorkThread(name: "stdin")
-        } catch {
-            throw Failure(message: error.message)
-        }
-        let server = StdioServer(loop: loop, session: session, lineLimit: options.messageLimit) { output.write($0) }
-        Task(executorPreference: reader) {
-            await StandardStreams.read(on: loop) { part in server.assumeIsolated { $0.feed(part) } }
-            end.fire()
+        let limit = 4 * options.messageLimit
+        let streams = try await loop.run { () -> Result<StandardStreams, RuntimeError> in
+            do throws(RuntimeError) {
+                return .success(try StandardStreams(on: loop, outputLimit: limit))
+            } catch { return .failure(error) }
+        }.mapError { Failure(message: $0.message) }.get()
+        let server = StdioServer(loop: loop, session: session, lineLimit: options.messageLimit) { streams.write($0) }
+        await loop.run {
+            streams.start(take: { part in server.assumeIsolated { $0.feed(part) } }, ended: { end.fire() })
         }
         await end.wait()
         await server.end(grace: options.grace)
-        await output.flushed()
+        await streams.finish(on: loop, limit: options.grace)
     }
 
     private static func serveHTTP(
