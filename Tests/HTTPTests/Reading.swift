@@ -86,8 +86,7 @@ struct Reading: Equatable, CustomStringConvertible {
                     case .body(let range): reading.take(UnsafeRawBufferPointer(rebasing: bytes[range]))
                     case .end:
                         reading.close("end")
-                        guard let next = methods.popFirst() else { return }
-                        parser.expect(next)
+                        if let next = methods.popFirst() { parser.expect(next) }
                     case .failed(let problem):
                         if reading.problem == nil {
                             reading.body = []
