@@ -19,7 +19,7 @@ import Testing
     private func reply(_ action: SessionMachine.Action) throws -> JSONView {
         switch action {
         case .reply(let bytes), .reject(let bytes): return try JSONDocument.parse(bytes).root
-        case .call, .cancel, .nothing: throw TestProblem("no reply: \(action)")
+        case .call, .cancel, .batch, .nothing: throw TestProblem("no reply: \(action)")
         }
     }
 
@@ -175,6 +175,33 @@ import Testing
                 #expect(tool["annotations"]?["destructiveHint"]?.bool == false)
                 #expect((tool["description"]?.string?.count ?? 0) > 100)
             }
+        }
+    }
+
+    @Test func batchesBelongToOneVersion() async throws {
+        let upload =
+            #"{"jsonrpc":"2.0","id":"c","method":"tools/call","params":{"name":"imageUpload","arguments":{"file_path":"face.png"}}}"#
+        let text =
+            #"[{"jsonrpc":"2.0","id":1,"method":"ping"},{"jsonrpc":"2.0","method":"notifications/x"},\#(upload),7,{"jsonrpc":"2.0","id":2,"method":"initialize"}]"#
+        let session = bench.session()
+        _ = session.receive(initialize("2025-03-26")) { _ in }
+        guard case .batch(let batch) = session.receive(Array(text.utf8), progress: { _ in }) else {
+            throw TestProblem("no batch")
+        }
+        let answers = try JSONDocument.parse(#require(await session.perform(batch: batch))).root
+        #expect(answers.count == 4)
+        #expect(answers.elements.compactMap { $0["id"]?.value } == [1, 2, "c"])
+        #expect(answers[1]?["error"]?["code"]?.int == -32600, "7 is no message")
+        #expect(answers[2]?["error"]?["code"]?.int == -32600, "no second initialize")
+        #expect(session.runningCount == 0)
+        for odd in ["[]", "[" + Array(repeating: "7", count: 65).joined(separator: ",") + "]"] {
+            guard case .reject = session.receive(Array(odd.utf8), progress: { _ in }) else {
+                throw TestProblem("was accepted")
+            }
+        }
+        guard case .accepted = session.receive(Array(#"[{"jsonrpc":"2.0","method":"x"}]"#.utf8), progress: { _ in })
+        else {
+            throw TestProblem("notifications are not answered")
         }
     }
 

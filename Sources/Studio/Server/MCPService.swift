@@ -84,7 +84,7 @@ struct MCPService: Sendable {
             fields.append(.mcpSessionID, id)
             return Response(.ok, fields: fields, body: answer)
         case .reply(let answer), .reject(let answer): return Response(.badRequest, fields: Self.json, body: answer)
-        case .call, .accepted:
+        case .call, .batch, .accepted:
             return Self.failure(.badRequest, .invalidRequest, "send `initialize` first, then its Mcp-Session-Id")
         }
     }
@@ -106,13 +106,17 @@ struct MCPService: Sendable {
                 _ = await stream.writeEvent(SSEEvent(data: answer, event: "message"))
             }
             stream.end()
-        case .call(let call):
-            if let answer = await session.perform(call) {
-                writer.send(.ok, Self.json, answer)
-            } else {
-                // Cancelled: no response message, but HTTP wants an answer.
-                writer.send(.accepted)
-            }
+        case .call(let call): Self.send(await session.perform(call), writer)
+        case .batch(let batch): Self.send(await session.perform(batch: batch), writer)
+        }
+    }
+
+    private static func send(_ answer: [UInt8]?, _ writer: consuming ResponseWriter) {
+        if let answer {
+            writer.send(.ok, json, answer)
+        } else {
+            // Cancelled: no response message, but HTTP wants an answer.
+            writer.send(.accepted)
         }
     }
 

@@ -11,6 +11,8 @@ package final class Session: Sendable {
         case reject([UInt8])
         /// Carry it out with ``Session/perform(_:)``.
         case call(Call)
+        /// Carry its calls out with ``Session/perform(batch:)``.
+        case batch(Batch)
         /// A notification or a response: nothing is sent.
         case accepted
     }
@@ -23,6 +25,12 @@ package final class Session: Sendable {
 
         /// Whether the caller gave a progress token.
         package var wantsProgress: Bool { pending.wantsProgress }
+    }
+
+    /// A batch of messages: what is answered already, and what has to be carried out.
+    package struct Batch: Sendable {
+        var answers: [[UInt8]] = []
+        var calls: [Call] = []
     }
 
     private struct State {
@@ -49,20 +57,41 @@ package final class Session: Sendable {
     /// - Parameter progress: gets the progress notifications of the call that this message may be; from any thread,
     ///   always before ``perform(_:)`` returns.
     package func receive(_ bytes: [UInt8], progress: @escaping @Sendable ([UInt8]) -> Void) -> Received {
-        let (received, cancelled) = state.withLock { state -> (Received, CallContext?) in
-            switch state.machine.receive(bytes) {
-            case .reply(let bytes): return (.reply(bytes), nil)
-            case .reject(let bytes): return (.reject(bytes), nil)
-            case .nothing: return (.accepted, nil)
-            case .cancel(let id): return (.accepted, state.contexts.removeValue(forKey: id))
-            case .call(let pending):
-                let context = makeContext(pending, progress)
-                state.contexts[pending.id] = context
-                return (.call(Call(pending: pending, context: context)), nil)
+        var cancelled: [CallContext] = []
+        let received = state.withLock { state -> Received in
+            let action = state.machine.receive(bytes)
+            guard case .batch(let actions) = action else { return carry(action, &state, &cancelled, progress) }
+            var batch = Batch()
+            for action in actions {
+                switch carry(action, &state, &cancelled, progress) {
+                case .reply(let answer), .reject(let answer): batch.answers.append(answer)
+                case .call(let call): batch.calls.append(call)
+                case .batch, .accepted: break
+                }
             }
+            return batch.answers.isEmpty && batch.calls.isEmpty ? .accepted : .batch(batch)
         }
-        cancelled?.cancel()
+        for context in cancelled { context.cancel() }
         return received
+    }
+
+    /// Does what a single action asks for, under the lock.
+    private func carry(
+        _ action: SessionMachine.Action, _ state: inout State, _ cancelled: inout [CallContext],
+        _ progress: @escaping @Sendable ([UInt8]) -> Void
+    ) -> Received {
+        switch action {
+        case .reply(let bytes): return .reply(bytes)
+        case .reject(let bytes): return .reject(bytes)
+        case .nothing, .batch: return .accepted
+        case .cancel(let id):
+            if let context = state.contexts.removeValue(forKey: id) { cancelled.append(context) }
+            return .accepted
+        case .call(let pending):
+            let context = makeContext(pending, progress)
+            state.contexts[pending.id] = context
+            return .call(Call(pending: pending, context: context))
+        }
     }
 
     private func makeContext(
@@ -85,6 +114,18 @@ package final class Session: Sendable {
             return state.machine.finish(id)
         }
         return mayAnswer ? RPCWriter.result(id: id, result) : nil
+    }
+
+    /// Carries out the calls of a batch at the same time. Nil: all that would be answered was cancelled.
+    package func perform(batch: Batch) async -> [UInt8]? {
+        var answers = batch.answers
+        await withTaskGroup(of: [UInt8]?.self) { group in
+            for call in batch.calls { group.addTask { await self.perform(call) } }
+            for await answer in group { if let answer { answers.append(answer) } }
+        }
+        guard !answers.isEmpty else { return nil }
+        return Array(
+            [[UInt8(ascii: "[")], Array(answers.joined(separator: [UInt8(ascii: ",")])), [UInt8(ascii: "]")]].joined())
     }
 
     private static func run(_ call: Call) async -> JSONValue {

@@ -15,6 +15,8 @@ package struct SessionMachine: Sendable {
         case call(PendingCall)
         /// Stop the call; nothing is sent for it.
         case cancel(RequestID)
+        /// What the messages of a batch ask for, in their order; the answers go back together.
+        case batch([Action])
         case nothing
     }
 
@@ -38,6 +40,8 @@ package struct SessionMachine: Sendable {
         package var message = JSONLimits(maxBytes: 32 << 20)
         /// Calls at once.
         package var running = 64
+        /// Messages in one batch.
+        package var batch = 64
 
         /// 32 MiB a message, 64 calls at once.
         package init() {}
@@ -75,6 +79,29 @@ package struct SessionMachine: Sendable {
                 RPCWriter.error(
                     id: nil, code: .parseError, message: "not valid JSON: \(error.message) at byte \(error.offset)"))
         }
+        // SPEC: MCP 2025-03-26, base protocol, "Batches"; later versions have none.
+        if document.root.kind == .array, let version, version.allowsBatches { return batch(document.root) }
+        return single(document)
+    }
+
+    private mutating func batch(_ messages: JSONView) -> Action {
+        guard (1...limits.batch).contains(messages.count) else {
+            return .reject(
+                RPCWriter.error(
+                    id: nil, code: .invalidRequest, message: "a batch has one to \(limits.batch) messages"))
+        }
+        var actions: [Action] = []
+        for message in messages.elements {
+            // Valid already; parsed once more because a message owns its document.
+            guard let document = try? JSONDocument.parse(Array(message.rawBytes), limits: limits.message) else {
+                continue
+            }
+            actions.append(single(document))
+        }
+        return .batch(actions)
+    }
+
+    private mutating func single(_ document: JSONDocument) -> Action {
         let message: RPCMessage
         do throws(RPCFault) {
             message = try RPCMessage(document)

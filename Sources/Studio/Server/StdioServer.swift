@@ -75,13 +75,16 @@ package actor StdioServer {
             case .accepted: break
             case .call(let call):
                 runningTasks += 1
-                Task(executorPreference: loop) { await self.perform(call) }
+                Task(executorPreference: loop) { await self.finish(await self.session.perform(call)) }
+            case .batch(let batch):
+                runningTasks += 1
+                Task(executorPreference: loop) { await self.finish(await self.session.perform(batch: batch)) }
             }
         }
     }
 
-    private func perform(_ call: Session.Call) async {
-        if let answer = await session.perform(call) { send(answer) }
+    private func finish(_ answer: [UInt8]?) {
+        if let answer { send(answer) }
         runningTasks -= 1
         if isEnding, runningTasks == 0 {
             waiter?.resume()
