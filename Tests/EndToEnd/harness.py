@@ -117,6 +117,42 @@ def exchange(address, raw):
         return read_answer(connection)
 
 
+class EventStream:
+    """An answer that goes on: server-sent events, one JSON message each."""
+
+    def __init__(self, address, method, path, body=b"", **fields):
+        head = {"Host": f"{address[0]}:{address[1]}", "Accept": BOTH if method == "POST" else "text/event-stream"}
+        if method == "POST":
+            body = json.dumps(body).encode()
+            head |= {"Content-Type": "application/json", "Content-Length": str(len(body))}
+        head |= fields
+        text = f"{method} {path} HTTP/1.1\r\n" + "".join(f"{name}: {value}\r\n" for name, value in head.items())
+        self.connection = socket.create_connection(address, timeout=DEADLINE)
+        self.connection.sendall(text.encode() + b"\r\n" + body)
+        self.response = http.client.HTTPResponse(self.connection, method=method)
+        self.response.begin()
+        self.status = self.response.status
+        self.kind = self.response.getheader("Content-Type", "")
+
+    def messages(self):
+        data = b""
+        end = time.monotonic() + DEADLINE
+        while line := self.response.readline():
+            # Comments keep the connection alive, so the socket's own timeout never comes.
+            if time.monotonic() > end:
+                raise AssertionError(f"no message within {DEADLINE:.0f} s")
+            line = line.rstrip(b"\r\n")
+            if line.startswith(b"data:"):
+                data += line[5:].strip()
+            elif not line and data:
+                yield json.loads(data)
+                data = b""
+
+    def close(self):
+        self.response.close()
+        self.connection.close()
+
+
 def read_answer(connection, method="POST"):
     response = http.client.HTTPResponse(connection, method=method)
     response.begin()
@@ -185,10 +221,11 @@ class Session:
 class FakeUpstream:
     """An MCP server over Streamable HTTP that answers as it is told: `echo` works, the others fail in their own way."""
 
-    TOOLS = ["echo", "slow", "status500", "not_json", "wrong_id", "hang_up", "tool_error", "rpc_error", "delete_all"]
+    TOOLS = ["echo", "stream", "slow", "status500", "not_json", "wrong_id", "hang_up", "tool_error", "rpc_error", "delete_all"]
 
     def __init__(self):
         self.calls = []
+        self.headers = []
         self.connections = set()
         self.release = threading.Event()
         self.entered = threading.Event()
@@ -258,6 +295,7 @@ class FakeUpstream:
                                   for name in self.TOOLS]})
             case "tools/call":
                 self.calls.append(message)
+                self.headers.append(http_request.headers)
                 self.call(http_request, message, result, body)
             case _:
                 result({})
@@ -269,6 +307,13 @@ class FakeUpstream:
                 self.entered.set()
                 self.release.wait(DEADLINE)
                 result(text)
+            case "stream":
+                token = message["params"].get("_meta", {}).get("progressToken")
+                events = [{"method": "notifications/progress", "params": {"progressToken": token, "progress": 1}}]
+                events = (events if token is not None else []) + [{"id": message["id"], "result": text}]
+                stream = "".join(f"event: message\ndata: {json.dumps({'jsonrpc': '2.0', **event})}\n\n"
+                                 for event in events)
+                http_request.answer(200, b": hello\n\n" + stream.encode(), kind="text/event-stream")
             case "status500":
                 http_request.answer(500, b"no")
             case "not_json":
