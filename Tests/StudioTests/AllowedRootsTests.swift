@@ -1,6 +1,7 @@
 import Glibc
 import Studio
 import Support
+import Synchronization
 import Testing
 
 /// Every way out of the allowed folder that we could think of.
@@ -116,4 +117,41 @@ import Testing
         #expect(code("c.png", roots) == .pathNotAllowed)
         #expect(code("\(folder.path)/secret.txt", roots) == .pathNotAllowed)
     }
+
+    /// Another process swaps a file and a folder for links that lead out, again and again, while we read.
+    @Test func swappingLinksWhileReadingLeadsNowhere() async throws {
+        let base = folder.path
+        try place("\(base)/in/swap/c.png", [7])
+        try place("\(base)/in/file.png", [7])
+        symlink("\(base)/secret.txt", "\(base)/file-link")
+        symlink("\(base)/inside-out", "\(base)/folder-link")
+        let isDone = Flag()
+        let swapping = Task.detached {
+            while !isDone.isSet {
+                // RENAME_EXCHANGE by hand: one of the two names is always there.
+                for (name, other) in [("in/file.png", "file-link"), ("in/swap", "folder-link")] {
+                    rename("\(base)/\(name)", "\(base)/spare")
+                    rename("\(base)/\(other)", "\(base)/\(name)")
+                    rename("\(base)/spare", "\(base)/\(other)")
+                }
+            }
+        }
+        for _ in 0..<3000 {
+            for path in ["file.png", "swap/c.png"] {
+                if let bytes = try? roots.read(path, maxBytes: 100) {
+                    #expect(bytes == [7], "read \(bytes) by \(path)")
+                }
+            }
+        }
+        isDone.set()
+        await swapping.value
+    }
+}
+
+/// Set once, seen by another thread.
+private final class Flag: Sendable {
+    private let value = Atomic<Bool>(false)
+
+    var isSet: Bool { value.load(ordering: .relaxed) }
+    func set() { value.store(true, ordering: .relaxed) }
 }

@@ -1,6 +1,7 @@
 import JSON
 import MCP
 import Studio
+import Support
 import Testing
 
 @Suite struct SessionMachineTests {
@@ -210,5 +211,47 @@ import Testing
         let answer = try reply(
             send(&machine, #"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"imageMaskin"}}"#))
         #expect(answer["error"]?["message"]?.string == "unknown tool `imageMaskin`; did you mean `imageMasking`?")
+    }
+
+    /// Damaged messages in any order: every request gets one answer at most, and nothing breaks.
+    @Test func damagedMessagesBreakNothing() throws {
+        var random = SeededGenerator(seed: 20_260_728)
+        let samples = [
+            String(decoding: initialize("2025-03-26"), as: UTF8.self),
+            #"{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{}}"#,
+            #"{"jsonrpc":"2.0","id":"x","method":"tools/call","params":{"name":"imageMasking","arguments":{"inputImage":"face.png","model":"runware:35@6","maskBlur":3},"_meta":{"progressToken":5}}}"#,
+            #"{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":"x"}}"#,
+            #"[{"jsonrpc":"2.0","id":2,"method":"ping"},{"jsonrpc":"2.0","id":3,"method":"ping"}]"#,
+        ].map { Array($0.utf8) }
+        var machine = machine(nil)
+        var counts: [String: Int] = [:]
+        for _ in 0..<20_000 {
+            var bytes = random.pick(samples)
+            for _ in 0..<random.below(4) {
+                let at = random.below(bytes.count)
+                switch random.below(4) {
+                case 0: bytes[at] = UInt8(random.below(256))
+                case 1: bytes.remove(at: at)
+                case 2: bytes.insert(random.pick(Array(#""{}[],:\0"#.utf8)), at: at)
+                default: bytes.removeSubrange(at...)
+                }
+                if bytes.isEmpty { bytes = [0x20] }
+            }
+            switch machine.receive(bytes) {
+            case .reply(let answer), .reject(let answer):
+                let root = try JSONDocument.parse(answer).root
+                #expect((root["result"] == nil) != (root["error"] == nil))
+                counts["answered", default: 0] += 1
+            case .call(let call):
+                counts["calls", default: 0] += 1
+                if random.oneIn(2) { _ = machine.finish(call.id) }
+            case .cancel: counts["cancelled", default: 0] += 1
+            case .batch: counts["batches", default: 0] += 1
+            case .nothing: counts["nothing", default: 0] += 1
+            }
+            #expect(machine.runningCount <= 64)
+            if machine.version == nil, random.oneIn(50) { _ = machine.receive(initialize("2025-03-26")) }
+        }
+        #expect(counts.count == 5, "every kind of outcome was seen: \(counts)")
     }
 }
