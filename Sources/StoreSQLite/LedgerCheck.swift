@@ -5,7 +5,7 @@ import Store
 enum LedgerCheck {
     static func walk(_ db: Connection, _ key: SecretKey, from first: Int64) throws(StoreError) -> LedgerVerdict {
         let digest = try RowDigest()
-        let encoding = RowEncoding()
+        var row = RowArena()
         var hash = try hashBefore(first, db)
         var expected = first
         func verdict(_ seq: Int64, _ kind: LedgerVerdict.Breach.Kind, _ text: String) -> LedgerVerdict {
@@ -26,12 +26,13 @@ enum LedgerCheck {
                 rows.reset()
                 return verdict(expected, .missing, "row \(expected) is missing: row \(seq) comes in its place")
             }
-            encoding.begin(after: &previous)
-            encoding.append(columnsOf: rows.handle)
-            guard digest.hash(encoding.bytes, into: &computed) else {
+            row.removeAll()
+            row.append(columnsOf: rows.handle)
+            row.follow(0, previous)
+            guard digest.hash(row.bytes(0, row.end), into: &computed) else {
                 throw StoreError(.io, "SHA-256 failed", help: "check the OpenSSL configuration")
             }
-            guard rows.holds(computed, inColumn: Int32(RowEncoding.columnCount)) else {
+            guard rows.holds(computed, inColumn: Int32(RowArena.columnCount)) else {
                 rows.reset()
                 return verdict(seq, .changed, "row \(seq) was changed, or doesn't follow row \(seq - 1)")
             }

@@ -3,14 +3,41 @@ import Synchronization
 
 /// Rows on their way from any thread to the writer's. Bounded; never blocks those who append.
 final class LedgerQueue: Sendable {
-    struct Entry: Sendable {
-        let row: LedgerRow
-        let completion: LedgerCompletion?
+    /// Rows that the writer takes at once.
+    struct Batch: ~Copyable {
+        var rows = RowArena()
+        /// Where each row starts in `rows`.
+        var starts: [Int] = []
+        /// As many as `starts`; nil where nobody waits.
+        var completions: [LedgerCompletion?] = []
+        /// Rows for which somebody waits.
+        var awaited = 0
+
+        var isEmpty: Bool { starts.isEmpty }
+
+        mutating func removeAll() {
+            rows.removeAll()
+            starts.removeAll(keepingCapacity: starts.count <= 4_096)
+            completions.removeAll(keepingCapacity: completions.count <= 4_096)
+            awaited = 0
+        }
     }
 
-    private struct State {
-        var waiting: [Entry] = []
-        var isWriterAsleep = false
+    /// What wakes a writer that sleeps.
+    private enum Sleep {
+        /// It is at work and will look again.
+        case none
+        /// It waits for this many awaited rows, a moment at most.
+        case gathering(Int)
+        /// It waits for an awaited row, some milliseconds at most; other rows come along with the next one.
+        case light
+        /// It waits for any row.
+        case deep
+    }
+
+    private struct State: ~Copyable {
+        var batch = Batch()
+        var sleep = Sleep.none
         var isClosed = false
     }
 
@@ -29,45 +56,84 @@ final class LedgerQueue: Sendable {
     }
 
     /// Nil when the row was taken.
-    func append(_ entry: Entry) -> StoreError? {
+    func append(_ row: borrowing LedgerRow, _ completion: LedgerCompletion?) -> StoreError? {
         let (error, mustWake) = state.withLock { state -> (StoreError?, Bool) in
             if state.isClosed {
                 return (StoreError(.closed, "the ledger is closed", help: "the gateway is stopping"), false)
             }
-            guard state.waiting.count < capacity else {
+            guard state.batch.starts.count < capacity else {
                 return (
                     StoreError(
-                        .queueFull, "\(capacity) rows wait to be written to the ledger", help: "try again in a moment"),
-                    false
+                        .queueFull, "\(capacity) rows wait to be written to the ledger",
+                        help: "try again in a moment"), false
                 )
             }
-            state.waiting.append(entry)
-            defer { state.isWriterAsleep = false }
-            return (nil, state.isWriterAsleep)
+            state.batch.starts.append(state.batch.rows.end)
+            state.batch.rows.append(row)
+            state.batch.completions.append(completion)
+            if completion != nil { state.batch.awaited += 1 }
+            let mustWake =
+                switch state.sleep {
+                case .none: false
+                case .gathering(let target): state.batch.awaited >= target
+                case .light: completion != nil || state.batch.starts.count >= capacity / 2
+                case .deep: true
+                }
+            if mustWake { state.sleep = .none }
+            return (nil, mustWake)
         }
         if mustWake { wakeUp.post() }
         return error
     }
 
-    /// No row is taken from now on.
+    /// No row is taken from now on; those that wait are still written.
     func close() {
-        state.withLock { $0.isClosed = true }
+        state.withLock {
+            $0.isClosed = true
+            $0.sleep = .none
+        }
         wakeUp.post()
     }
 
-    /// Swaps what waits into `batch`, which must be empty. False when there is nothing and never will be.
-    /// For the writer only; when nothing waits, the next `append` wakes it.
-    func take(into batch: inout [Entry]) -> Bool {
+    // MARK: For the writer only
+
+    /// Swaps what waits into `batch`, which must be empty. False when nothing waits and nothing will come.
+    func take(into batch: inout Batch) -> Bool {
         state.withLock { state in
-            swap(&state.waiting, &batch)
-            if batch.isEmpty {
-                if state.isClosed { return false }
-                state.isWriterAsleep = true
-            }
-            return true
+            state.sleep = .none
+            swap(&state.batch, &batch)
+            return !batch.isEmpty || !state.isClosed
         }
     }
 
-    /// Sleeps until a row comes, or a second is over.
-    func sleep() { wakeUp.sleep() }
+    /// Sleeps until `target` rows are awaited, at most `nanoseconds`.
+    func gather(_ target: Int, nanoseconds: Int) {
+        let isThere = state.withLock { state in
+            if state.isClosed || state.batch.awaited >= target { return true }
+            state.sleep = .gathering(target)
+            return false
+        }
+        if !isThere { wakeUp.sleep(nanoseconds: nanoseconds) }
+    }
+
+    /// Sleeps until somebody waits for a row, at most `nanoseconds`. False when nothing came at all.
+    func doze(nanoseconds: Int) -> Bool {
+        let isThere = state.withLock { state in
+            if state.isClosed || state.batch.awaited > 0 { return true }
+            state.sleep = .light
+            return false
+        }
+        if !isThere { wakeUp.sleep(nanoseconds: nanoseconds) }
+        return state.withLock { !$0.batch.isEmpty || $0.isClosed }
+    }
+
+    /// Sleeps until a row comes, at most a second.
+    func sleep() {
+        let isThere = state.withLock { state in
+            if state.isClosed || !state.batch.isEmpty { return true }
+            state.sleep = .deep
+            return false
+        }
+        if !isThere { wakeUp.sleep(nanoseconds: 1_000_000_000) }
+    }
 }

@@ -4,8 +4,6 @@ import Store
 /// The one that writes rows: takes what waits, writes it in one transaction, then tells those who wait. Lives on its own
 /// thread. While a transaction is on its way to the disk the next batch gathers, so the busier it is the less a row costs.
 final class LedgerWriter {
-    /// More rows than this in one transaction would only make the first of them wait.
-    private static let maximumBatch = 1_024
     /// Pages in the write-ahead log from which on they are moved into the file.
     private static let checkpointPages: Int32 = 1_000
 
@@ -13,7 +11,6 @@ final class LedgerWriter {
     private let key: SecretKey
     private let queue: LedgerQueue
     private let generation: GenerationFile
-    private let encoding = RowEncoding()
     private let digest: RowDigest
     private let begin: Statement
     private let commit: Statement
@@ -27,6 +24,8 @@ final class LedgerWriter {
     /// The chain's end: the last committed row's number, and its hash (32 bytes).
     private var lastSeq: Int64 = 0
     private let lastHash: UnsafeMutablePointer<UInt8>
+    /// What the parameters of `insert` were last bound to.
+    private let bound: UnsafeMutablePointer<UInt8>
     /// SQLite's count of other connections' commits when the chain's end was read; nil: read it again.
     private var seenVersion: Int64?
     private var lastPoll: Int = 0
@@ -44,7 +43,7 @@ final class LedgerWriter {
             size.reset()
             try db.execute("PRAGMA max_page_count = \(pages)")
         }
-        let marks = (1...RowEncoding.columnCount + 1).map { "?\($0)" }.joined(separator: ",")
+        let marks = (1...RowArena.columnCount + 1).map { "?\($0)" }.joined(separator: ",")
         begin = try db.prepare("BEGIN IMMEDIATE")
         commit = try db.prepare("COMMIT")
         insert = try db.prepare("INSERT INTO ledger VALUES (\(marks))")
@@ -59,6 +58,8 @@ final class LedgerWriter {
         self.generation = generation
         lastHash = .allocate(capacity: 32)
         lastHash.initialize(repeating: 0, count: 32)
+        bound = .allocate(capacity: RowArena.columnCount)
+        bound.initialize(repeating: 0, count: RowArena.columnCount)
         logPages = .allocate(capacity: 1)
         logPages.initialize(to: 0)
         db.watchLog(logPages)
@@ -69,24 +70,22 @@ final class LedgerWriter {
 
     deinit {
         lastHash.deallocate()
+        bound.deallocate()
         logPages.deallocate()
     }
 
     /// The thread's whole life.
     func run() {
-        var batch: [LedgerQueue.Entry] = []
+        var batch = LedgerQueue.Batch()
+        var pace = Pace()
         while queue.take(into: &batch) {
             if batch.isEmpty {
-                queue.sleep()
                 if !queue.isHealthy { probe() }
+                queue.sleep()
             } else {
-                var start = 0
-                while start < batch.count {
-                    let end = min(start + LedgerWriter.maximumBatch, batch.count)
-                    write(batch[start..<end])
-                    start = end
-                }
-                batch.removeAll(keepingCapacity: batch.capacity <= 4 * LedgerWriter.maximumBatch)
+                pace.note(awaited: batch.awaited)
+                write(batch)
+                batch.removeAll()
             }
             // After those who wait were told, so that only the next batch can notice.
             if logPages.pointee >= LedgerWriter.checkpointPages {
@@ -94,35 +93,59 @@ final class LedgerWriter {
                 logPages.pointee = 0
             }
             pollGeneration()
+            // Rows that nobody waits for, the outcomes, ride along with the next decision, or go after a few milliseconds.
+            if queue.doze(nanoseconds: 10_000_000), pace.target > 1 {
+                queue.gather(pace.target, nanoseconds: 300_000)
+            }
         }
         db.checkpoint(truncate: true)
     }
 
+    /// How many callers to gather before a commit. A commit costs about as much as ten rows, so when many callers wait
+    /// at the same time it pays to let them come together; a lone caller never waits for company.
+    private struct Pace {
+        private(set) var target = 1
+        private var batches = 0
+
+        /// Learns from the number of callers that waited for a batch.
+        mutating func note(awaited: Int) {
+            batches &+= 1
+            if awaited >= target {
+                target = min(awaited, 32)
+                // Now and then asks for more than came of itself, or the first low number would stay for good.
+                if awaited > 1, batches.isMultiple(of: 16) { target = min(awaited * 2, 32) }
+            } else {
+                target = max(1, target - max(1, (target - awaited) / 2))
+            }
+        }
+    }
+
     /// Commits the rows and tells their senders, or tells them all why not.
-    private func write(_ batch: ArraySlice<LedgerQueue.Entry>) {
+    private func write(_ batch: borrowing LedgerQueue.Batch) {
         let first: Int64
         do throws(StoreError) {
             first = try commitRows(batch)
         } catch {
             queue.isHealthy = false
-            for entry in batch { entry.completion?(.failure(error)) }
+            for completion in batch.completions { completion?(.failure(error)) }
             return
         }
         if !queue.isHealthy { queue.isHealthy = true }
-        var seq = first
-        for entry in batch {
-            entry.completion?(.success(seq))
-            seq += 1
+        for index in batch.completions.indices {
+            batch.completions[index]?(.success(first + Int64(index)))
         }
     }
 
     /// The number of the first of the rows, once all are committed.
-    private func commitRows(_ batch: ArraySlice<LedgerQueue.Entry>) throws(StoreError) -> Int64 {
+    private func commitRows(_ batch: borrowing LedgerQueue.Batch) throws(StoreError) -> Int64 {
         do throws(StoreError) {
             try begin.run()
             try readTailIfOthersWrote()
             let first = lastSeq + 1
-            for entry in batch { try insertRow(entry.row) }
+            for index in batch.starts.indices {
+                let end = index + 1 < batch.starts.count ? batch.starts[index + 1] : batch.rows.end
+                try insertRow(batch.rows, batch.starts[index], end)
+            }
             try writeHead()
             try commit.run()
             return first
@@ -134,15 +157,15 @@ final class LedgerWriter {
         }
     }
 
-    private func insertRow(_ row: LedgerRow) throws(StoreError) {
+    private func insertRow(_ rows: borrowing RowArena, _ start: Int, _ end: Int) throws(StoreError) {
         let seq = lastSeq + 1
-        encoding.begin(after: lastHash)
-        encoding.append(row, seq: seq)
-        guard digest.hash(encoding.bytes, into: lastHash) else {
+        rows.follow(start, lastHash)
+        rows.number(start, seq)
+        guard digest.hash(rows.bytes(start, end), into: lastHash) else {
             throw StoreError(.io, "SHA-256 failed", help: "check the OpenSSL configuration")
         }
-        encoding.bind(to: insert.handle)
-        insert.bindInPlace(Int32(RowEncoding.columnCount + 1), lastHash, count: 32)
+        rows.bind(start, to: insert.handle, bound)
+        insert.bindInPlace(Int32(RowArena.columnCount + 1), lastHash, count: 32)
         try insert.run()
         lastSeq = seq
         if seq % LedgerSeals.spacing == 0 {

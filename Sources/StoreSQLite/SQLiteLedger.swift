@@ -68,7 +68,7 @@ package final class SQLiteLedger: Ledger {
     package var isHealthy: Bool { queue.isHealthy }
 
     package func append(_ row: LedgerRow, completion: LedgerCompletion?) {
-        if let text = row.reservations, text.utf8.count > RowEncoding.maximumReservations {
+        if let text = row.reservations, text.utf8.count > RowArena.maximumReservations {
             completion?(
                 .failure(
                     StoreError(
@@ -76,7 +76,7 @@ package final class SQLiteLedger: Ledger {
                         help: "use fewer limits in one policy entry")))
             return
         }
-        if let error = queue.append(LedgerQueue.Entry(row: row, completion: completion)) {
+        if let error = queue.append(row, completion) {
             completion?(.failure(error))
         }
     }

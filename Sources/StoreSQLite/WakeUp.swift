@@ -1,6 +1,6 @@
 import Glibc
 
-/// Lets one thread sleep until another has news for it, or a second is over. POSIX semaphores would do, but their timed
+/// Lets one thread sleep until another has news for it, or some time is over. POSIX semaphores would do, but their timed
 /// wait goes by the time of day, and a clock set back would let it sleep for hours.
 final class WakeUp: Sendable {
     private struct Parts {
@@ -34,15 +34,17 @@ final class WakeUp: Sendable {
     func post() {
         pthread_mutex_lock(&parts.pointee.mutex)
         parts.pointee.hasNews = true
-        pthread_cond_signal(&parts.pointee.condition)
         pthread_mutex_unlock(&parts.pointee.mutex)
+        pthread_cond_signal(&parts.pointee.condition)
     }
 
-    /// Sleeps until `post`, at most a second.
-    func sleep() {
+    /// Sleeps until `post`, at most `nanoseconds` (up to a second).
+    func sleep(nanoseconds: Int) {
         var until = timespec()
         clock_gettime(CLOCK_MONOTONIC, &until)
-        until.tv_sec += 1
+        let sum = until.tv_nsec + nanoseconds
+        until.tv_sec += sum / 1_000_000_000
+        until.tv_nsec = sum % 1_000_000_000
         pthread_mutex_lock(&parts.pointee.mutex)
         while !parts.pointee.hasNews {
             guard pthread_cond_timedwait(&parts.pointee.condition, &parts.pointee.mutex, &until) == 0 else { break }
