@@ -116,12 +116,18 @@ def grant_token(created):
     return created if isinstance(created, str) and created.startswith("slg_") else None
 
 
+def serve_command(data, port=0):
+    """The command line of a gateway that meets no other one on this machine."""
+    command = [program("sluice"), "serve", "--json", "--data-dir", data, "--listen", f"127.0.0.1:{port}"]
+    options = subprocess.run([program("sluice"), "serve", "--help"], capture_output=True, text=True).stdout
+    return command + (["--admin-listen", "127.0.0.1:0"] if "--admin-listen" in options else [])
+
+
 class Serve(Process):
     """`sluice serve` on free ports."""
 
     def __init__(self, data, log="serve.log"):
-        super().__init__(
-            [program("sluice"), "serve", "--data-dir", data, "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"], log)
+        super().__init__(serve_command(data), log)
 
     def __enter__(self):
         try:

@@ -5,7 +5,7 @@ import statistics
 import time
 
 from . import calls, mcp
-from .processes import Process, Serve, Unmeasurable, compiled, free_port, memory_kib, program, sluice
+from .processes import Process, Serve, Unmeasurable, compiled, free_port, memory_kib, serve_command, sluice
 
 SESSIONS = 2000
 
@@ -19,9 +19,9 @@ def measure_idle(results, data):
 def start_once(data):
     """Milliseconds from starting the program to the first 200 from /readyz."""
     port = free_port()
+    command = serve_command(data, port)
     began = time.monotonic()
-    with Process([program("sluice"), "serve", "--data-dir", data, "--listen", f"127.0.0.1:{port}", "--admin-listen",
-                  "127.0.0.1:0"], "start.log"):
+    with Process(command, "start.log"):
         while time.monotonic() - began < 20:
             try:
                 connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
