@@ -34,7 +34,7 @@ test: ## set up and run every test
 bench: ## measure; prints a table and writes Benchmarks/out/results.json
 	@scripts/setup --bench
 	@$(MAKE) --no-print-directory $(BUILT)
-	@scripts/bench
+	@Benchmarks/run
 
 lint: ## check the format of every Swift file
 	swift format lint --strict --parallel --recursive Package.swift Sources Tests

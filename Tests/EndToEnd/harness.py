@@ -260,7 +260,11 @@ class FakeUpstream:
                 self.end_headers()
                 self.wfile.write(body)
 
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        class Server(http.server.ThreadingHTTPServer):
+            def handle_error(self, *_):
+                pass  # Connections that the other side closes are part of the tests.
+
+        self.server = Server(("127.0.0.1", 0), Handler)
         self.server.daemon_threads = True
         self.url = f"http://127.0.0.1:{self.server.server_address[1]}/mcp"
         threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True).start()

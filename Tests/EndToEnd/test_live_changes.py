@@ -6,7 +6,7 @@ import signal
 import sys
 import threading
 
-from harness import ALLOW_ALL, FAKE_STDIO, Case, Session, request, until
+from harness import ALLOW_ALL, DEADLINE, FAKE_STDIO, Case, Session, request, until
 
 
 class LiveChanges(Case):
@@ -78,7 +78,7 @@ class Stopping(Case):
         caller.join()
         self.assertEqual(answers[0].status, 200)
         self.assertEqual(answers[0].json["result"]["content"][0]["text"], "done")
-        self.assertEqual(gateway.end(), 0)
+        self.assertEqual(gateway.process.wait(DEADLINE), 0)
         outcomes = [row["outcome"] for row in self.rows() if row["decision_seq"] is not None]
         self.assertEqual(outcomes[-1], "allowed")
         self.sluice("audit", "verify")
