@@ -70,6 +70,7 @@ let package = Package(
 
         // Floor 5: features
         room("Gateway", uses: ["Base", "JSON", "Policy", "MCP", "Runtime", "HTTP", "Store"]),
+        room("Console", uses: ["Base", "JSON", "HTTP", "Runtime", "Store", "Gateway"]),
         room("Studio", uses: ["Base", "JSON", "MCP", "Runtime", "HTTP", "Imaging", "CSodium"]),
 
         // Floor 6: programs
@@ -77,6 +78,7 @@ let package = Package(
             "sluice",
             uses: [
                 "Base", "JSON", "Arguments", "Policy", "MCP", "Runtime", "HTTP", "Store", "StoreSQLite", "Gateway",
+                "Console",
             ]),
         program("sluice-studio", uses: ["Base", "Arguments", "Runtime", "Studio", "HTTP"]),
 
@@ -91,8 +93,12 @@ let package = Package(
         tests("HTTPTests", uses: ["HTTP", "Runtime", "Base"]),
         tests("ImagingTests", uses: ["Imaging", "Base"], data: ["judge"]),
         tests("StoreTests", uses: ["StoreSQLite", "Store", "JSON", "Base"]),
-        tests("StudioTests", uses: ["Studio", "MCP", "Imaging", "JSON", "Base"]),
-        tests("GatewayTests", uses: ["Gateway", "Policy", "MCP", "Store", "HTTP", "JSON", "Base"]),
+        tests(
+            "StudioTests", uses: ["Studio", "MCP", "HTTP", "Runtime", "Imaging", "JSON", "Base"], data: ["agent"]),
+        tests("GatewayTests", uses: ["Gateway", "Policy", "MCP", "Store", "HTTP", "Runtime", "JSON", "Base"]),
+        tests(
+            "ConsoleTests",
+            uses: ["Console", "Gateway", "StoreSQLite", "Store", "HTTP", "Runtime", "JSON", "Base"]),
     ],
     cxxLanguageStandard: .cxx17
 )

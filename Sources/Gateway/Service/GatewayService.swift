@@ -46,7 +46,7 @@ final class GatewayService: HTTPService {
         if path.equals("/healthz") { return writer.send(Self.plain("ok\n", requestID)) }
         if path.equals("/readyz") { return writer.send(readiness(requestID)) }
         do throws(Refusal) {
-            try hosts.check(request.head)
+            try hosts.admit(request.head)
             guard path.hasPrefix("/mcp/") else { throw .unknownPath }
             let caller = try caller(of: request, path)
             let arrival = Arrival(

@@ -35,7 +35,7 @@ package func probe(_ definition: Server, on group: EventLoopGroup, timeout: Time
             result = .failure(error)
         }
         await server.shutDown()
-        clients.close()
+        await clients.close()
         return result
     }
     return try await work.value.get()

@@ -116,14 +116,16 @@ actor StdioUpstream: UpstreamLink {
             inbox.fail(UpstreamError(.unreachable, mayHaveRun: false, detail: "server `\(name)` was removed"))
         case .stopped, .starting:
             // COST: only a call that finds the child down pays for a task.
-            Task {
-                do throws(UpstreamError) {
-                    _ = try await ready()
-                    begin(line, id, inbox)
-                } catch {
-                    inbox.fail(error)
-                }
-            }
+            Task(executorPreference: loop) { await self.beginWhenReady(line, id, inbox) }
+        }
+    }
+
+    private func beginWhenReady(_ line: [UInt8], _ id: Int64, _ inbox: Inbox) async {
+        do throws(UpstreamError) {
+            _ = try await ready()
+            begin(line, id, inbox)
+        } catch {
+            inbox.fail(error)
         }
     }
 

@@ -54,6 +54,6 @@ final class UpstreamTable: Sendable {
         await withTaskGroup(of: Void.self) { group in
             for server in all { group.addTask { await server.shutDown() } }
         }
-        clients.close()
+        await clients.close()
     }
 }
