@@ -137,7 +137,8 @@ package struct ExactDecimal: Sendable, Hashable, Comparable, CustomStringConvert
 
     /// Plain decimal text without exponent, readable by `init(text:)` and valid JSON.
     package var description: String {
-        guard scale > 0 else { return String(coefficient) }
+        // COST: 128-bit division is slow, and most numbers are small.
+        guard scale > 0 else { return Int64(exactly: coefficient).map { String($0) } ?? String(coefficient) }
         var digits = String(coefficient.magnitude)
         if digits.utf8.count <= scale {
             digits = String(repeating: "0", count: scale - digits.utf8.count + 1) + digits

@@ -55,7 +55,9 @@ package struct QuotaWindow: Sendable, Hashable {
 
 /// Which counter. Two limits share a count when, and only when, all of this is equal; a limit's `max` is not part of it, so
 /// a policy may change `max` without giving quota back.
-package struct CounterKey: Sendable, Hashable {
+///
+/// COST: a class with its hash ready, because a key is made once a call and then looked up, stored and written.
+package final class CounterKey: Sendable, Hashable {
     package let scope: QuotaScope
     /// The grant's id, the session's id or the identity; empty for `server` and `global`.
     package let owner: String
@@ -65,6 +67,7 @@ package struct CounterKey: Sendable, Hashable {
     /// Whether the policy's author gave the name. Names that the engine makes can't collide with given ones.
     package let isNamed: Bool
     package let window: QuotaWindow
+    private let digest: UInt64
 
     package init(
         scope: QuotaScope, owner: String, server: String, counter: String, isNamed: Bool, window: QuotaWindow
@@ -75,13 +78,18 @@ package struct CounterKey: Sendable, Hashable {
         self.counter = counter
         self.isNamed = isNamed
         self.window = window
+        digest = ByteText.digest(owner, ByteText.digest(counter, UInt64(bitPattern: window.span.microseconds)))
     }
 
-    // COST: the hash is on the path of every limited call. Owner and counter tell nearly all keys apart.
+    package static func == (a: CounterKey, b: CounterKey) -> Bool {
+        a === b
+            || a.digest == b.digest && a.scope == b.scope && a.isNamed == b.isNamed && a.window == b.window
+                && ByteText.same(a.owner, b.owner) && ByteText.same(a.counter, b.counter)
+                && ByteText.same(a.server, b.server)
+    }
+
     package func hash(into hasher: inout Hasher) {
-        hasher.combine(owner)
-        hasher.combine(counter)
-        hasher.combine(window.span.microseconds)
+        hasher.combine(digest)
     }
 }
 
@@ -107,13 +115,37 @@ package struct ReservationRecord: Sendable, Hashable {
     // MARK: Text for the ledger
 
     /// Fields between `|`, with `%`, `|`, `;` and controls as `%XX`. One line.
-    package func encode() -> String {
-        let fields = [
-            "1", String(id), String(time.microseconds), amount.description, key.scope.rawValue,
-            key.window.algorithm.rawValue, String(key.window.span.microseconds), key.isNamed ? "named" : "own",
-            key.owner, key.server, key.counter,
-        ]
-        return fields.map(Self.escaped).joined(separator: "|")
+    package func encode() -> String { Self.encode([self]) }
+
+    /// COST: once for each call that takes quota, so the bytes are put together without a string for each field.
+    private func write(to text: inout [UInt8]) {
+        text.append(contentsOf: "1|".utf8)
+        Self.write(id, to: &text)
+        text.append(UInt8(ascii: "|"))
+        text.append(contentsOf: String(time.microseconds).utf8)
+        text.append(UInt8(ascii: "|"))
+        if amount == .one { text.append(UInt8(ascii: "1")) } else { text.append(contentsOf: amount.description.utf8) }
+        text.append(UInt8(ascii: "|"))
+        text.append(contentsOf: key.scope.rawValue.utf8)
+        text.append(UInt8(ascii: "|"))
+        text.append(contentsOf: key.window.algorithm.rawValue.utf8)
+        text.append(UInt8(ascii: "|"))
+        Self.write(UInt64(bitPattern: key.window.span.microseconds), to: &text)
+        text.append(contentsOf: (key.isNamed ? "|named" : "|own").utf8)
+        for field in [key.owner, key.server, key.counter] {
+            text.append(UInt8(ascii: "|"))
+            Self.escape(field, into: &text)
+        }
+    }
+
+    private static func write(_ number: UInt64, to text: inout [UInt8]) {
+        let start = text.count
+        var rest = number
+        repeat {
+            text.append(UInt8(truncatingIfNeeded: 48 + rest % 10))
+            rest /= 10
+        } while rest > 0
+        text[start...].reverse()
     }
 
     /// Nil if the text is none that `encode` has made.
@@ -137,7 +169,13 @@ package struct ReservationRecord: Sendable, Hashable {
 
     /// All of a call's records in one line; empty for none.
     package static func encode(_ records: [ReservationRecord]) -> String {
-        records.map { $0.encode() }.joined(separator: ";")
+        var text: [UInt8] = []
+        text.reserveCapacity(records.count * 112)
+        for (position, record) in records.enumerated() {
+            if position > 0 { text.append(UInt8(ascii: ";")) }
+            record.write(to: &text)
+        }
+        return String(decoding: text, as: UTF8.self)
     }
 
     /// Nil if any of them can't be read.
@@ -151,22 +189,18 @@ package struct ReservationRecord: Sendable, Hashable {
         return records
     }
 
-    private static func escaped(_ field: String) -> String {
-        func isPlain(_ byte: UInt8) -> Bool {
-            byte > 0x20 && byte != 0x7F && byte != UInt8(ascii: "%") && byte != UInt8(ascii: "|")
-                && byte != UInt8(ascii: ";")
-        }
-        if field.utf8.allSatisfy(isPlain) { return field }
-        var bytes: [UInt8] = []
-        for byte in field.utf8 {
-            if isPlain(byte) {
-                bytes.append(byte)
-            } else {
-                bytes.append(UInt8(ascii: "%"))
-                bytes.append(contentsOf: Hex.encode([byte]).utf8)
+    private static func escape(_ field: String, into text: inout [UInt8]) {
+        var field = field
+        field.withUTF8 { bytes in
+            for byte in bytes {
+                switch byte {
+                case 0...0x20, 0x7F, UInt8(ascii: "%"), UInt8(ascii: "|"), UInt8(ascii: ";"):
+                    text.append(UInt8(ascii: "%"))
+                    text.append(contentsOf: Hex.encode([byte]).utf8)
+                default: text.append(byte)
+                }
             }
         }
-        return String(decoding: bytes, as: UTF8.self)
     }
 
     private static func unescaped(_ field: some Collection<UInt8>) -> String? {
