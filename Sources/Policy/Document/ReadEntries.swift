@@ -22,11 +22,11 @@ extension PolicyReader {
         let require = rules(fields["require"], pointer.appending("require"), "`require`")
         let denyIf = rules(fields["deny_if"], pointer.appending("deny_if"), "`deny_if`")
         let approveIf = approvals(fields["approve_if"], pointer.appending("approve_if"))
-        var limits = limits(fields["limits"], pointer.appending("limits"))
-        if let short = fields["rate_limit"], let limit = rateLimit(short, pointer.appending("rate_limit")) {
+        let ownMode = word(fields["mode"], pointer.appending("mode"), "`mode`", Mode.self) ?? mode
+        var limits = limits(fields["limits"], pointer.appending("limits"), ownMode)
+        if let short = fields["rate_limit"], let limit = rateLimit(short, pointer.appending("rate_limit"), ownMode) {
             limits.append(limit)
         }
-        let ownMode = word(fields["mode"], pointer.appending("mode"), "`mode`", Mode.self) ?? mode
         warnAboutRules(fields, pointer, require: require, denyIf: denyIf, approveIf: approveIf, action: action)
         return CompiledEntry(
             selector: selector, pointer: pointer.description, action: action, reason: reason, require: require,

@@ -10,13 +10,13 @@ extension PolicyReader {
     /// A longer window would keep entries for more than a year.
     static let maxWindow = TimeSpan.days(366)
 
-    mutating func limits(_ view: JSONView?, _ pointer: JSONPointer) -> [CompiledLimit] {
+    mutating func limits(_ view: JSONView?, _ pointer: JSONPointer, _ mode: Mode) -> [CompiledLimit] {
         guard let view else { return [] }
         var limits: [CompiledLimit] = []
         for (i, element) in array(view, pointer, "`limits`", max: PolicyDocument.maxRules).enumerated() {
             let here = pointer.appending(i)
             guard let fields = object(element, here, "a limit", allowed: Self.limitFields),
-                let limit = limit(fields, element, here, list: pointer)
+                let limit = limit(fields, element, here, list: pointer, mode)
             else { continue }
             limits.append(limit)
         }
@@ -24,7 +24,7 @@ extension PolicyReader {
     }
 
     private mutating func limit(
-        _ fields: [String: JSONView], _ view: JSONView, _ pointer: JSONPointer, list: JSONPointer
+        _ fields: [String: JSONView], _ view: JSONView, _ pointer: JSONPointer, list: JSONPointer, _ mode: Mode
     ) -> CompiledLimit? {
         for name in ["window", "max"] where fields[name] == nil { missing(name, in: view, pointer, "a limit") }
         let algorithm =
@@ -51,13 +51,13 @@ extension PolicyReader {
             counter: name ?? pointer.description, isNamed: name != nil, window: window, max: max, scope: scope,
             cost: cost,
             message: message, pointer: pointer.description,
-            alias: name.map { "\(list)/\($0)" } ?? pointer.description)
+            alias: name.map { "\(list)/\($0)" } ?? pointer.description, isShadow: mode == .shadow)
         if let name { compare(limit, named: name, at: fields["counter"] ?? view, pointer) }
         return limit
     }
 
     /// `{"max": 10, "window": 60}`: a limit of scope `session`.
-    mutating func rateLimit(_ view: JSONView, _ pointer: JSONPointer) -> CompiledLimit? {
+    mutating func rateLimit(_ view: JSONView, _ pointer: JSONPointer, _ mode: Mode) -> CompiledLimit? {
         guard let fields = object(view, pointer, "`rate_limit`", allowed: ["max", "window"]) else { return nil }
         for name in ["max", "window"] where fields[name] == nil { missing(name, in: view, pointer, "`rate_limit`") }
         let window = fields["window"].flatMap { self.window($0, pointer.appending("window"), .sliding) }
@@ -65,7 +65,7 @@ extension PolicyReader {
         guard let window, let max else { return nil }
         return CompiledLimit(
             counter: pointer.description, isNamed: false, window: window, max: max, scope: .session, cost: nil,
-            message: nil, pointer: pointer.description, alias: pointer.description)
+            message: nil, pointer: pointer.description, alias: pointer.description, isShadow: mode == .shadow)
     }
 
     /// Limits that share a counter must mean the same thing by it.

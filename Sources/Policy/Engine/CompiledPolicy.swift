@@ -64,15 +64,28 @@ package final class CompiledPolicy: Sendable {
         return hiddenWide.contains { $0.matches(tool, category) }
     }
 
-    /// The entries that are about a tool, in document order: the exact one, if any, among the wide ones.
+    /// The entries that are about a tool, in document order: the exact one, if any, among the wide ones. Not `all_tools`.
     ///
     /// COST: one dictionary look-up, one test a pattern, and no allocation unless a pattern matches.
     func entries(for tool: String, category: ToolCategory?) -> MatchedEntries {
         let named = exact.isEmpty ? nil : exact[ExactName(tool)]
-        var matched: [Int] = []
-        for i in wide where entries[i].selector.matches(tool, category) { matched.append(i) }
-        return MatchedEntries(policy: self, named: named, wide: matched)
+        var wideMatches: [Int] = []
+        for i in wide where entries[i].selector.matches(tool, category) { wideMatches.append(i) }
+        guard !wideMatches.isEmpty else { return MatchedEntries(only: named.map { entries[$0] }, all: []) }
+        if let named { wideMatches.insert(named, at: wideMatches.firstIndex { $0 > named } ?? wideMatches.count) }
+        return MatchedEntries(only: nil, all: wideMatches.map { entries[$0] })
     }
+}
+
+/// The entries that match one tool: mostly one.
+struct MatchedEntries: Sendable {
+    let only: CompiledEntry?
+    let all: [CompiledEntry]
+
+    var isEmpty: Bool { only == nil && all.isEmpty }
+    var count: Int { only == nil ? all.count : 1 }
+
+    subscript(index: Int) -> CompiledEntry { only ?? all[index] }
 }
 
 /// A tool's name compared byte by byte; `String` would take canonically equivalent spellings for the same tool.
@@ -83,47 +96,10 @@ struct ExactName: Hashable, Sendable {
         self.text = text
     }
 
-    static func == (a: ExactName, b: ExactName) -> Bool {
-        var (x, y) = (a.text, b.text)
-        return x.withUTF8 { p in
-            y.withUTF8 { q in
-                guard p.count == q.count else { return false }
-                for i in 0..<p.count where p[i] != q[i] { return false }
-                return true
-            }
-        }
-    }
+    static func == (a: ExactName, b: ExactName) -> Bool { ByteText.same(a.text, b.text) }
 
     func hash(into hasher: inout Hasher) {
         var text = text
         text.withUTF8 { hasher.combine(bytes: UnsafeRawBufferPointer($0)) }
     }
-}
-
-/// The entries of `tools` that match one tool, in document order. Not with `all_tools`.
-struct MatchedEntries: Sequence {
-    let policy: CompiledPolicy
-    let named: Int?
-    let wide: [Int]
-
-    var isEmpty: Bool { named == nil && wide.isEmpty }
-
-    struct Iterator: IteratorProtocol {
-        let matched: MatchedEntries
-        var position = 0
-        var isNamedDue: Bool
-
-        mutating func next() -> CompiledEntry? {
-            let wide = position < matched.wide.count ? matched.wide[position] : nil
-            if isNamedDue, let named = matched.named, named < wide ?? .max {
-                isNamedDue = false
-                return matched.policy.entries[named]
-            }
-            guard let wide else { return nil }
-            position += 1
-            return matched.policy.entries[wide]
-        }
-    }
-
-    func makeIterator() -> Iterator { Iterator(matched: self, isNamedDue: named != nil) }
 }

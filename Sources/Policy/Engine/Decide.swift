@@ -32,11 +32,11 @@ private struct Judge {
     var shadow: Denial?
     private var entries: MatchedEntries
     private(set) var requests: [QuotaRequest] = []
-    private var limits: [(limit: CompiledLimit, isShadow: Bool)] = []
+    private var limits: [CompiledLimit] = []
 
     init(policy: CompiledPolicy) {
         self.policy = policy
-        entries = MatchedEntries(policy: policy, named: nil, wide: [])
+        entries = MatchedEntries(only: nil, all: [])
     }
 
     /// The denial itself, or nil after noting it if the mode is shadow.
@@ -68,8 +68,8 @@ private struct Judge {
         }
         if let denial = arguments(of: call) { return denial }
         if let entry = policy.allTools, let denial = conditions(of: call, entry) { return denial }
-        for entry in entries {
-            if let denial = conditions(of: call, entry) { return denial }
+        for i in 0..<entries.count {
+            if let denial = conditions(of: call, entries[i]) { return denial }
         }
         return nil
     }
@@ -170,7 +170,7 @@ private struct Judge {
             }
         }
         if let entry = policy.allTools, entry.asks { ask(entry, &evaluation) }
-        for entry in entries where entry.asks { ask(entry, &evaluation) }
+        for i in 0..<entries.count where entries[i].asks { ask(entries[i], &evaluation) }
         guard let first = asking.first, !evaluation.isExhausted else { return nil }
         // Everyone who asks has to be satisfied; a grant for some of the rules starts again with the rest.
         let open = asking.filter { !approved.contains($0.pointer) }
@@ -188,9 +188,14 @@ private struct Judge {
 
     /// Gathers the limits that the call has to pass, with its cost in each.
     mutating func collectLimits(of call: CallFacts) -> Denial? {
+        var count = policy.allTools?.limits.count ?? 0
+        for i in 0..<entries.count { count += entries[i].limits.count }
+        guard count > 0 else { return nil }
+        requests.reserveCapacity(count)
+        limits.reserveCapacity(count)
         if let entry = policy.allTools, let denial = collectLimits(of: call, entry) { return denial }
-        for entry in entries {
-            if let denial = collectLimits(of: call, entry) { return denial }
+        for i in 0..<entries.count {
+            if let denial = collectLimits(of: call, entries[i]) { return denial }
         }
         return exhaustion()
     }
@@ -211,7 +216,7 @@ private struct Judge {
                 continue
             }
             requests.append(request)
-            limits.append((limit, entry.isShadow))
+            limits.append(limit)
         }
         return nil
     }
@@ -271,12 +276,12 @@ private struct Judge {
                     policy: policy))
         case .full(let index, let remaining, let retryAfter):
             guard limits.indices.contains(index) else { return settle(.unavailable, call) }
-            let (limit, isShadow) = limits[index]
+            let limit = limits[index]
             let denial = Denial(
                 .limit, rule: limit.pointer, alias: limit.alias, message: limit.message ?? sentence(limit, retryAfter),
                 policy: policy, retryAfterMs: retryAfter.map { max(0, $0.millisecondsRoundedUp) },
                 limit: limit.max.description, remaining: remaining.description)
-            return deny(denial, isShadow: isShadow).map { .denial($0) }
+            return deny(denial, isShadow: limit.isShadow).map { .denial($0) }
         }
     }
 

@@ -26,7 +26,7 @@ extension CompiledPolicy {
         let entries = entries(for: call.tool, category: call.facts?.category)
         if entries.isEmpty, !allowsByDefault, !isShadow { return false }
         if let allTools, !couldPass(allTools, call, knows) { return false }
-        return entries.allSatisfy { couldPass($0, call, knows) }
+        return (0..<entries.count).allSatisfy { couldPass(entries[$0], call, knows) }
     }
 
     private func couldPass(_ entry: CompiledEntry, _ call: CallFacts, _ knows: (PathRoot) -> Bool) -> Bool {

@@ -35,27 +35,58 @@ enum Operand {
     }
 }
 
+/// A number of at most 18 digits without exponent, `coefficient × 10^-scale`: what nearly all numbers in calls are.
+struct ShortNumber: Sendable {
+    let coefficient: Int64
+    /// 0 to 18
+    let scale: Int
+
+    private static let powers: [Int128] = (0...18).map { (0..<$0).reduce(1) { power, _ in power * 10 } }
+
+    /// -1, 0 or 1, exactly.
+    func compare(to other: ShortNumber) -> Int {
+        if scale == other.scale {
+            return coefficient < other.coefficient ? -1 : coefficient == other.coefficient ? 0 : 1
+        }
+        let common = max(scale, other.scale)
+        let a = Int128(coefficient) * Self.powers[common - scale]
+        let b = Int128(other.coefficient) * Self.powers[common - other.scale]
+        return a < b ? -1 : a == b ? 0 : 1
+    }
+}
+
 extension JSONView {
-    /// A number written as an integer of at most 18 digits: no text, no allocation.
-    var plainInteger: Int64? {
+    /// No text, no allocation; nil for longer numbers and those with an exponent.
+    var shortNumber: ShortNumber? {
         guard kind == .number else { return nil }
         let range = range
-        guard range.count <= 19 else { return nil }
-        return document.bytes.withUnsafeBufferPointer { bytes -> Int64? in
+        guard range.count <= 20 else { return nil }
+        return document.bytes.withUnsafeBufferPointer { bytes -> ShortNumber? in
             var i = range.lowerBound
             let isNegative = bytes[i] == UInt8(ascii: "-")
             if isNegative { i += 1 }
-            guard range.upperBound - i <= 18 else { return nil }
             var value: Int64 = 0
+            var digits = 0
+            var point: Int?
             while i < range.upperBound {
                 let digit = bytes[i] &- 48
-                guard digit < 10 else { return nil }
-                value = value &* 10 &+ Int64(digit)
+                if digit < 10 {
+                    value = value &* 10 &+ Int64(digit)
+                    digits += 1
+                } else if bytes[i] == UInt8(ascii: "."), point == nil {
+                    point = digits
+                } else {
+                    return nil
+                }
                 i += 1
             }
-            return isNegative ? -value : value
+            guard digits <= 18 else { return nil }
+            return ShortNumber(coefficient: isNegative ? -value : value, scale: point.map { digits - $0 } ?? 0)
         }
     }
+
+    /// A number written as an integer of at most 18 digits.
+    var plainInteger: Int64? { shortNumber.flatMap { $0.scale == 0 ? $0.coefficient : nil } }
 }
 
 /// -1, 0 or 1 in the order of Unicode scalars, which is that of UTF-8's bytes.

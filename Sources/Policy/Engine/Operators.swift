@@ -64,7 +64,7 @@ extension Evaluation {
             return Truth(comparison == 0)
         case .string:
             return Truth(
-                operand.withText { text in literal.bytes.withUnsafeBufferPointer { compareBytes(text, $0) == 0 } })
+                operand.withText { text in literal.bytes.withUnsafeBufferPointer { ByteText.same(text, $0) } })
         case .boolean, .array, .object:
             guard case .json(let view) = operand else { return .undetermined }
             return deepEquality(view, literal.view)
@@ -80,7 +80,7 @@ extension Evaluation {
         case .null: return .holds
         case .boolean: return Truth(a.bool == b.bool)
         case .number:
-            if let x = a.plainInteger, let y = b.plainInteger { return Truth(x == y) }
+            if let x = a.shortNumber, let y = b.shortNumber { return Truth(x.compare(to: y) == 0) }
             guard let comparison = a.compareNumber(to: b) else { return .undetermined }
             return Truth(comparison == 0)
         case .string:
@@ -186,10 +186,11 @@ extension Evaluation {
     private func compareNumbers(_ operand: Operand, _ literal: Literal) -> Int? {
         switch operand {
         case .json(let view):
-            if let x = view.plainInteger, let y = literal.integer { return x < y ? -1 : x == y ? 0 : 1 }
+            if let y = literal.short, let x = view.shortNumber { return x.compare(to: y) }
             return view.compareNumber(to: literal.view)
         case .integer(let x):
-            if let y = literal.integer { return x < y ? -1 : x == y ? 0 : 1 }
+            // Hours, counts and lengths are far below 18 digits.
+            if let y = literal.short { return ShortNumber(coefficient: x, scale: 0).compare(to: y) }
             return literal.view.number.flatMap { JSONNumber(x).compare(to: $0) }
         case .text, .absent, .wrong: return nil
         }

@@ -16,11 +16,11 @@ package struct Permit: ~Copyable, Sendable {
     package let reservations: [ReservationRecord]
     /// What would have been denied if the policy, or the entry, were not in shadow mode.
     package let shadow: Denial?
-    private let limits: [(limit: CompiledLimit, isShadow: Bool)]
+    private let limits: [CompiledLimit]
     private let remaining: [ExactDecimal]
 
     init(
-        policy: CompiledPolicy, reservations: [ReservationRecord], limits: [(limit: CompiledLimit, isShadow: Bool)],
+        policy: CompiledPolicy, reservations: [ReservationRecord], limits: [CompiledLimit],
         remaining: [ExactDecimal], shadow: Denial?
     ) {
         policyName = policy.name
@@ -35,8 +35,8 @@ package struct Permit: ~Copyable, Sendable {
     package var standings: [LimitStanding] {
         zip(limits, remaining).map { taken, remaining in
             LimitStanding(
-                rule: taken.limit.pointer, alias: taken.limit.alias, limit: taken.limit.max.description,
-                remaining: remaining.description, windowMilliseconds: taken.limit.window.span.microseconds / 1_000)
+                rule: taken.pointer, alias: taken.alias, limit: taken.max.description,
+                remaining: remaining.description, windowMilliseconds: taken.window.span.microseconds / 1_000)
         }
     }
 
@@ -54,7 +54,9 @@ package struct LimitStanding: Sendable, Hashable {
 }
 
 /// Why a call does not go on.
-package struct Denial: Sendable, Hashable {
+///
+/// COST: a class, because a verdict carries room for one and nearly always none.
+package final class Denial: Sendable {
     /// Closed, so that metrics stay bounded.
     package enum Reason: String, Sendable, CaseIterable {
         case noPolicy = "no_policy"

@@ -49,19 +49,21 @@ enum Quantifier: String, Sendable, CaseIterable {
 }
 
 /// A value of the policy, read once for fast comparison.
-struct Literal: Sendable {
+///
+/// COST: the compiled parts are classes, because the evaluation passes them about and a reference costs one count.
+final class Literal: Sendable {
     let view: JSONView
     let kind: JSONKind
     /// The decoded text of a string; empty otherwise.
     let bytes: [UInt8]
-    /// The number if it is an integer in 64 bits.
-    let integer: Int64?
+    /// The number if it has at most 18 digits and no exponent.
+    let short: ShortNumber?
 
     init(_ view: JSONView) {
         self.view = view
         kind = view.kind
         bytes = view.stringBytes ?? []
-        integer = view.int
+        short = view.shortNumber
     }
 }
 
@@ -93,16 +95,24 @@ enum Test: Sendable {
     }
 }
 
-struct CompiledCondition: Sendable {
+final class CompiledCondition: Sendable {
     let path: CompiledPath
     let test: Test
     let op: Operator
     /// Nil: the list that the rule stands in decides.
     let each: Quantifier?
     let pointer: String
+
+    init(path: CompiledPath, test: Test, op: Operator, each: Quantifier?, pointer: String) {
+        self.path = path
+        self.test = test
+        self.op = op
+        self.each = each
+        self.pointer = pointer
+    }
 }
 
-struct CompiledRule: Sendable {
+final class CompiledRule: Sendable {
     let conditions: [CompiledCondition]
     /// `on_deny`
     let message: String?
@@ -110,6 +120,14 @@ struct CompiledRule: Sendable {
     let ignoresErrors: Bool
     let pointer: String
     let alias: String
+
+    init(conditions: [CompiledCondition], message: String?, ignoresErrors: Bool, pointer: String, alias: String) {
+        self.conditions = conditions
+        self.message = message
+        self.ignoresErrors = ignoresErrors
+        self.pointer = pointer
+        self.alias = alias
+    }
 }
 
 struct CompiledApproval: Sendable {
@@ -118,7 +136,7 @@ struct CompiledApproval: Sendable {
     let approvers: Int
 }
 
-struct CompiledLimit: Sendable {
+final class CompiledLimit: Sendable {
     let counter: String
     let isNamed: Bool
     let window: QuotaWindow
@@ -129,6 +147,23 @@ struct CompiledLimit: Sendable {
     let message: String?
     let pointer: String
     let alias: String
+    let isShadow: Bool
+
+    init(
+        counter: String, isNamed: Bool, window: QuotaWindow, max: ExactDecimal, scope: QuotaScope, cost: CompiledPath?,
+        message: String?, pointer: String, alias: String, isShadow: Bool
+    ) {
+        self.counter = counter
+        self.isNamed = isNamed
+        self.window = window
+        self.max = max
+        self.scope = scope
+        self.cost = cost
+        self.message = message
+        self.pointer = pointer
+        self.alias = alias
+        self.isShadow = isShadow
+    }
 }
 
 /// An entry of `tools`, or `all_tools`.

@@ -44,7 +44,7 @@ enum PathFunction: String, Hashable, Sendable, CaseIterable {
 }
 
 /// A path, read once.
-struct CompiledPath: Hashable, Sendable {
+final class CompiledPath: Sendable {
     let function: PathFunction?
     let root: PathRoot
     let steps: [PathStep]

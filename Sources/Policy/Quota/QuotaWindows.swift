@@ -86,14 +86,11 @@ package struct QuotaWindows: QuotaLedger, Sendable {
                 counters[slot].entries.append(Entry(id: record.id, time: latest, amount: request.amount))
                 counters[slot].total = sum
                 entryCount += 1
+                // The newest entry is never merged, so it can still be undone and released.
+                if counters[slot].entries.count - counters[slot].head > caps.maxEntries { merge(slot) }
             }
             records.append(record)
             remaining.append(left)
-        }
-        for request in requests {
-            if let slot = index[request.key], counters[slot].entries.count - counters[slot].head > caps.maxEntries {
-                merge(slot)
-            }
         }
         return .reserved(records, remaining: remaining)
     }
@@ -236,12 +233,13 @@ package struct QuotaWindows: QuotaLedger, Sendable {
     /// Halves a counter's entries: each pair becomes one with the later time, so nothing leaves too early.
     private mutating func merge(_ slot: Int) {
         let live = Array(counters[slot].live)
+        let kept = min(1_024, caps.maxEntries / 2)
         var merged: [Entry] = []
         merged.reserveCapacity(live.count / 2 + 1)
         var i = 0
         while i < live.count {
-            // The newest call may still be released: it stays as it is.
-            if i + 2 < live.count, let sum = live[i].amount.adding(live[i + 1].amount) {
+            // The newest calls may still be undone or released: they stay as they are.
+            if i + 1 < live.count - kept, let sum = live[i].amount.adding(live[i + 1].amount) {
                 merged.append(Entry(id: live[i + 1].id, time: live[i + 1].time, amount: sum, isMerged: true))
                 i += 2
             } else {
