@@ -152,7 +152,8 @@ package protocol Ledger: LedgerReader {
     /// False after a write failed, until one succeeds. Cheap, any thread. While false, nothing may be forwarded.
     var isHealthy: Bool { get }
     /// Appends a row without ever blocking. `completion` runs on the ledger's own thread after the row's transaction was
-    /// committed or failed; when the queue is full or the ledger closed, at once on the calling thread.
+    /// committed or failed; when the queue is full or the ledger closed, at once on the calling thread. It is called
+    /// exactly once. A row without it is written with the next one that has it, or some milliseconds later.
     func append(_ row: LedgerRow, completion: LedgerCompletion?)
     /// Stops taking rows, writes those that wait, and returns when they are on disk. Blocks.
     func close()
@@ -161,7 +162,8 @@ package protocol Ledger: LedgerReader {
 extension Ledger {
     /// Appends and waits for the commit: the row's `seq`.
     package func append(_ row: LedgerRow) async throws(StoreError) -> Int64 {
-        let result: Result<Int64, StoreError> = await withCheckedContinuation { continuation in
+        // Unsafe only in that nobody counts: `completion` is called once, whatever happens.
+        let result: Result<Int64, StoreError> = await withUnsafeContinuation { continuation in
             append(row) { continuation.resume(returning: $0) }
         }
         return try result.get()

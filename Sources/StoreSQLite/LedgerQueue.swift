@@ -41,6 +41,9 @@ final class LedgerQueue: Sendable {
         var isClosed = false
     }
 
+    /// Bytes of rows that may wait, whatever their number.
+    private static let maximumBytes = 64 << 20
+
     private let state = Mutex(State())
     private let capacity: Int
     private let healthy = Atomic<Bool>(true)
@@ -61,10 +64,10 @@ final class LedgerQueue: Sendable {
             if state.isClosed {
                 return (StoreError(.closed, "the ledger is closed", help: "the gateway is stopping"), false)
             }
-            guard state.batch.starts.count < capacity else {
+            guard state.batch.starts.count < capacity, state.batch.rows.end < LedgerQueue.maximumBytes else {
                 return (
                     StoreError(
-                        .queueFull, "\(capacity) rows wait to be written to the ledger",
+                        .queueFull, "\(state.batch.starts.count) rows wait to be written to the ledger",
                         help: "try again in a moment"), false
                 )
             }

@@ -1,9 +1,9 @@
 import Base
+import Glibc
 import JSON
 import Store
 import StoreSQLite
 import Support
-import Synchronization
 import Testing
 
 struct LedgerTests {
@@ -103,6 +103,21 @@ struct LedgerTests {
         }
         #expect(try fixture.data.ledgerReader().verify().checked == 15)
         #expect(try fixture.data.ledgerReader().verify().isIntact)
+    }
+
+    @Test func aKilledProcessLosesNoDecisionAndGivesNoQuotaBack() async throws {
+        let fixture = try Fixture()
+        let path = fixture.path
+        await #expect(processExitsWith: .signal(SIGKILL)) { [path = path as String] in
+            let ledger = try DataDirectory.open(path, create: false).openLedger()
+            for number in 1...20 { _ = try await ledger.append(decision(number)) }
+            kill(getpid(), SIGKILL)
+        }
+        let ledger = try fixture.data.openLedger()
+        defer { ledger.close() }
+        #expect(try ledger.reservations(since: decision(0).time).map(\.seq) == Array(1...20))
+        #expect(try await ledger.append(decision(21)) == 21)
+        #expect(try ledger.verify().isIntact)
     }
 
     @Test func twoWritersShareOneChain() async throws {
