@@ -25,6 +25,10 @@ package struct JSONWriter {
     }
 
     package mutating func int(_ value: some BinaryInteger) { atom(String(value)) }
+
+    // COST: across modules the generic form stays generic, which is ten times slower.
+    package mutating func int(_ value: Int) { atom(String(value)) }
+    package mutating func int(_ value: Int64) { atom(String(value)) }
     package mutating func bool(_ value: Bool) { atom(value ? "true" : "false") }
     package mutating func null() { atom("null") }
 
@@ -71,6 +75,16 @@ package struct JSONWriter {
     }
 
     package mutating func member(_ key: String, _ number: some BinaryInteger) {
+        self.key(key)
+        int(number)
+    }
+
+    package mutating func member(_ key: String, _ number: Int) {
+        self.key(key)
+        int(number)
+    }
+
+    package mutating func member(_ key: String, _ number: Int64) {
         self.key(key)
         int(number)
     }

@@ -21,7 +21,7 @@ final class ReplyChannel {
     func notify(_ message: [UInt8]) async {
         guard batch == nil else { return }
         if stream == nil, let writer = writer.take() {
-            stream = writer.streamEvents(fields(contentType: nil))
+            stream = writer.streamEvents(fields(isJSON: false))
         }
         _ = await stream?.writeEvent(SSEEvent(data: message, event: "message"))
     }
@@ -34,21 +34,21 @@ final class ReplyChannel {
             _ = await stream.writeEvent(SSEEvent(data: message, event: "message"))
             stream.end()
         } else if let writer = writer.take() {
-            writer.send(status, fields(contentType: "application/json"), message)
+            writer.send(status, fields(isJSON: true), message)
         }
     }
 
     /// The call was cancelled by the client: it gets no answer, but the exchange has to end.
     func silence() {
         guard batch == nil else { return }
-        if stream == nil, let writer = writer.take() { stream = writer.streamEvents(fields(contentType: nil)) }
+        if stream == nil, let writer = writer.take() { stream = writer.streamEvents(fields(isJSON: false)) }
         stream?.end()
     }
 
     /// 202 without a body: for notifications and responses.
     func accepted() {
         guard batch == nil, let writer = writer.take() else { return }
-        writer.send(.accepted, fields(contentType: nil))
+        writer.send(.accepted, fields(isJSON: false))
     }
 
     func endBatch() async {
@@ -66,14 +66,15 @@ final class ReplyChannel {
     /// Answers `initialize`: the session's id goes into the head.
     func answer(_ message: [UInt8], session: String) {
         guard let writer = writer.take() else { return }
-        var fields = fields(contentType: "application/json")
+        var fields = fields(isJSON: true)
         fields.append(.mcpSessionID, session)
         writer.send(.ok, fields, message)
     }
 
-    private func fields(contentType: String?) -> Fields {
-        var fields = Fields()
-        if let contentType { fields.append(.contentType, contentType) }
+    private static let jsonFields = Fields((.contentType, "application/json"))
+
+    private func fields(isJSON: Bool) -> Fields {
+        var fields = isJSON ? Self.jsonFields : Fields()
         fields.append(.xRequestID, requestID)
         return fields
     }

@@ -119,33 +119,29 @@ package struct ReservationRecord: Sendable, Hashable {
 
     /// COST: once for each call that takes quota, so the bytes are put together without a string for each field.
     private func write(to text: inout [UInt8]) {
-        text.append(contentsOf: "1|".utf8)
-        Self.write(id, to: &text)
-        text.append(UInt8(ascii: "|"))
-        text.append(contentsOf: String(time.microseconds).utf8)
-        text.append(UInt8(ascii: "|"))
-        if amount == .one { text.append(UInt8(ascii: "1")) } else { text.append(contentsOf: amount.description.utf8) }
-        text.append(UInt8(ascii: "|"))
-        text.append(contentsOf: key.scope.rawValue.utf8)
-        text.append(UInt8(ascii: "|"))
-        text.append(contentsOf: key.window.algorithm.rawValue.utf8)
-        text.append(UInt8(ascii: "|"))
-        Self.write(UInt64(bitPattern: key.window.span.microseconds), to: &text)
-        text.append(contentsOf: (key.isNamed ? "|named" : "|own").utf8)
-        for field in [key.owner, key.server, key.counter] {
-            text.append(UInt8(ascii: "|"))
-            Self.escape(field, into: &text)
-        }
+        Self.append("1|", to: &text)
+        Self.append(String(id), to: &text)
+        Self.append("|", to: &text)
+        Self.append(String(time.microseconds), to: &text)
+        Self.append("|", to: &text)
+        Self.append(amount.description, to: &text)
+        Self.append("|", to: &text)
+        Self.append(key.scope.rawValue, to: &text)
+        Self.append("|", to: &text)
+        Self.append(key.window.algorithm.rawValue, to: &text)
+        Self.append("|", to: &text)
+        Self.append(String(key.window.span.microseconds), to: &text)
+        Self.append(key.isNamed ? "|named|" : "|own|", to: &text)
+        Self.escape(key.owner, into: &text)
+        Self.append("|", to: &text)
+        Self.escape(key.server, into: &text)
+        Self.append("|", to: &text)
+        Self.escape(key.counter, into: &text)
     }
 
-    private static func write(_ number: UInt64, to text: inout [UInt8]) {
-        let start = text.count
-        var rest = number
-        repeat {
-            text.append(UInt8(truncatingIfNeeded: 48 + rest % 10))
-            rest /= 10
-        } while rest > 0
-        text[start...].reverse()
+    private static func append(_ field: String, to text: inout [UInt8]) {
+        var field = field
+        field.withUTF8 { text.append(contentsOf: $0) }
     }
 
     /// Nil if the text is none that `encode` has made.
@@ -190,14 +186,19 @@ package struct ReservationRecord: Sendable, Hashable {
     }
 
     private static func escape(_ field: String, into text: inout [UInt8]) {
+        func isPlain(_ byte: UInt8) -> Bool {
+            byte > 0x20 && byte != 0x7F && byte != UInt8(ascii: "%") && byte != UInt8(ascii: "|")
+                && byte != UInt8(ascii: ";")
+        }
         var field = field
         field.withUTF8 { bytes in
+            if bytes.allSatisfy(isPlain) { return text.append(contentsOf: bytes) }
             for byte in bytes {
-                switch byte {
-                case 0...0x20, 0x7F, UInt8(ascii: "%"), UInt8(ascii: "|"), UInt8(ascii: ";"):
+                if isPlain(byte) {
+                    text.append(byte)
+                } else {
                     text.append(UInt8(ascii: "%"))
                     text.append(contentsOf: Hex.encode([byte]).utf8)
-                default: text.append(byte)
                 }
             }
         }
