@@ -1,0 +1,201 @@
+import Base
+import HTTP
+import JSON
+import MCP
+import Policy
+import Runtime
+import Store
+import Synchronization
+
+@testable import Gateway
+
+/// A link whose answers the test scripts. Keeps what was sent.
+final class FakeLink: UpstreamLink {
+    struct State {
+        var sent: [[UInt8]] = []
+        var posted: [[UInt8]] = []
+    }
+
+    let state = Mutex(State())
+    let hello = UpstreamHello.unknown
+    private let counter = Atomic<Int64>(100)
+    private let answer: @Sendable (_ id: Int64, _ request: RPCMessage) throws(UpstreamError) -> UpstreamReply
+
+    init(_ answer: @escaping @Sendable (Int64, RPCMessage) throws(UpstreamError) -> UpstreamReply) {
+        self.answer = answer
+    }
+
+    func mintID() -> Int64 { counter.add(1, ordering: .relaxed).newValue }
+
+    func send(_ message: [UInt8], id: Int64, on loop: EventLoop, handle: CallHandle) async throws(UpstreamError)
+        -> UpstreamReply
+    {
+        state.withLock { $0.sent.append(message) }
+        guard let request = try? RPCMessage(JSONDocument.parse(message)) else {
+            throw UpstreamError(.broken, mayHaveRun: false, detail: "the gateway sent no message")
+        }
+        return try answer(id, request)
+    }
+
+    func post(_ message: [UInt8], on loop: EventLoop) { state.withLock { $0.posted.append(message) } }
+    func listen(on loop: EventLoop, handle: CallHandle, _ take: @Sendable (RPCMessage) -> Void) async {}
+    func close(on loop: EventLoop) {}
+}
+
+/// A stream that hands out the given messages and then fails.
+final class ScriptedStream: UpstreamStream {
+    private let messages: Mutex<[RPCMessage]>
+    private let end: UpstreamError
+    var status: Int? { 200 }
+
+    init(_ messages: [RPCMessage], end: UpstreamError = UpstreamError(.lost, mayHaveRun: true, detail: "end")) {
+        self.messages = Mutex(messages)
+        self.end = end
+    }
+
+    func next() async throws(UpstreamError) -> RPCMessage {
+        guard let message = messages.withLock({ $0.isEmpty ? nil : $0.removeFirst() }) else { throw end }
+        return message
+    }
+}
+
+/// A ledger in memory that can be told to fail.
+final class FakeLedger: Ledger {
+    struct State {
+        var rows: [LedgerRow] = []
+        var failure: StoreError?
+    }
+
+    let state = Mutex(State())
+    var rows: [LedgerRow] { state.withLock { $0.rows } }
+    var isHealthy: Bool { state.withLock { $0.failure == nil } }
+
+    func fail(_ error: StoreError?) { state.withLock { $0.failure = error } }
+
+    func append(_ row: LedgerRow, completion: (@Sendable (Result<Int64, StoreError>) -> Void)?) {
+        let result = state.withLock { state -> Result<Int64, StoreError> in
+            if let failure = state.failure { return .failure(failure) }
+            var row = row
+            row.seq = Int64(state.rows.count + 1)
+            state.rows.append(row)
+            return .success(row.seq)
+        }
+        completion?(result)
+    }
+
+    func flush() async {}
+    func close() {}
+    func rows(_ query: LedgerQuery) throws(StoreError) -> [LedgerRow] { rows }
+    func forEachRow(_ query: LedgerQuery, _ body: (LedgerRow) -> Bool) throws(StoreError) {
+        for row in rows where !body(row) { return }
+    }
+    func lastSequence() throws(StoreError) -> Int64 { Int64(rows.count) }
+    func reservations(since: Instant) throws(StoreError) -> [LedgerReservation] {
+        let released = Set(rows.filter(\.isReleased).compactMap(\.decision))
+        return rows.filter { $0.reservations != nil && !released.contains($0.seq) }.map { row in
+            LedgerReservation(
+                seq: row.seq, time: row.time, requestID: row.requestID, server: row.server, grantID: row.grantID,
+                identity: row.identity, sessionID: row.sessionID, tool: row.tool, policy: row.policy,
+                policyVersion: row.policyVersion, reservations: row.reservations ?? "")
+        }
+    }
+    func verify(from: Int64) throws(StoreError) -> LedgerVerdict {
+        LedgerVerdict(checked: 0, headSequence: 0, headHash: [], breach: nil)
+    }
+}
+
+/// A hasher without a key: for tests that only look rows up.
+struct PlainHasher: KeyedHasher {
+    func tokenHash(_ token: UnsafeRawBufferPointer) -> TokenHash { TokenHash(Self.fold(token)) }
+    func argumentDigest(_ arguments: UnsafeRawBufferPointer) -> ArgumentDigest { ArgumentDigest(Self.fold(arguments)) }
+
+    private static func fold(_ bytes: UnsafeRawBufferPointer) -> Bytes32 {
+        Bytes32 { target in for (i, byte) in bytes.enumerated() { target[i % 32] = target[i % 32] &* 31 &+ byte } }
+    }
+}
+
+/// One call's surroundings, around a scripted link and a policy text.
+struct Scene {
+    let quotas = Quotas()
+    let ledger = FakeLedger()
+    let visit: Visit
+    let call: ToolCall
+    let link: FakeLink
+    var recorder: Recorder { Recorder(ledger: ledger, hasher: PlainHasher(), quotas: quotas) }
+    var judge: Judge { Judge(quotas: quotas) }
+
+    static let limited = #"{"version":"1","default":"deny","tools":{"t":{"limits":[{"window":"minute","max":1}]}}}"#
+    static let start = Instant(microseconds: 1_800_000_000_000_000)
+
+    init(
+        _ loop: EventLoop, policy text: String = Scene.limited, tool: String = "t",
+        progressToken: String? = nil, tools: [String] = ["t"],
+        answer: @escaping @Sendable (Int64, RPCMessage) throws(UpstreamError) -> UpstreamReply = { id, _ in
+            .response(try Scene.message(#"{"jsonrpc":"2.0","id":\#(id),"result":{"content":[]}}"#), status: 200)
+        }
+    ) throws {
+        let list = tools.map { #"{"name":"\#($0)"}"# }.joined(separator: ",")
+        link = FakeLink { id, request throws(UpstreamError) in
+            if request.method == "tools/list" {
+                return .response(
+                    try Self.message(#"{"jsonrpc":"2.0","id":\#(id),"result":{"tools":[\#(list)]}}"#), status: 200)
+            }
+            return try answer(id, request)
+        }
+        let load = PolicyDocument.load(Array(text.utf8), name: "p", version: 1)
+        let server = Server(
+            name: "s", transport: .stdio(command: ["/bin/true"], inherit: [], variables: [], directory: nil),
+            allowPrivate: false, created: Self.start)
+        let grant = Grant(
+            id: "gr_1", server: "s", policy: "p", label: "l", identity: nil, created: Self.start, expires: nil,
+            revoked: nil, rotated: nil)
+        let token = progressToken.map { #","_meta":{"progressToken":\#($0)}"# } ?? ""
+        let message = try Self.message(
+            #"{"jsonrpc":"2.0","id":"c1","method":"tools/call","params":{"name":"\#(tool)","arguments":{"b":1,"a":2}\#(token)}}"#
+        )
+        call = try ToolCall(message)
+        let group = try EventLoopGroup(count: 1)
+        let upstream = UpstreamServer(
+            server, limits: StdioLimits(start: .seconds(1), call: .seconds(1)),
+            clients: HTTPClients(group, options: .init()), on: loop, log: Log { _, _, _ in }, notified: { _, _ in })
+        let session = ClientSession(
+            id: "session", grantID: grant.id, server: upstream, version: .newest,
+            client: ClientInfo(name: "c", version: "1"), link: link, now: .zero)
+        guard case .request(let id) = message.kind else { throw Unexpected() }
+        visit = Visit(
+            requestID: "r1", caller: Caller(grant: grant, server: server, policy: load.policy), session: session,
+            message: message, id: id, peerIP: "127.0.0.1", loop: loop, started: .zero)
+    }
+
+    static func message(_ text: String) throws(UpstreamError) -> RPCMessage {
+        guard let message = try? RPCMessage(JSONDocument.parse(Array(text.utf8))) else {
+            throw UpstreamError(.broken, mayHaveRun: false, detail: "the test's own text is no message: \(text)")
+        }
+        return message
+    }
+
+    /// Judges, records and forwards, as the journey does.
+    func run(at time: Instant = Scene.start, notify: @escaping ([UInt8]) -> Void = { _ in }) async throws
+        -> ForwardedCall?
+    {
+        switch try await judge.judge(call, visit, now: time) {
+        case .permitted(let permit):
+            let recorded = try await recorder.record(permit, call, visit, now: time)
+            let forwarded = await Forwarder().forward(recorded, visit, handle: CallHandle()) { notify($0) }
+            recorder.settle(forwarded, visit, now: time)
+            return forwarded
+        case .refused(let refusal):
+            try await recorder.record(refusal, call, visit, now: time)
+            return nil
+        }
+    }
+}
+
+struct Unexpected: Error {}
+
+/// A loop for one test; ends with it.
+func withLoop<R>(_ body: (EventLoop) async throws -> R) async throws -> R {
+    let group = try EventLoopGroup(count: 1)
+    defer { group.stop() }
+    return try await body(group.next())
+}

@@ -1,0 +1,119 @@
+import Base
+import HTTP
+import JSON
+import MCP
+import Store
+import Synchronization
+import Testing
+
+@testable import Gateway
+
+@Suite struct LineSplitterTests {
+    @Test func cutsAtEveryByte() {
+        let text = Array("one\n\ntwo\r\nthree\nrest".utf8)
+        for cut in 0...text.count {
+            var splitter = LineSplitter(maxLine: 100)
+            var lines: [String] = []
+            for part in [text[..<cut], text[cut...]] {
+                Array(part).withUnsafeBytes { bytes in
+                    #expect(splitter.feed(bytes) { lines.append(String(decoding: $0, as: UTF8.self)) })
+                }
+            }
+            #expect(lines == ["one", "", "two\r", "three"], "cut at \(cut)")
+        }
+    }
+
+    @Test func refusesAnEndlessLine() {
+        var splitter = LineSplitter(maxLine: 10)
+        let isSane = Array(repeating: UInt8(ascii: "x"), count: 11).withUnsafeBytes { splitter.feed($0) { _ in } }
+        #expect(!isSane)
+    }
+}
+
+@Suite struct CallHandleTests {
+    @Test func cancelsOnceAndLate() {
+        let counter = Counter()
+        let handle = CallHandle()
+        handle.onCancel { counter.add() }
+        handle.cancel()
+        handle.cancel()
+        #expect(counter.value == 1)
+        handle.onCancel { counter.add() }
+        #expect(counter.value == 2, "a handle that was cancelled before runs its action at once")
+        let finished = CallHandle()
+        finished.onCancel { counter.add() }
+        finished.finish()
+        finished.cancel()
+        #expect(counter.value == 2)
+    }
+}
+
+final class Counter: Sendable {
+    private let held = Atomic<Int>(0)
+    var value: Int { held.load(ordering: .relaxed) }
+    func add() { held.add(1, ordering: .relaxed) }
+}
+
+@Suite struct InboxTests {
+    @Test func handsOutWhatCameBeforeTheEnd() async throws {
+        let inbox = Inbox()
+        inbox.put(try Scene.message(#"{"jsonrpc":"2.0","id":1,"result":{}}"#))
+        inbox.fail(UpstreamError(.lost, mayHaveRun: true, detail: "gone"))
+        inbox.put(try Scene.message(#"{"jsonrpc":"2.0","id":2,"result":{}}"#))
+        guard case .response(let id, _) = try await inbox.next().kind else { throw Unexpected() }
+        #expect(id?.int == 1)
+        await #expect(throws: UpstreamError(.lost, mayHaveRun: true, detail: "gone")) { try await inbox.next() }
+    }
+
+    @Test func dropsNotificationsBeyondTheCapButNeverTheResponse() async throws {
+        let inbox = Inbox()
+        let progress = try Scene.message(#"{"jsonrpc":"2.0","method":"notifications/progress"}"#)
+        for _ in 0..<5_000 { inbox.put(progress) }
+        inbox.put(try Scene.message(#"{"jsonrpc":"2.0","id":1,"result":{}}"#))
+        var taken = 0
+        while case .notification = try await inbox.next().kind { taken += 1 }
+        #expect(taken == 1_024)
+    }
+}
+
+@Suite struct RequestNamesTests {
+    @Test func areShortUniqueAndPlain() {
+        let names = RequestNames()
+        let drawn = (0..<10_000).map { _ in names.next() }
+        #expect(Set(drawn).count == drawn.count)
+        #expect(
+            drawn.allSatisfy { $0.utf8.count == 15 && $0.allSatisfy { $0.isASCII && ($0.isNumber || $0.isLowercase) } })
+        #expect(RequestNames().next() != RequestNames().next())
+    }
+}
+
+@Suite struct RefusalTests {
+    @Test(arguments: [
+        (Refusal.unauthenticated, 401), (.wrongServer, 403), (.unknownServer("x"), 404), (.unknownPath, 404),
+        (.methodNotAllowed, 405), (.wrongContentType, 415), (.notAcceptable, 406), (.foreignOrigin, 403),
+        (.foreignHost, 403), (.notJSON("r"), 400), (.notAMessage("r"), 400), (.noSession, 400),
+        (.unknownSession, 404), (.wrongVersion("v"), 400), (.tooManySessions, 503), (.configurationUnavailable, 503),
+    ])
+    func saysWhatAndHowToMend(refusal: Refusal, status: Int) throws {
+        let response = refusal.response(requestID: "r1")
+        #expect(Int(response.status.code) == status)
+        let body = try JSONDocument.parse(response.body).root
+        #expect(body["error"]?["message"]?.string == refusal.message)
+        #expect(body["error"]?["data"]?["requestId"]?.string == "r1")
+        #expect(body["id"] == nil)
+        if status == 401 { #expect(response.fields[.wwwAuthenticate]?.string.hasPrefix("Bearer") == true) }
+    }
+
+    @Test func upstreamCodesLieOutsideTheReservedRange() throws {
+        for code in UpstreamError.Code.allCases {
+            let failure = UpstreamError(code, mayHaveRun: true, detail: "secret host")
+            let (message, status) = UpstreamAnswer.error(failure, id: RequestID(3), requestID: "r")
+            let body = try JSONDocument.parse(message).root
+            let number = try #require(body["error"]?["code"]?.int)
+            #expect(!(-32_768 ... -32_000).contains(number))
+            #expect(body["id"]?.int == 3)
+            #expect([502, 503, 504].contains(Int(status.code)))
+            #expect(!String(decoding: message, as: UTF8.self).contains("secret host"))
+        }
+    }
+}
