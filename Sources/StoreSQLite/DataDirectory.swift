@@ -34,6 +34,11 @@ package final class DataDirectory: Sendable {
                 help: "start `sluice serve` once, or name the right folder with --data-dir")
         }
         let key = try SecretKey.load(path + "/secret.key", create: create && isNew)
+        if isNew {
+            // SQLite gives its other files the mode of this one. That the folder is closed to others may not be so.
+            let descriptor = Glibc.open(database, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
+            if descriptor >= 0 { close(descriptor) }
+        }
         let connection = try Connection(
             path: database, access: create ? .create : .write, busyTimeoutMilliseconds: 5_000)
         try writeAhead(connection)

@@ -15,7 +15,9 @@ struct DataDirectoryTests {
         let fixture = try Fixture()
         #expect(mode(fixture.path) == 0o700)
         #expect(mode(fixture.path + "/secret.key") == 0o600)
-        #expect(mode(fixture.path + "/generation") == 0o600)
+        for name in ["generation", "sluice.db", "sluice.db-wal", "sluice.db-shm"] {
+            #expect(mode(fixture.path + "/" + name) == 0o600, "\(name)")
+        }
         #expect(try readFile(fixture.path + "/secret.key").count == 32)
         #expect(try listFolder(fixture.path).allSatisfy { !$0.hasPrefix("secret.key.") })
     }
