@@ -26,6 +26,8 @@ actor ServerConnection: StreamDelegate {
     private var serial = 0
     private var hasAnswered = false
     private var outgoing: Outgoing?
+    /// The connection's task, while it waits for a request.
+    private var worker: UnsafeContinuation<HTTPRequest?, Never>?
 
     private enum Phase { case none, idle, head, body, blocked, lingering }
 
@@ -112,6 +114,8 @@ actor ServerConnection: StreamDelegate {
         timer = nil
         input = []
         tellGone()
+        worker?.resume(returning: nil)
+        worker = nil
         hub.remove(self)
     }
 
@@ -176,13 +180,30 @@ actor ServerConnection: StreamDelegate {
         serial += 1
         hasAnswered = false
         phase = .none
-        // Starts at once on this thread: a service that does not wait is done when this returns.
-        // COST: without the preference each continuation would resume on the global pool first, and then come here.
-        Task.immediate(executorPreference: loop) { await self.respond(to: request) }
+        if let worker {
+            self.worker = nil
+            worker.resume(returning: request)
+        } else {
+            // COST: one task for all requests of a connection saves making one for each. It prefers the loop, since
+            // else each continuation in a service's code would resume on the global pool first, and then come here.
+            Task(executorPreference: loop) { await self.work(request) }
+        }
     }
 
-    private func respond(to request: HTTPRequest) async {
-        await hub.service.respond(to: request, on: loop, ResponseWriter(self, serial))
+    /// Serves request after request until the connection is gone.
+    private func work(_ first: consuming HTTPRequest) async {
+        await hub.service.respond(to: first, on: loop, ResponseWriter(self, serial))
+        // A request is not held while the next one is waited for: an idle connection is small.
+        while let request = await nextRequest() {
+            await hub.service.respond(to: request, on: loop, ResponseWriter(self, serial))
+        }
+    }
+
+    /// Nil: the connection is gone, or another task waits already. That happens when a service went on after its answer
+    /// and the next request had to get a task of its own.
+    private func nextRequest() async -> HTTPRequest? {
+        if isGone || worker != nil { return nil }
+        return await withUnsafeContinuation { worker = $0 }
     }
 
     // MARK: Answers
@@ -300,7 +321,8 @@ actor ServerConnection: StreamDelegate {
     /// Finishes what is in work, then closes.
     func drain() {
         for body in outgoing?.onDrain ?? [] { body() }
-        if machine.drain() { finish() }
+        // Idle: no answer is on its way that closing could destroy.
+        if machine.drain(), !isLingering { stream.closeAfterFlush() }
     }
 
     /// Closes now.
