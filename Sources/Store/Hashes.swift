@@ -20,6 +20,7 @@ package struct Bytes32: Sendable, Hashable {
         withUnsafeMutableBytes(of: &self) { body($0) }
     }
 
+    /// The 32 bytes, for storing.
     package var bytes: [UInt8] { withUnsafeBytes(of: self) { Array($0) } }
 
     /// Reads the bytes in place.
@@ -35,6 +36,7 @@ package struct Bytes32: Sendable, Hashable {
 
 /// The keyed hash of a token: what is stored in its place, and what a grant is looked up by.
 package struct TokenHash: Sendable, Hashable, CustomStringConvertible {
+    /// The hash itself.
     package let value: Bytes32
 
     package init(_ value: Bytes32) {
@@ -47,12 +49,14 @@ package struct TokenHash: Sendable, Hashable, CustomStringConvertible {
         self.value = value
     }
 
+    /// The 32 bytes, for storing.
     package var bytes: [UInt8] { value.bytes }
     package var description: String { "<token hash>" }
 }
 
 /// The keyed hash of a call's arguments: equal arguments can be recognised, values can't be guessed without the key.
 package struct ArgumentDigest: Sendable, Hashable, CustomStringConvertible {
+    /// The hash itself.
     package let value: Bytes32
 
     package init(_ value: Bytes32) {
@@ -65,6 +69,7 @@ package struct ArgumentDigest: Sendable, Hashable, CustomStringConvertible {
         self.value = value
     }
 
+    /// The 32 bytes, for storing.
     package var bytes: [UInt8] { value.bytes }
     /// 64 lower-case hexadecimal digits.
     package var hex: String { value.withBytes { Hex.encode($0) } }

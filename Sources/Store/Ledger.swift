@@ -21,8 +21,11 @@ package struct LedgerQuery: Sendable, Hashable {
     package var tool: String?
     /// A grant's id or label; also matches the outcome rows of its decisions.
     package var grant: String?
+    /// The `X-Request-Id` that the caller was given.
     package var requestID: String?
+    /// Rows of this outcome.
     package var outcome: Outcome?
+    /// Oldest first unless said.
     package var order: Order
     /// At most this many rows; `Int.max` for all.
     package var limit: Int
@@ -38,14 +41,23 @@ package struct LedgerQuery: Sendable, Hashable {
 package struct LedgerReservation: Sendable, Hashable {
     /// The decision's row.
     package let seq: Int64
+    /// When the decision was taken.
     package let time: Instant
+    /// The `X-Request-Id` that the caller was given.
     package let requestID: String
+    /// The server that was called.
     package let server: String?
+    /// The grant that called.
     package let grantID: String?
+    /// The grant's identity.
     package let identity: String?
+    /// The MCP session of the call.
     package let sessionID: String?
+    /// The tool that was called.
     package let tool: String?
+    /// The policy that decided.
     package let policy: String?
+    /// That policy's version then.
     package let policyVersion: Int?
     /// The policy engine's own text.
     package let reservations: String
@@ -88,6 +100,7 @@ package struct LedgerVerdict: Sendable, Hashable {
 
         /// The row's number.
         package let seq: Int64
+        /// What was done to the row.
         package let kind: Kind
         /// One sentence for people.
         package let text: String
@@ -103,6 +116,7 @@ package struct LedgerVerdict: Sendable, Hashable {
     package let checked: Int64
     /// The last good row; 0 when there is none. Keep it and `headHash` elsewhere to notice a rollback of the whole file.
     package let headSequence: Int64
+    /// That row's hash, 32 bytes.
     package let headHash: [UInt8]
     /// Nil when all is well.
     package let breach: Breach?
@@ -114,6 +128,7 @@ package struct LedgerVerdict: Sendable, Hashable {
         self.breach = breach
     }
 
+    /// Whether nothing was found.
     package var isIntact: Bool { breach == nil }
 }
 

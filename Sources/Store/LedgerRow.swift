@@ -42,28 +42,45 @@ package enum Outcome: Int, Sendable, CaseIterable {
 package struct LedgerRow: Sendable, Equatable {
     /// 1 for the first row, without gaps; the ledger gives it.
     package var seq: Int64 = 0
+    /// When it was decided, or ended.
     package var time: Instant
     /// On outcome rows, the `seq` of the decision; nil on decisions.
     package var decision: Int64?
+    /// The `X-Request-Id` that the caller was given.
     package var requestID: String
+    /// The server called; nil on outcome rows, like all that the decision says already.
     package var server: String?
+    /// The grant's id.
     package var grantID: String?
+    /// The grant's label at that time.
     package var grantLabel: String?
+    /// Whom the grant was made out to.
     package var identity: String?
+    /// The MCP session of the call.
     package var sessionID: String?
+    /// The JSON-RPC method.
     package var method: String?
+    /// The tool of a `tools/call`.
     package var tool: String?
     /// Top-level names of the arguments; the ledger sorts them.
     package var argumentKeys: [String] = []
+    /// The keyed hash of the arguments.
     package var argumentDigest: ArgumentDigest?
+    /// The policy that decided.
     package var policy: String?
+    /// That policy's version.
     package var policyVersion: Int?
+    /// How it ended.
     package var outcome: Outcome
     /// Whether the policy only watches: the call went on whatever the outcome says.
     package var isShadow = false
+    /// The rule that decided.
     package var rule: String?
+    /// The name that the policy gives the rule.
     package var ruleAlias: String?
+    /// What the caller was told, or the reason of a failure.
     package var message: String?
+    /// What the rule saw, without argument values.
     package var evidence: String?
     /// The policy engine's own text about the quota that was taken.
     package var reservations: String?
@@ -71,8 +88,11 @@ package struct LedgerRow: Sendable, Equatable {
     package var isReleased = false
     /// The HTTP status of the upstream's answer.
     package var upstreamStatus: Int?
+    /// From the arrival of the call to its end.
     package var latencyMicroseconds: Int64?
+    /// Size of the call's message.
     package var requestBytes: Int64?
+    /// Size of the answer's message.
     package var responseBytes: Int64?
     /// SHA-256 over the previous row's hash and this row; empty until the row was read from the ledger.
     package var hash: [UInt8] = []

@@ -16,7 +16,9 @@ package struct Secret: Sendable, Hashable, CustomStringConvertible, CustomDebugS
 
 /// A header or an environment variable: the name may be shown, the value not.
 package struct NamedSecret: Sendable, Hashable {
+    /// What it is called in the request or the environment.
     package let name: String
+    /// What is sent or set.
     package let value: Secret
 
     package init(name: String, value: Secret) {
@@ -41,10 +43,13 @@ package struct Server: Sendable, Hashable {
         case stdio(command: [String], inherit: [String], variables: [NamedSecret], directory: String?)
     }
 
+    /// Unique; part of the URL `/mcp/{server}`.
     package var name: String
+    /// How it is reached.
     package var transport: Transport
     /// Whether loopback, private and link-local addresses are allowed.
     package var allowPrivate: Bool
+    /// When it was first stored.
     package var created: Instant
 
     package init(name: String, transport: Transport, allowPrivate: Bool = false, created: Instant) {
@@ -54,6 +59,7 @@ package struct Server: Sendable, Hashable {
         self.created = created
     }
 
+    /// Which of the two kinds of transport.
     package var kind: Kind {
         switch transport {
         case .http: .url
@@ -64,12 +70,15 @@ package struct Server: Sendable, Hashable {
 
 /// One version of a policy: the bytes exactly as they were put.
 package struct PolicyVersion: Sendable, Hashable {
+    /// Unique among policies.
     package let name: String
     /// The server whose tools the policy is about.
     package let server: String
     /// 1 for the first; each change makes the next.
     package let version: Int
+    /// At most 1 MiB; judged by the policy engine, not here.
     package let bytes: [UInt8]
+    /// When this version was put.
     package let created: Instant
 
     package init(name: String, server: String, version: Int, bytes: [UInt8], created: Instant) {
@@ -83,7 +92,9 @@ package struct PolicyVersion: Sendable, Hashable {
 
 /// A person or a program that grants can be made out to.
 package struct Identity: Sendable, Hashable {
+    /// Unique, 1 to 63 bytes of printable text.
     package let name: String
+    /// When it was stored.
     package let created: Instant
 
     package init(name: String, created: Instant) {
@@ -101,13 +112,19 @@ package struct Grant: Sendable, Hashable {
 
     /// `gr_` and 16 characters; stays the same when the token is replaced.
     package let id: String
+    /// The one server that may be called.
     package let server: String
+    /// The policy that decides; always in its newest version.
     package let policy: String
+    /// What people call it; unique among a server's unrevoked grants.
     package let label: String
+    /// Whom it is made out to.
     package let identity: String?
+    /// When it was made.
     package let created: Instant
     /// The first moment at which it no longer holds; nil: never.
     package let expires: Instant?
+    /// When it was ended for good.
     package let revoked: Instant?
     /// When its token was last replaced.
     package let rotated: Instant?
@@ -127,6 +144,7 @@ package struct Grant: Sendable, Hashable {
         self.rotated = rotated
     }
 
+    /// Whether it may be used at `now`. Revoked wins over expired.
     package func standing(at now: Instant) -> Standing {
         if revoked != nil { return .revoked }
         if let expires, expires <= now { return .expired }
@@ -136,10 +154,15 @@ package struct Grant: Sendable, Hashable {
 
 /// What it takes to make a grant.
 package struct GrantRequest: Sendable, Hashable {
+    /// The server to be called; must be stored.
     package var server: String
+    /// A policy of that server; must be stored.
     package var policy: String
+    /// 1 to 63 bytes of printable text.
     package var label: String
+    /// A stored identity.
     package var identity: String?
+    /// The first moment at which it no longer holds; must lie ahead.
     package var expires: Instant?
 
     package init(server: String, policy: String, label: String, identity: String? = nil, expires: Instant? = nil) {
@@ -153,7 +176,9 @@ package struct GrantRequest: Sendable, Hashable {
 
 /// A grant and its token, once: afterwards only the token's keyed hash exists.
 package struct IssuedGrant: Sendable, Hashable {
+    /// What was stored.
     package let grant: Grant
+    /// `slg_` and 43 base64url characters.
     package let token: Secret
 
     package init(grant: Grant, token: Secret) {
@@ -189,10 +214,15 @@ package enum Role: Int, Sendable, CaseIterable, Comparable {
 package struct AdminToken: Sendable, Hashable {
     /// `at_` and 16 characters.
     package let id: String
+    /// What people call it.
     package let label: String
+    /// What its holder may do.
     package let role: Role
+    /// When it was made.
     package let created: Instant
+    /// The first moment at which it no longer holds; nil: never.
     package let expires: Instant?
+    /// When it was ended for good.
     package let revoked: Instant?
 
     package init(id: String, label: String, role: Role, created: Instant, expires: Instant?, revoked: Instant?) {
@@ -212,7 +242,9 @@ package struct AdminToken: Sendable, Hashable {
 
 /// An admin token's record and the token, once.
 package struct IssuedAdminToken: Sendable, Hashable {
+    /// What was stored.
     package let adminToken: AdminToken
+    /// `sla_` and 43 base64url characters.
     package let token: Secret
 
     package init(adminToken: AdminToken, token: Secret) {

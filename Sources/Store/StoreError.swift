@@ -36,6 +36,7 @@ package struct StoreError: Error, Sendable, Equatable, CustomStringConvertible {
         case io
     }
 
+    /// Which of the causes.
     package let code: Code
     /// What happened and where: lower case, one line.
     package let message: String

@@ -13,6 +13,7 @@ package struct LedgerOptions: Sendable, Hashable {
         case power
     }
 
+    /// `.process` unless said.
     package var durability: Durability
     /// Rows that may wait for the disk; beyond it they are refused.
     package var queueCapacity: Int
