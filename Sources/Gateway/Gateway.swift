@@ -12,11 +12,15 @@ package final class Gateway: Sendable {
     package let metrics: GatewayMetrics
     private let server: HTTPServer
     private let upstreams: UpstreamTable
+    private let sessions: SessionTable
 
     /// Where the data plane listens, with the real port.
     package var address: SocketAddress { server.address }
 
-    private init(metrics: GatewayMetrics, server: HTTPServer, upstreams: UpstreamTable) {
+    private init(
+        metrics: GatewayMetrics, server: HTTPServer, upstreams: UpstreamTable, sessions: SessionTable
+    ) {
+        self.sessions = sessions
         self.metrics = metrics
         self.server = server
         self.upstreams = upstreams
@@ -47,12 +51,14 @@ package final class Gateway: Sendable {
         let endpoint = Endpoint(
             options, upstreams: upstreams, journey: journey, sessions: sessions, metrics: metrics, log: log)
         do {
-            try quotas.restore(from: ledger, now: EventLoop.wallNow)
             let snapshots = try SnapshotSource(store, log: log) { snapshot in
                 upstreams.keep(only: snapshot.servers)
+                endpoint.keep(only: snapshot, on: group.next())
                 // What clients see of the tools may be another now.
                 sessions.push(RPCWriter.notification(method: Endpoint.toolsChanged), toSessionsOf: nil)
             }
+            let now = EventLoop.wallNow
+            try quotas.restore(from: ledger, longestWindow: snapshots.snapshot().longestWindow, now: now)
             var serverOptions = HTTPServerOptions()
             serverOptions.limits.maxBody = options.maxBody
             serverOptions.drainLimit = options.drainLimit
@@ -61,9 +67,9 @@ package final class Gateway: Sendable {
                 metrics: metrics, log: log)
             let server = try await HTTPServer.start(
                 on: group, address: options.listen, options: serverOptions, service: service)
-            let gateway = Gateway(metrics: metrics, server: server, upstreams: upstreams)
+            let gateway = Gateway(metrics: metrics, server: server, upstreams: upstreams, sessions: sessions)
             let loop = group.next()
-            loop.execute { keepHouse(endpoint, quotas, on: loop) }
+            loop.execute { keepHouse(endpoint, quotas, snapshots, on: loop) }
             return gateway
         } catch let error as StoreError {
             throw GatewayError(code: .store, message: error.message, help: error.help)
@@ -76,15 +82,21 @@ package final class Gateway: Sendable {
 
     /// Stops accepting, finishes the calls in flight up to the limit, then ends the children.
     package func drain() async {
+        // Standing streams would be waited for until the limit; calls in flight are what the wait is for.
+        sessions.closeStreams()
         await server.drain()
         await upstreams.shutDown()
     }
 
-    private static func keepHouse(_ endpoint: Endpoint, _ quotas: Quotas, on loop: EventLoop) {
+    private static func keepHouse(
+        _ endpoint: Endpoint, _ quotas: Quotas, _ snapshots: SnapshotSource, on loop: EventLoop
+    ) {
         _ = loop.schedule(after: housekeeping) {
             endpoint.sweep(now: loop.now, on: loop)
+            // Grants also end by time, without any change of the configuration.
+            if let snapshot = try? snapshots.snapshot() { endpoint.keep(only: snapshot, on: loop) }
             quotas.prune(at: loop.wallClock)
-            keepHouse(endpoint, quotas, on: loop)
+            keepHouse(endpoint, quotas, snapshots, on: loop)
         }
     }
 }

@@ -7,13 +7,12 @@ import Synchronization
 final class Quotas: Sendable {
     private let windows = Mutex(QuotaWindows())
 
-    /// The longest window that survives a restart.
-    static let memory = TimeSpan.days(32)
-
     /// Rebuilds the counts from the ledger: what was reserved and not given back counts on.
+    /// - Parameter longestWindow: how far back a limit in force can look.
     /// - Throws: when the ledger can't be read, or holds a text that is no reservation; starting anyway would give quota back.
-    func restore(from ledger: any LedgerReader, now: Instant) throws(StoreError) {
-        let held = try ledger.reservations(since: now - Self.memory)
+    func restore(from ledger: any LedgerReader, longestWindow: TimeSpan?, now: Instant) throws(StoreError) {
+        guard let longestWindow else { return }
+        let held = try ledger.reservations(since: now - longestWindow)
         var records: [ReservationRecord] = []
         for row in held {
             guard let decoded = ReservationRecord.decodeAll(row.reservations) else {

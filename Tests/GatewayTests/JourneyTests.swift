@@ -156,7 +156,7 @@ import Testing
             let scene = try Scene(loop)
             _ = try await scene.run()
             let restarted = Quotas()
-            try restarted.restore(from: scene.ledger, now: Scene.start + .seconds(10))
+            try restarted.restore(from: scene.ledger, longestWindow: .minutes(1), now: Scene.start + .seconds(10))
             let judge = Judge(quotas: restarted)
             switch try await judge.judge(scene.call, scene.visit, now: Scene.start + .seconds(10)) {
             case .permitted: Issue.record("a restart gave quota back")
@@ -170,7 +170,7 @@ import Testing
         var row = LedgerRow(time: Scene.start, requestID: "r", outcome: .allowed)
         row.reservations = "no reservation"
         ledger.append(row, completion: nil)
-        #expect(throws: StoreError.self) { try Quotas().restore(from: ledger, now: Scene.start) }
+        #expect(throws: StoreError.self) { try Quotas().restore(from: ledger, longestWindow: .minutes(1), now: Scene.start) }
     }
 }
 

@@ -1,3 +1,4 @@
+import Base
 import Policy
 import Store
 
@@ -5,7 +6,10 @@ import Store
 final class GatewaySnapshot: Sendable {
     let generation: UInt64
     let servers: [String: Server]
+    /// The longest window of any limit in force; nil if there is none.
+    let longestWindow: TimeSpan?
     private let callers: [TokenHash: Caller]
+    private let grants: [String: Grant]
 
     /// Compiles every policy. One that has errors is left out, which denies the calls of its grants, and is logged.
     init(_ configuration: Configuration, log: Log) {
@@ -14,7 +18,12 @@ final class GatewaySnapshot: Sendable {
         var policies: [String: CompiledPolicy] = [:]
         for (name, version) in configuration.policies {
             let load = PolicyDocument.load(version.bytes, name: name, version: version.version)
-            if let policy = load.policy {
+            if let policy = load.policy, policy.usesCategories {
+                // Nothing classifies tools yet, so `@destructive` would match none: a guard that is silently off.
+                log(
+                    .error, "a stored policy selects tools by category, and this gateway does not classify tools yet; "
+                        + "every call under it is denied", ("policy", name))
+            } else if let policy = load.policy {
                 policies[name] = policy
             } else {
                 log(
@@ -22,12 +31,17 @@ final class GatewaySnapshot: Sendable {
                     ("problem", load.errors.first?.text(file: name) ?? ""))
             }
         }
+        longestWindow = policies.values.compactMap(\.longestWindow).max()
+        grants = Dictionary(configuration.grants.values.map { ($0.id, $0) }) { first, _ in first }
         callers = configuration.grants.compactMapValues { grant in
             configuration.servers[grant.server].map {
                 Caller(grant: grant, server: $0, policy: policies[grant.policy])
             }
         }
     }
+
+    /// Whether a grant may still speak.
+    func isActive(grant id: String, at now: Instant) -> Bool { grants[id]?.standing(at: now) == .active }
 
     func caller(_ token: TokenHash) -> Caller? { callers[token] }
 }

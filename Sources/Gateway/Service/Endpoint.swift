@@ -163,7 +163,17 @@ extension Endpoint {
         session.end(on: loop)
     }
 
-    /// Ends sessions that nobody uses, and those whose grant or server is gone. Called from a timer.
+    /// Ends the sessions whose grant may no longer speak or whose server is another now.
+    func keep(only snapshot: GatewaySnapshot, on loop: EventLoop) {
+        let now = EventLoop.wallNow
+        let over = sessions.removeAll { session in
+            !snapshot.isActive(grant: session.grantID, at: now)
+                || snapshot.servers[session.server.definition.name] != session.server.definition
+        }
+        loop.execute { for session in over { session.end(on: loop) } }
+    }
+
+    /// Ends sessions that nobody uses. Called from a timer.
     func sweep(now: TimeSpan, on loop: EventLoop) {
         let limit = TimeSpan(microseconds: now.microseconds - options.sessionIdle.microseconds)
         for session in sessions.removeAll(where: { $0.isIdle(since: limit) }) { session.end(on: loop) }

@@ -85,6 +85,14 @@ final class ClientSession: Sendable {
         stream.loop.execute { _ = stream.writeEventNow(SSEEvent(data: message, event: "message")) }
     }
 
+    func closeStream() {
+        let (stream, listener) = state.withLock { state in
+            defer { (state.stream, state.listener) = (nil, nil) }
+            return (state.stream, state.listener)
+        }
+        end(stream, listener)
+    }
+
     func end(on loop: EventLoop) {
         let (stream, listener, calls) = state.withLock { state in
             state.isEnded = true

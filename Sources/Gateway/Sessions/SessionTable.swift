@@ -45,6 +45,11 @@ final class SessionTable: Sendable {
         }
     }
 
+    /// Ends the standing streams of all sessions; calls go on.
+    func closeStreams() {
+        for session in sessions.withLock({ Array($0.values) }) { session.closeStream() }
+    }
+
     /// Sends a message on the streams of all sessions, or of one server's.
     func push(_ message: [UInt8], toSessionsOf server: String?) {
         let sessions = sessions.withLock { $0.values.filter { server == nil || $0.server.definition.name == server } }

@@ -1,4 +1,4 @@
-internal import Base
+package import Base
 internal import JSON
 
 /// A policy ready to decide: immutable, shared by all calls, indexed so that a decision does not look at entries that are
@@ -57,6 +57,16 @@ package final class CompiledPolicy: Sendable {
         }
         self.hiddenNames = hiddenNames
         self.hiddenWide = hiddenWide
+    }
+
+    /// Whether any selector names a category. Such a policy means something only where tools are classified.
+    package var usesCategories: Bool {
+        (entries.map(\.selector) + hiddenWide).contains { if case .category = $0 { true } else { false } }
+    }
+
+    /// The longest window of any limit; nil if there is none. Counters have to be rebuilt that far back.
+    package var longestWindow: TimeSpan? {
+        (entries + (allTools.map { [$0] } ?? [])).flatMap(\.limits).map(\.window.span).max()
     }
 
     func hides(_ tool: String, category: ToolCategory?) -> Bool {
