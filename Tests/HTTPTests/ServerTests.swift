@@ -121,9 +121,13 @@ import Testing
     ])
     func clocks(_ text: String, _ answer: String) async throws {
         var options = HTTPServerOptions()
-        options.headTimeout = .milliseconds(20)
-        options.bodyTimeout = .milliseconds(20)
-        options.idleTimeout = .milliseconds(40)
+        // Only the clock in question is short: on a busy machine another one could be first.
+        if text.isEmpty {
+            options.idleTimeout = .milliseconds(20)
+        } else {
+            options.headTimeout = .milliseconds(20)
+            options.bodyTimeout = .milliseconds(20)
+        }
         try await withServer(options: options) { server, loop in
             let wire = try await Wire.connect(to: server.address, on: loop)
             await wire.send(text)
