@@ -1,5 +1,6 @@
 import Arguments
 import Base
+import Console
 import Gateway
 import JSON
 import Runtime
@@ -38,6 +39,8 @@ struct Failure: Error {
         case let error as StoreError:
             self.init(Self.exitCode(of: error.code), error.message, mend: error.help)
         case let error as GatewayError:
+            self.init(.unable, error.message, mend: error.help)
+        case let error as ConsoleError:
             self.init(.unable, error.message, mend: error.help)
         case let error as RuntimeError:
             self.init(.unable, error.message)

@@ -1,5 +1,6 @@
 import Arguments
 import Base
+import Console
 import Gateway
 import JSON
 import Runtime
@@ -18,6 +19,11 @@ enum ServeCommand {
             options: [
                 DataFolder.option,
                 .value("listen", "HOST:PORT", "where clients connect (default: 127.0.0.1:7420; port 0: any free one)"),
+                .value(
+                    "admin-listen", "HOST:PORT",
+                    "the console, its API and metrics (default: 127.0.0.1:7421, or any free port if --listen asks for one)"
+                ),
+                .value("admin-allow-host", "NAME", "another name of the admin plane; may be repeated", repeats: true),
                 .value("allow-host", "NAME", "another name that Host may have; may be repeated", repeats: true),
                 .value("allow-origin", "ORIGIN", "a web origin that may call; may be repeated", repeats: true),
                 .value("max-body", "SIZE", "largest request body (default: 4MiB)"),
@@ -44,6 +50,10 @@ enum ServeCommand {
         let durability = try arguments.choice("durability", among: ["process", "power"], default: "process")
         let listen = try arguments.address("listen", default: ListenAddress(host: "127.0.0.1", port: 7420))
 
+        let adminPort: UInt16 = listen.port == 0 ? 0 : 7421
+        let adminListen = try arguments.address(
+            "admin-listen", default: ListenAddress(host: "127.0.0.1", port: adminPort))
+
         let folder = try DataFolder.open(arguments, create: true).whole
         let lock = try folder.lockForServing()
         defer { withExtendedLifetime(lock) {} }
@@ -59,17 +69,28 @@ enum ServeCommand {
 
         let gateway = try await Gateway.start(
             options, on: group, store: folder.configuration, hasher: folder.hasher, ledger: ledger)
+        var adminOptions = ConsoleOptions(
+            listen: try await resolve(adminListen, on: group.next()), version: Version.text,
+            dataPlane: gateway.address.description)
+        adminOptions.allowedHosts = arguments.all("admin-allow-host")
+        let subject = AdminSubject(
+            store: folder.configuration, hasher: folder.hasher, ledger: ledger, reader: try folder.ledgerReader(),
+            verifier: try folder.ledgerReader(), metrics: gateway.metrics)
+        let plane = try await AdminPlane.start(adminOptions, of: subject, on: group)
         let stop = try await StopSignal.watch(on: group.next())
         // After the start: a token made for a gateway that never came up would be lost unseen.
         let admin = try firstAdminToken(folder.configuration)
-        announce(gateway.address, folder: folder.path, adminToken: admin, asJSON: arguments.has("json"))
-        if let ip = SocketAddress(ip: options.listen.ip ?? "", port: 0), !ip.isLoopback {
-            Output.note("sluice: warning: tokens travel unencrypted to \(gateway.address); put TLS in front of it")
+        announce(
+            gateway.address, admin: plane.address, folder: folder.path, adminToken: admin,
+            asJSON: arguments.has("json"))
+        for address in [gateway.address, plane.address] where !address.isLoopback {
+            Output.note("sluice: warning: tokens travel unencrypted to \(address); put TLS in front of it")
         }
 
         await stop.received()
         Output.note("sluice: stopping: finishing calls in flight")
         await gateway.drain()
+        await plane.drain()
         return .done
     }
 
@@ -106,19 +127,23 @@ enum ServeCommand {
         return try store.createAdminToken(label: "first", role: .admin, expires: nil).token
     }
 
-    private static func announce(_ address: SocketAddress, folder: String, adminToken: Secret?, asJSON: Bool) {
+    private static func announce(
+        _ address: SocketAddress, admin: SocketAddress, folder: String, adminToken: Secret?, asJSON: Bool
+    ) {
         if asJSON {
             Output.json { writer in
                 writer.beginObject()
                 writer.member("event", "ready")
                 writer.member("version", Version.text)
                 writer.member("listen", address.description)
+                writer.member("admin", admin.description)
                 writer.member("data_dir", folder)
                 writer.memberIfPresent("admin_token", adminToken?.revealed)
                 writer.endObject()
             }
         } else {
             Output.print("sluice \(Version.text) is ready: http://\(address)/mcp/{server}")
+            Output.print("console: http://\(admin)/")
             Output.print("data folder: \(folder)")
             if let adminToken { Output.print("admin token, shown only now: \(adminToken.revealed)") }
         }
