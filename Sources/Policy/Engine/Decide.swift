@@ -153,7 +153,10 @@ private struct Judge {
 
     mutating func approval(of call: CallFacts, approved: [String]) -> ApprovalRequest? {
         var asking: [(pointer: String, alias: String, timeout: TimeSpan, approvers: Int, rule: CompiledRule?)] = []
+        let isDenied = shadow != nil
         func ask(_ entry: CompiledEntry, _ evaluation: inout Evaluation) {
+            // Enforcement would not have come this far: the record has to say so, and nobody is asked for nothing.
+            if entry.isShadow, isDenied { return }
             for approval in entry.approveIf {
                 switch evaluation.fires(approval.rule, call) {
                 case .fails, .missing: continue
@@ -197,13 +200,18 @@ private struct Judge {
         for i in 0..<entries.count {
             if let denial = collectLimits(of: call, entries[i]) { return denial }
         }
+        // A call that enforcement would have denied by now takes no quota that only shadow mode counts.
+        if shadow != nil { keepEnforcedLimits() }
         return exhaustion()
     }
 
+    private mutating func keepEnforcedLimits() {
+        let kept = zip(requests, limits).filter { !$0.1.isShadow }
+        requests = kept.map(\.0)
+        limits = kept.map(\.1)
+    }
+
     private mutating func collectLimits(of call: CallFacts, _ entry: CompiledEntry) -> Denial? {
-        // A call that would have been denied before would not have reached the limits: it takes no quota that only
-        // shadow mode counts.
-        if entry.isShadow, shadow != nil { return nil }
         for limit in entry.limits {
             let request: QuotaRequest
             switch self.request(limit, call) {
@@ -286,9 +294,7 @@ private struct Judge {
     }
 
     mutating func retry<Quotas: QuotaLedger>(_ call: CallFacts, _ quotas: inout Quotas) -> Verdict {
-        let kept = zip(requests, limits).filter { !$0.1.isShadow }
-        requests = kept.map(\.0)
-        limits = kept.map(\.1)
+        keepEnforcedLimits()
         guard !requests.isEmpty else { return permit([], []) }
         return settle(quotas.reserve(requests, at: call.now), call) ?? permit([], [])
     }
