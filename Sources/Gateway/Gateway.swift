@@ -63,13 +63,17 @@ package final class Gateway: Sendable {
             serverOptions.limits.maxBody = options.maxBody
             serverOptions.drainLimit = options.drainLimit
             let service = GatewayService(
-                options, authenticator: Authenticator(hasher: hasher), snapshots: snapshots, endpoint: endpoint,
+                options, authenticator: Authenticator(hasher: hasher, doorbook: Doorbook(ledger: ledger)),
+                snapshots: snapshots, endpoint: endpoint,
                 metrics: metrics, log: log)
             let server = try await HTTPServer.start(
                 on: group, address: options.listen, options: serverOptions, service: service)
             let gateway = Gateway(metrics: metrics, server: server, upstreams: upstreams, sessions: sessions)
             let loop = group.next()
-            loop.execute { keepHouse(endpoint, quotas, snapshots, on: loop) }
+            loop.execute {
+                keepHouse(endpoint, quotas, snapshots, on: loop)
+                watch(snapshots, on: loop)
+            }
             return gateway
         } catch let error as StoreError {
             throw GatewayError(code: .store, message: error.message, help: error.help)
@@ -86,6 +90,14 @@ package final class Gateway: Sendable {
         sessions.closeStreams()
         await server.drain()
         await upstreams.shutDown()
+    }
+
+    /// Notices a change while nobody calls, so that clients who only listen hear of it.
+    private static func watch(_ snapshots: SnapshotSource, on loop: EventLoop) {
+        _ = loop.schedule(after: .seconds(1)) {
+            _ = try? snapshots.snapshot()
+            watch(snapshots, on: loop)
+        }
     }
 
     private static func keepHouse(

@@ -170,7 +170,9 @@ import Testing
         var row = LedgerRow(time: Scene.start, requestID: "r", outcome: .allowed)
         row.reservations = "no reservation"
         ledger.append(row, completion: nil)
-        #expect(throws: StoreError.self) { try Quotas().restore(from: ledger, longestWindow: .minutes(1), now: Scene.start) }
+        #expect(throws: StoreError.self) {
+            try Quotas().restore(from: ledger, longestWindow: .minutes(1), now: Scene.start)
+        }
     }
 }
 

@@ -21,7 +21,8 @@ final class GatewaySnapshot: Sendable {
             if let policy = load.policy, policy.usesCategories {
                 // Nothing classifies tools yet, so `@destructive` would match none: a guard that is silently off.
                 log(
-                    .error, "a stored policy selects tools by category, and this gateway does not classify tools yet; "
+                    .error,
+                    "a stored policy selects tools by category, and tools are not classified yet; "
                         + "every call under it is denied", ("policy", name))
             } else if let policy = load.policy {
                 policies[name] = policy

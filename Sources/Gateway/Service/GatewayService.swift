@@ -48,7 +48,7 @@ final class GatewayService: HTTPService {
         do throws(Refusal) {
             try hosts.admit(request.head)
             guard path.hasPrefix("/mcp/") else { throw .unknownPath }
-            let caller = try caller(of: request, path)
+            let caller = try caller(of: request, path, requestID)
             let arrival = Arrival(
                 requestID: requestID, caller: caller, request: request, loop: loop, started: loop.now)
             switch request.head.method {
@@ -73,7 +73,7 @@ final class GatewayService: HTTPService {
         }
     }
 
-    private func caller(of request: HTTPRequest, _ path: ByteText) throws(Refusal) -> Caller {
+    private func caller(of request: HTTPRequest, _ path: ByteText, _ requestID: String) throws(Refusal) -> Caller {
         let snapshot: GatewaySnapshot
         do throws(StoreError) {
             snapshot = try snapshots.snapshot()
@@ -82,7 +82,8 @@ final class GatewayService: HTTPService {
             throw Refusal.configurationUnavailable
         }
         return try authenticator.authenticate(
-            request.head, server: path.dropFirst(5).string, snapshot: snapshot, now: EventLoop.wallNow)
+            request.head, server: path.dropFirst(5).string, snapshot: snapshot, requestID: requestID,
+            now: EventLoop.wallNow)
     }
 
     /// SPEC: 2025-11-25 transports: a POST is JSON and its sender reads both kinds of answer.
