@@ -36,8 +36,14 @@ package struct ByteText: Sendable, Hashable {
     /// Whether the bytes are exactly these.
     package func equals(_ other: [UInt8]) -> Bool { bytes.elementsEqual(other) }
 
-    /// Whether the bytes are exactly the string's UTF-8.
-    package func equals(_ other: String) -> Bool { bytes.elementsEqual(other.utf8) }
+    /// Whether the bytes are exactly the string's UTF-8. Literals take the variant for `StaticString`, which copies nothing.
+    @_disfavoredOverload
+    package func equals(_ other: String) -> Bool {
+        var other = other
+        return other.withUTF8 { theirs in
+            bytes.count == theirs.count && bytes.withUnsafeBufferPointer { zip($0, theirs).allSatisfy { $0 == $1 } }
+        }
+    }
 
     /// Whether the bytes are these but for ASCII case.
     package func equalsIgnoringCase(_ text: StaticString) -> Bool {

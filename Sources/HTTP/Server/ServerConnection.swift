@@ -11,8 +11,9 @@ actor ServerConnection: StreamDelegate {
     private let stream: ByteStream
     private let peer: SocketAddress
     private var machine: ServerConnectionMachine
-    /// What came behind the request in work.
+    /// What came behind the request in work, from `inputStart` on.
     private var input: [UInt8] = []
+    private var inputStart = 0
     private var isReadingPaused = false
     private var isAdvancing = false
     private var hasEnded = false
@@ -82,7 +83,7 @@ actor ServerConnection: StreamDelegate {
         if machine.isServing || !input.isEmpty {
             input.append(contentsOf: bytes)
             if machine.isServing {
-                if input.count > hub.options.maxPipelined, !isReadingPaused {
+                if input.count - inputStart > hub.options.maxPipelined, !isReadingPaused {
                     isReadingPaused = true
                     stream.pauseReading()
                 }
@@ -136,12 +137,21 @@ actor ServerConnection: StreamDelegate {
 
     // MARK: Requests
 
+    // COST: a pipelining client's next request costs no copy of those behind it; what is used up goes in large steps.
     private func advanceInput() {
-        let bytes = input
+        var bytes = input
         input = []
-        var offset = 0
+        var offset = inputStart
+        inputStart = 0
         bytes.withUnsafeBytes { advance($0, &offset) }
-        if offset < bytes.count, !isLingering, !isGone { input = Array(bytes[offset...]) }
+        if offset < bytes.count, !isLingering, !isGone {
+            if offset > hub.options.maxPipelined {
+                bytes.removeFirst(offset)
+                offset = 0
+            }
+            input = bytes
+            inputStart = offset
+        }
         rewind()
     }
 
@@ -254,7 +264,7 @@ actor ServerConnection: StreamDelegate {
     /// Sets the clock that what is awaited now runs against.
     private func rewind() {
         guard !isLingering, !isGone else { return }
-        if isReadingPaused, input.count <= hub.options.maxPipelined, !machine.isServing {
+        if isReadingPaused, input.count - inputStart <= hub.options.maxPipelined, !machine.isServing {
             isReadingPaused = false
             stream.resumeReading()
         }
@@ -293,7 +303,7 @@ actor ServerConnection: StreamDelegate {
     }
 
     private func answerAndClose(_ problem: HTTPProblem) {
-        write(refusal(problem), close: true, hasBody: true)
+        write(refusal(problem), close: true, hasBody: !machine.isHeadRequest)
         finish()
     }
 
