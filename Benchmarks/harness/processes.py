@@ -25,12 +25,16 @@ def program(name):
     return path
 
 
-def compiled(name):
-    """A C program of wire/, compiled when it is older than its source."""
-    source = os.path.join(BENCHMARKS, "wire", name + ".c")
+def compiled(name, *libraries):
+    """A program of wire/ (C, or C++ when its name ends so), compiled when it is older than its source."""
+    name, extension = os.path.splitext(name)
+    source = os.path.join(BENCHMARKS, "wire", name + (extension or ".c"))
     binary = os.path.join(OUT, name)
     if not os.path.exists(binary) or os.path.getmtime(binary) < os.path.getmtime(source):
-        subprocess.run(["cc", "-O2", "-o", binary, source], check=True)
+        compiler = "c++" if extension else "cc"
+        done = subprocess.run([compiler, "-O2", "-o", binary, source, *libraries], capture_output=True, text=True)
+        if done.returncode:
+            raise Unmeasurable(f"{source} does not compile: {done.stderr[-1000:]}")
     return binary
 
 

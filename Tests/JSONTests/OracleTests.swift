@@ -31,6 +31,43 @@ import Testing
         #expect(accepted > 2_000 && accepted < texts.count - 2_000)
     }
 
+    /// simdjson is the yardstick for speed (`make bench`), so it must be speed at the same work. It differs in two points:
+    /// keys may repeat, and numbers must fit 64 bits or a finite double.
+    @Test func simdjsonAcceptsTheSameTexts() throws {
+        let texts = try Self.texts()
+        let folder = try TemporaryFolder()
+        try writeFile(folder.path + "/cases", Array(texts.map { Hex.encode($0) + "\n" }.joined().utf8))
+        let source = Places.packageRoot + "/Benchmarks/wire/simdjson.cc"
+        let build = "c++ -O1 -o '\(folder.path)/oracle' '\(source)' -lsimdjson 2>&1"
+        let (words, built) = try output(ofShell: build)
+        try #require(built == 0, "\(String(decoding: words, as: UTF8.self))")
+        let (answer, status) = try output(ofShell: "'\(folder.path)/oracle' '\(folder.path)/cases'")
+        try #require(status == 0)
+        let verdicts = String(decoding: answer, as: UTF8.self).split(separator: "\n")
+        try #require(verdicts.count == texts.count)
+        for (text, verdict) in zip(texts, verdicts) {
+            let shown = "\(String(decoding: text.prefix(200), as: UTF8.self)): \(verdict)"
+            do throws(JSONError) {
+                let root = try JSONDocument.parse(text).root
+                if verdict != "accepted" { #expect(Self.hasExtremeNumber(root), "\(shown)") }
+            } catch {
+                if verdict == "accepted" { #expect(error.code == .duplicateKey, "\(shown)") }
+            }
+        }
+    }
+
+    private static func hasExtremeNumber(_ view: JSONView) -> Bool {
+        switch view.kind {
+        case .array: return view.elements.contains(where: hasExtremeNumber)
+        case .object: return view.members.contains { hasExtremeNumber($0.value) }
+        case .number:
+            guard let text = view.numberText, let double = view.double else { return false }
+            let isInteger = !text.utf8.contains { $0 == UInt8(ascii: ".") || $0 | 32 == UInt8(ascii: "e") }
+            return double.isInfinite || isInteger && view.int == nil && UInt64(text) == nil
+        case .null, .boolean, .string: return false
+        }
+    }
+
     private static func texts() throws -> [[UInt8]] {
         let folder = Places.shared + "/suites/json-parsing/test_parsing"
         var texts = try listFolder(folder).map { try readFile(folder + "/" + $0) }.filter { $0.count < 10_000 }
