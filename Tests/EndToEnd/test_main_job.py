@@ -6,7 +6,7 @@ import pathlib
 import signal
 import subprocess
 
-from harness import CLIENTS, DEADLINE, PICTURE, ROOT, Case
+from harness import CLIENTS, DEADLINE, PICTURE, ROOT, Case, until
 
 
 class MainJob(Case):
@@ -92,6 +92,19 @@ class MainJob(Case):
             self.assertEqual("sla_" in done.stdout, start == "first")
             self.assertEqual("slg_" in done.stdout, start == "first")
             self.assertEqual('"mcpServers"' in done.stdout, start == "first")
+
+    def test_ctrl_c_ends_the_demo_in_order(self):
+        env = {**os.environ, "SLUICE_DATA": str(self.data), "SLUICE_LISTEN": "127.0.0.1:0"}
+        log = self.folder / "log"
+        with open(log, "w") as output:
+            run = subprocess.Popen([ROOT / "scripts/run"], stdout=output, stderr=output, env=env, start_new_session=True)
+        until(lambda: "Serving until Ctrl-C" in log.read_text(), "the demo to be done")
+        os.killpg(run.pid, signal.SIGINT)
+        self.assertEqual(run.wait(DEADLINE), 130, log.read_text())
+        self.assertIn("sluice: stopping", log.read_text())
+        self.assertNotIn("signal", log.read_text())
+        # The folder is free again: nothing of it is left running.
+        self.gateway()
 
 
 if __name__ == "__main__":
