@@ -118,7 +118,9 @@ package struct Fields: Sendable {
 }
 
 extension Fields {
-    /// Adds a field. Bytes that could end the value early (CR, LF, NUL) become spaces: no response splitting.
+    /// Adds a field. Bytes that could end the value early (CR, LF, NUL) become spaces: no response splitting. Literals
+    /// take the variant for `StaticString`.
+    @_disfavoredOverload
     package mutating func append(_ name: FieldName, _ value: String) {
         var value = value
         value.withUTF8 {

@@ -56,16 +56,11 @@ enum HeadWriter {
 
     /// Appends a number ≥ 0 in decimal.
     static func appendDecimal(_ value: Int, to output: inout [UInt8]) {
-        if value < 10 {
-            output.append(0x30 + UInt8(value))
-            return
+        var unit = 1
+        while value / unit >= 10 { unit *= 10 }
+        while unit > 0 {
+            output.append(0x30 + UInt8(value / unit % 10))
+            unit /= 10
         }
-        let start = output.count
-        var left = value
-        while left > 0 {
-            output.append(0x30 + UInt8(left % 10))
-            left /= 10
-        }
-        output[start...].reverse()
     }
 }

@@ -8,8 +8,14 @@ package struct MediaType: Sendable {
         let end = text.bytes.firstIndex(of: ASCII.semicolon) ?? text.bytes.endIndex
         essence = ByteText(text.bytes[..<end]).trimmed
         rest = ByteText(text.bytes[end...])
-        let parts = essence.bytes.split(separator: ASCII.slash, omittingEmptySubsequences: false)
-        guard parts.count == 2, parts.allSatisfy({ !$0.isEmpty && $0.allSatisfy(ASCII.isToken) }) else { return nil }
+        let isFine = essence.withUnsafeBytes { bytes in
+            guard let slash = bytes.firstIndex(of: ASCII.slash), slash > 0, slash < bytes.count - 1 else {
+                return false
+            }
+            for index in 0..<bytes.count where index != slash && !ASCII.isToken(bytes[index]) { return false }
+            return true
+        }
+        guard isFine else { return nil }
     }
 
     /// Whether the type is this one, parameters aside, ignoring case.

@@ -182,10 +182,13 @@ struct HeadScanner {
         var end = line.upperBound
         while start < end, ASCII.isBlank(base[start]) { start += 1 }
         while end > start, ASCII.isBlank(base[end - 1]) { end -= 1 }
-        // One flag instead of an exit per byte lets the compiler use vector instructions.
-        var isClean = true
-        for index in start..<end { isClean = isClean && ASCII.isFieldValue(base[index]) }
-        guard isClean else { return lineProblem(base, line, .malformedFieldValue) }
+        // One sum instead of an exit per byte lets the compiler use vector instructions.
+        var unclean: UInt8 = 0
+        for index in start..<end {
+            let byte = base[index]
+            unclean |= (byte < 0x20 ? 1 : 0) & (byte != ASCII.tab ? 1 : 0) | (byte == 0x7F ? 1 : 0)
+        }
+        guard unclean == 0 else { return lineProblem(base, line, .malformedFieldValue) }
         guard entries.count < limits.fields else { return .tooManyFields }
         entries.append(
             FieldEntry(
