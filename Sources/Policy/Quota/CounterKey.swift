@@ -139,6 +139,11 @@ package struct ReservationRecord: Sendable, Hashable {
         Self.escape(key.counter, into: &text)
     }
 
+    private static func append(_ constant: StaticString, to text: inout [UInt8]) {
+        text.append(contentsOf: UnsafeBufferPointer(start: constant.utf8Start, count: constant.utf8CodeUnitCount))
+    }
+
+    @_disfavoredOverload
     private static func append(_ field: String, to text: inout [UInt8]) {
         var field = field
         field.withUTF8 { text.append(contentsOf: $0) }
