@@ -33,21 +33,29 @@ package struct JSONView: Sendable {
     package var isNull: Bool { kind == .null }
 
     /// The member's value, for objects.
+    @_disfavoredOverload
     package subscript(key: String) -> JSONView? {
+        var key = key
+        return key.withUTF8 { member($0) }
+    }
+
+    /// The member's value, for objects. What literals take: no String is made.
+    package subscript(key: StaticString) -> JSONView? {
+        member(UnsafeBufferPointer(start: key.utf8Start, count: key.utf8CodeUnitCount))
+    }
+
+    private func member(_ wanted: UnsafeBufferPointer<UInt8>) -> JSONView? {
         guard kind == .object else { return nil }
+        // COST: on the tape alone; one view for the answer instead of two for every member (each a retain and a release).
         let tape = document.tape
         let end = Int(tape[index].next)
-        var key = key
-        // COST: on the tape alone; one view for the answer instead of two for every member (each a retain and a release).
-        let found: Int? = key.withUTF8 { wanted in
-            document.bytes.withUnsafeBufferPointer { text in
-                var name = index + 1
-                while name < end {
-                    if tape[name].hasText(wanted, in: text) { return name + 1 }
-                    name = Int(tape[name + 1].next)
-                }
-                return nil
+        let found: Int? = document.bytes.withUnsafeBufferPointer { text in
+            var name = index + 1
+            while name < end {
+                if tape[name].hasText(wanted, in: text) { return name + 1 }
+                name = Int(tape[name + 1].next)
             }
+            return nil
         }
         return found.map { JSONView(document: document, index: $0) }
     }
@@ -80,12 +88,20 @@ package struct JSONView: Sendable {
     }
 
     /// Whether this is a string with exactly this text.
+    @_disfavoredOverload
     package func equals(_ text: String) -> Bool {
         guard kind == .string else { return false }
         var text = text
         return text.withUTF8 { wanted in
             document.bytes.withUnsafeBufferPointer { token.hasText(wanted, in: $0) }
         }
+    }
+
+    /// Whether this is a string with exactly this text. What literals take: no String is made.
+    package func equals(_ text: StaticString) -> Bool {
+        guard kind == .string else { return false }
+        let wanted = UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount)
+        return document.bytes.withUnsafeBufferPointer { token.hasText(wanted, in: $0) }
     }
 
     /// The decoded UTF-8 of a string, without a copy when it has no escapes. Only for strings.

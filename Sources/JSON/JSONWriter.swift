@@ -33,6 +33,21 @@ package struct JSONWriter {
     package mutating func null() { atom("null") }
 
     /// Appends a finished JSON value as it is.
+    package mutating func raw(_ value: [UInt8]) {
+        separate()
+        bytes.append(contentsOf: value)
+        needsComma = true
+    }
+
+    /// Appends a finished JSON value as it is.
+    package mutating func raw(_ value: String) {
+        separate()
+        var value = value
+        value.withUTF8 { bytes.append(contentsOf: $0) }
+        needsComma = true
+    }
+
+    /// Appends a finished JSON value as it is.
     package mutating func raw(_ value: some Sequence<UInt8>) {
         separate()
         bytes.append(contentsOf: value)

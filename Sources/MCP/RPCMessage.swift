@@ -1,7 +1,9 @@
 import JSON
 
 /// One JSON-RPC message as a view over its document. The bytes stay as they came; nothing is decoded before it is asked for.
-package struct RPCMessage: Sendable {
+///
+/// COST: a class, because a message is handed on through the whole journey, and a copy would retain each of its parts.
+package final class RPCMessage: Sendable {
     package enum Kind: Sendable {
         case request(RequestID)
         case notification

@@ -12,14 +12,14 @@ package enum Relay {
     }
 
     /// An upstream's response as it goes to the client: the client's id, and our member in the result's `_meta`, if any.
-    package static func response(_ message: RPCMessage, clientID: RequestID, meta: (key: String, value: [UInt8])? = nil)
+    package static func response(_ message: RPCMessage, clientID: RequestID, meta: MetaMember? = nil)
         -> [UInt8]
     {
         var splice = Splice()
         if let range = message.idRange {
             splice.replace(range, with: clientID.raw)
         } else {
-            splice.addMember("id", clientID.raw, to: message.document.root)
+            splice.insertMember(Array("\"id\":".utf8) + clientID.raw, into: message.document.root)
         }
         if let meta, case .response(_, isError: false) = message.kind, let result = message.outcome,
             result.kind == .object
@@ -43,18 +43,40 @@ package enum Relay {
         return bytes.map { $0 == 0x0A || $0 == 0x0D ? 0x20 : $0 }
     }
 
-    private static func add(_ meta: (key: String, value: [UInt8]), to result: JSONView, in splice: inout Splice) {
+    private static func add(_ meta: MetaMember, to result: JSONView, in splice: inout Splice) {
         guard let existing = result["_meta"] else {
-            let object = [UInt8(ascii: "{")] + JSONValue.string(meta.key).bytes + [UInt8(ascii: ":")] + meta.value
-            splice.addMember("_meta", object + [UInt8(ascii: "}")], to: result)
-            return
+            var member = Array("\"_meta\":{".utf8)
+            member += meta.member
+            member.append(UInt8(ascii: "}"))
+            return splice.insertMember(member, into: result)
         }
         guard existing.kind == .object else { return }
         // The upstream must not speak in our name: its own value under our key is replaced.
         if let forged = existing[meta.key] {
-            splice.replace(forged.range, with: meta.value)
+            splice.replace(forged.range, with: Array(meta.member.dropFirst(meta.key.utf8.count + 3)))
         } else {
-            splice.addMember(meta.key, meta.value, to: existing)
+            splice.insertMember(meta.member, into: existing)
         }
+    }
+}
+
+/// A member of `_meta` that is ours: its key, and `"key":value` ready to be put in.
+package struct MetaMember: Sendable {
+    package let key: String
+    package let member: [UInt8]
+
+    /// - Parameters:
+    ///   - key: without anything that JSON would escape.
+    ///   - value: a JSON value.
+    package init(key: String, value: [UInt8]) {
+        self.key = key
+        var member: [UInt8] = []
+        member.reserveCapacity(key.utf8.count + value.count + 3)
+        member.append(UInt8(ascii: "\""))
+        member.append(contentsOf: key.utf8)
+        member.append(UInt8(ascii: "\""))
+        member.append(UInt8(ascii: ":"))
+        member.append(contentsOf: value)
+        self.member = member
     }
 }

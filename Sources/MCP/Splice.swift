@@ -14,12 +14,10 @@ package struct Splice: Sendable {
         edits.append((offset..<offset, bytes))
     }
 
-    /// Adds a member at the front of `object`, which must be an object of the text that is edited.
-    /// The member must not be there yet: we never send a key twice.
-    package mutating func addMember(_ key: String, _ value: [UInt8], to object: JSONView) {
-        var member = JSONValue.string(key).bytes + [UInt8(ascii: ":")] + value
-        if object.count > 0 { member.append(UInt8(ascii: ",")) }
-        insert(member, at: object.range.lowerBound + 1)
+    /// Adds a member, written `"key":value`, at the front of `object`, which must be an object of the text that is edited.
+    /// The key must not be there yet: we never send a key twice.
+    package mutating func insertMember(_ member: [UInt8], into object: JSONView) {
+        insert(object.count > 0 ? member + [UInt8(ascii: ",")] : member, at: object.range.lowerBound + 1)
     }
 
     /// The text with all edits made. Ranges must not overlap.
@@ -27,7 +25,7 @@ package struct Splice: Sendable {
         var result: [UInt8] = []
         result.reserveCapacity(text.count + edits.reduce(0) { $0 + $1.bytes.count })
         var position = 0
-        for edit in edits.sorted(by: { $0.range.lowerBound < $1.range.lowerBound }) {
+        for edit in edits.count > 1 ? edits.sorted(by: { $0.range.lowerBound < $1.range.lowerBound }) : edits {
             result.append(contentsOf: text[position..<edit.range.lowerBound])
             result.append(contentsOf: edit.bytes)
             position = edit.range.upperBound

@@ -38,14 +38,16 @@ import Testing
     ])
     func metaIsAddedOnceAndNeverForged(result: String, expected: String) throws {
         let response = try message(#"{"jsonrpc":"2.0","id":1,"result":\#(result)}"#)
-        let relayed = Relay.response(response, clientID: RequestID(5), meta: ("k", Array("[1]".utf8)))
+        let relayed = Relay.response(
+            response, clientID: RequestID(5), meta: MetaMember(key: "k", value: Array("[1]".utf8)))
         #expect(text(relayed) == #"{"jsonrpc":"2.0","id":5,"result":\#(expected)}"#)
         _ = try JSONDocument.parse(relayed)
     }
 
     @Test func errorsGetNoMeta() throws {
         let response = try message(#"{"jsonrpc":"2.0","error":{"code":1,"message":"m"}}"#)
-        let relayed = Relay.response(response, clientID: RequestID(5), meta: ("k", Array("1".utf8)))
+        let relayed = Relay.response(
+            response, clientID: RequestID(5), meta: MetaMember(key: "k", value: Array("1".utf8)))
         #expect(text(relayed) == #"{"id":5,"jsonrpc":"2.0","error":{"code":1,"message":"m"}}"#)
     }
 

@@ -80,7 +80,7 @@ struct Forwarder: Sendable {
         }
     }
 
-    private static func limits(_ standings: [LimitStanding]) -> (key: String, value: [UInt8])? {
+    private static func limits(_ standings: [LimitStanding]) -> MetaMember? {
         guard !standings.isEmpty else { return nil }
         var writer = JSONWriter(capacity: 128)
         writer.beginArray()
@@ -88,13 +88,13 @@ struct Forwarder: Sendable {
             writer.beginObject()
             writer.member("rule", standing.rule)
             writer.key("limit")
-            writer.raw(standing.limit.utf8)
+            writer.raw(standing.limit)
             writer.key("remaining")
-            writer.raw(standing.remaining.utf8)
+            writer.raw(standing.remaining)
             writer.member("windowMs", standing.windowMilliseconds)
             writer.endObject()
         }
         writer.endArray()
-        return (metaKey, writer.bytes)
+        return MetaMember(key: metaKey, value: writer.bytes)
     }
 }

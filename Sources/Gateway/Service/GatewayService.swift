@@ -123,11 +123,19 @@ final class GatewayService: HTTPService {
 }
 
 /// An authenticated request.
-struct Arrival: Sendable {
+final class Arrival: Sendable {
     let requestID: String
     let caller: Caller
     let request: HTTPRequest
     let loop: EventLoop
     /// When the request was complete, on the monotonic clock.
     let started: TimeSpan
+
+    init(requestID: String, caller: Caller, request: HTTPRequest, loop: EventLoop, started: TimeSpan) {
+        self.requestID = requestID
+        self.caller = caller
+        self.request = request
+        self.loop = loop
+        self.started = started
+    }
 }
