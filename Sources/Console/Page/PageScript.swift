@@ -56,6 +56,7 @@ extension Page {
           return [made];
         }
 
+        const counted = (n, noun) => n ? `with ${n} ${noun}${n === 1 ? "" : "s"}` : "";
         const two = (n) => String(n).padStart(2, "0");
 
         function moment(iso, isShort) {
@@ -151,7 +152,7 @@ extension Page {
         function showServers(list) {
           const rows = list.servers.map((server) => row([
             server.name, server.kind === "url" ? "URL" : "command",
-            server.url ?? `${server.program} (${server.argument_count} arguments)`,
+            server.url ?? `${server.program} ${counted(server.argument_count, "argument")}`,
             server.allow_private ? "allowed" : "refused", moment(server.created),
           ]));
           byId("servers").replaceChildren(...(rows.length ? rows : empty(5, "None yet: sluice server add")));

@@ -30,20 +30,20 @@ extension Page {
         .bar .check { margin-left: auto; }
         .bar:last-child { margin: .75rem 0 0; }
         section > h2 { margin-bottom: .75rem; }
-        .tiles { display: grid; grid-template-columns: repeat(auto-fill, minmax(9.5rem, 1fr)); gap: .75rem; margin: 0; }
+        .tiles { display: grid; grid-template-columns: repeat(auto-fill, minmax(11.5rem, 1fr)); gap: .75rem; margin: 0; }
         .tiles div { border: 1px solid var(--line); border-radius: .5rem; padding: .5rem .75rem; }
         .tiles dt { color: var(--quiet); font-size: .85rem; }
         .tiles dd { margin: 0; font-size: 1.2rem; font-weight: 600; overflow-wrap: anywhere; }
         .tiles .bad { background: var(--bad-back); border-color: var(--bad); }
         .tiles .bad dd { color: var(--bad); }
-        .scroll { overflow-x: auto; }
+        .scroll { overflow-x: auto; position: relative; }
         table { border-collapse: collapse; width: 100%; font-size: .92rem; }
         th, td { text-align: left; vertical-align: top; padding: .4rem .75rem .4rem 0; border-bottom: 1px solid var(--line); }
         th { color: var(--quiet); font-weight: 600; white-space: nowrap; }
-        td { overflow-wrap: anywhere; }
+        td { overflow-wrap: break-word; max-width: 24rem; }
         td.fixed, .fixed { white-space: nowrap; overflow-wrap: normal; }
         .number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; overflow-wrap: normal; }
-        td.long { min-width: 16rem; }
+        td.long { min-width: 16rem; max-width: none; overflow-wrap: anywhere; }
         td .rule { display: block; color: var(--quiet); font-size: .85rem; }
         tr.denied, tr.error { background: var(--bad-back); box-shadow: inset .3rem 0 0 var(--bad); }
         tr.shadow_denied { background: var(--warn-back); box-shadow: inset .3rem 0 0 var(--warn); }
@@ -58,6 +58,8 @@ extension Page {
         .problem { background: var(--bad-back); color: var(--bad); border: 1px solid var(--bad); border-radius: .5rem;
           padding: .6rem .9rem; margin: 0 0 1.25rem; }
         #sign-in { max-width: 34rem; margin: 8vh auto 0; }
+        main:has(#sign-in:not([hidden])) #problem { max-width: 34rem; margin: 8vh auto 1.25rem; }
+        main:has(#problem:not([hidden])) #sign-in { margin-top: 0; }
         #sign-in form { display: grid; gap: .5rem; margin-top: .75rem; }
         #sign-in .quiet { margin: 0; }
         label { font-weight: 600; }
