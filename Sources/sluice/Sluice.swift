@@ -15,7 +15,9 @@ struct Entry: Sendable {
 struct Sluice {
     static let entries: [Entry] =
         [ServeCommand.entry] + ServerCommands.entries + PolicyCommands.entries + IdentityCommands.entries
-        + GrantCommands.entries + AuditCommands.entries + [ClientConfigCommand.entry, DoctorCommand.entry]
+        + GrantCommands.entries + AdminTokenCommands.entries + AuditCommands.entries + [
+            ClientConfigCommand.entry, DoctorCommand.entry,
+        ]
 
     static let program = Program(
         name: "sluice",

@@ -105,7 +105,6 @@ class Sessions(Case):
         self.addCleanup(stream.close)
         self.assertEqual((stream.status, stream.kind.split(";")[0]), (200, "text/event-stream"))
         self.put_policy("p", {"version": "1", "default": "deny", "tools": {"echo": {}}}, "fake")
-        session.send("ping")
         message = next(stream.messages())
         self.assertEqual(message["method"], "notifications/tools/list_changed")
         self.assertEqual(session.tools(), ["echo"])
