@@ -96,7 +96,7 @@ private struct Judge {
         if policy.refusesUnknown, let arguments = call.arguments {
             for (key, _) in arguments.members {
                 guard let name = key.string, call.facts?.schema?.names(argument: name) != true else { continue }
-                let pointer = JSONPointer(tokens: [name]).description
+                let pointer = boundedPointer([name])
                 let denial = Denial(
                     .arguments, rule: "/arguments/unknown",
                     message: "The tool has no argument \"\(clipped(name))\".", policy: policy,

@@ -10,6 +10,8 @@ package final class CompiledSchema: Sendable {
 
     let nodes: [SchemaNode]
     let usesUnevaluated: Bool
+    /// Some reference depends on the way by which it is reached.
+    var isDynamic: Bool { !dynamicAnchors.isEmpty }
     /// By anchor: the node in each resource that has it.
     let dynamicAnchors: [String: [Int: Int]]
     private let argumentNames: Set<ExactName>
@@ -94,7 +96,7 @@ package final class CompiledSchema: Sendable {
             for check in nodes[index].checks {
                 switch check {
                 case .members(let members):
-                    names.formUnion(members.named.keys)
+                    names.formUnion(members.names)
                     patterns += members.patterns.map(\.pattern)
                 case .reference(let node), .dynamicReference(let node, _): queue.append(node)
                 case .all(let list), .any(let list), .one(let list): queue += list

@@ -46,7 +46,7 @@ struct SchemaCompiler {
         let place = SchemaPlace(view)
         if let node = known[place] { return node }
         let node = nodes.count
-        nodes.append(SchemaNode(resource: index.resource(of: view) ?? resource))
+        nodes.append(SchemaNode(resource: index.resource(of: view) ?? resource, checks: []))
         known[place] = node
         queue.append((node, view))
         return node
@@ -67,7 +67,7 @@ struct SchemaCompiler {
             problems.append("a schema is an object or a boolean, not \(view.kind.phrase)")
             checks.append(.never(keyword: "schema"))
         }
-        nodes[node].checks = checks
+        nodes[node] = SchemaNode(resource: nodes[node].resource, checks: checks)
     }
 
     private mutating func keywords(_ view: JSONView, _ node: Int) -> [SchemaCheck] {
@@ -262,17 +262,18 @@ struct SchemaCompiler {
         else {
             return nil
         }
-        var members = SchemaMembers()
+        var all: [(name: [UInt8], node: Int)] = []
+        var patternMembers: [(pattern: SchemaPattern, node: Int)] = []
         if let named = view["properties"] {
-            for (key, value) in named.members { members.named[ExactName(key.string ?? "")] = child(value, of: node) }
+            for (key, value) in named.members { all.append((key.stringBytes ?? [], child(value, of: node))) }
         }
         if let patterns = view["patternProperties"] {
             for (key, value) in patterns.members {
-                members.patterns.append((pattern(key.string ?? ""), child(value, of: node)))
+                patternMembers.append((pattern(key.string ?? ""), child(value, of: node)))
             }
         }
-        members.rest = view["additionalProperties"].map { child($0, of: node) }
-        return members
+        let rest = view["additionalProperties"].map { child($0, of: node) }
+        return SchemaMembers(named: all, patterns: patternMembers, rest: rest)
     }
 
     /// Draft-07's `dependencies`: names that need names, or a schema.

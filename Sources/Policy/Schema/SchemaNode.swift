@@ -1,10 +1,59 @@
 internal import JSON
 
 /// One compiled subschema. Nodes refer to each other by index, because schemas may be cyclic.
-struct SchemaNode: Sendable {
+///
+/// COST: what nearly every property of a tool has (`type`, `enum` of strings, bounds) is kept in plain fields and checked
+/// without touching the list; a call with ten arguments was four times as dear before.
+final class SchemaNode: Sendable {
     /// The resource (schema with its own address) that the node belongs to; dynamic references look through these.
-    var resource: Int
-    var checks: [SchemaCheck] = []
+    let resource: Int
+    /// Bit `1 << kind` for each kind that `type` allows; all bits without `type`.
+    let kinds: UInt8
+    /// `type` allows integers without allowing all numbers.
+    let allowsInteger: Bool
+    /// `enum` of nothing but strings: their UTF-8.
+    let words: [[UInt8]]?
+    /// Bounds that are short numbers, for instances that are, too.
+    let bounds: [(bound: ShortNumber, view: JSONView, keyword: String, order: Test.Order)]
+    /// All the rest, and what the fields can't say.
+    let checks: [SchemaCheck]
+    /// The schema `false`, or one that could not be compiled: nothing passes.
+    let isNever: Bool
+
+    init(resource: Int, checks all: [SchemaCheck]) {
+        self.resource = resource
+        var kinds = UInt8.max
+        var allowsInteger = false
+        var words: [[UInt8]]?
+        var bounds: [(bound: ShortNumber, view: JSONView, keyword: String, order: Test.Order)] = []
+        var rest: [SchemaCheck] = []
+        for check in all {
+            switch check {
+            case .type(let allowed, let integer):
+                kinds = allowed.reduce(0) { $0 | $1.bit }
+                allowsInteger = integer && !allowed.contains(.number)
+            case .oneValue(let values, "enum") where words == nil && values.allSatisfy({ $0.kind == .string }):
+                words = values.compactMap(\.stringBytes)
+            case .bound(let view, let keyword, let order):
+                if let short = view.shortNumber {
+                    bounds.append((short, view, keyword, order))
+                } else {
+                    rest.append(check)
+                }
+            default: rest.append(check)
+            }
+        }
+        self.kinds = kinds
+        self.allowsInteger = allowsInteger
+        self.words = words
+        self.bounds = bounds
+        checks = rest
+        if case .never? = all.first { isNever = true } else { isNever = false }
+    }
+}
+
+extension JSONKind {
+    var bit: UInt8 { 1 << rawValue }
 }
 
 /// What one keyword, or a group of keywords that need each other, asks of an instance.
@@ -40,10 +89,41 @@ enum SchemaCheck: Sendable {
 }
 
 /// `properties`, `patternProperties` and `additionalProperties`.
-struct SchemaMembers: Sendable {
-    var named: [ExactName: Int] = [:]
-    var patterns: [(pattern: SchemaPattern, node: Int)] = []
-    var rest: Int?
+final class SchemaMembers: Sendable {
+    private let named: [(name: [UInt8], node: Int)]
+    private let many: [ExactName: Int]
+    let patterns: [(pattern: SchemaPattern, node: Int)]
+    let rest: Int?
+
+    init(named: [(name: [UInt8], node: Int)], patterns: [(pattern: SchemaPattern, node: Int)], rest: Int?) {
+        // COST: below some tens of names a walk over their lengths beats hashing.
+        let isMany = named.count > 32
+        self.named = isMany ? [] : named
+        many =
+            isMany
+            ? Dictionary(named.map { (ExactName(String(decoding: $0.name, as: UTF8.self)), $0.node) }) { first, _ in
+                first
+            }
+            : [:]
+        self.patterns = patterns
+        self.rest = rest
+    }
+
+    var names: [ExactName] {
+        many.isEmpty ? named.map { ExactName(String(decoding: $0.name, as: UTF8.self)) } : Array(many.keys)
+    }
+
+    /// The schema that `properties` has for a member, if any.
+    func node(for key: JSONView) -> Int? {
+        if !many.isEmpty { return many[ExactName(key.string ?? "")] }
+        guard !named.isEmpty else { return nil }
+        return Operand.json(key).withText { text in
+            for (name, node) in named where name.count == text.count {
+                if name.withUnsafeBufferPointer({ ByteText.same($0, text) }) { return node }
+            }
+            return nil
+        } ?? nil
+    }
 }
 
 /// A JSON number as `digits × 10^exponent` without zeros at either end: for divisibility.

@@ -10,7 +10,8 @@ struct SchemaValidator {
     /// The first thing that failed, outside of alternatives that are tried.
     private(set) var fault: CompiledSchema.Fault?
     private var trials = 0
-    private var path: [JSONPathStep] = []
+    /// The way to the fault, innermost first; gathered while the validation returns from it.
+    private var faultPath: [JSONPathStep] = []
     private(set) var isExhausted = false
 
     static let maxDepth = 256
@@ -40,21 +41,30 @@ struct SchemaValidator {
 
     mutating func accepts(_ instance: JSONView) -> Bool {
         var evaluated = Evaluated()
-        return validate(0, instance, &evaluated) && !isExhausted
+        let isValid = validate(0, instance, &evaluated) && !isExhausted
+        if !isValid, let keyword {
+            var tokens = faultPath.reversed().map { step in
+                switch step {
+                case .key(let key): key.string ?? ""
+                case .index(let index): String(index)
+                }
+            }
+            if let faultExtra { tokens.append(faultExtra) }
+            fault = CompiledSchema.Fault(pointer: boundedPointer(tokens), keyword: keyword)
+        }
+        return isValid
     }
 
     // MARK: Reporting
 
+    private var keyword: String?
+    private var faultExtra: String?
+
+    /// Notes the failure, unless it is one of alternatives that are tried. The first one stays.
     private mutating func fail(_ keyword: String, at extra: String? = nil) -> Bool {
-        guard trials == 0, fault == nil else { return false }
-        var tokens = path.map { step in
-            switch step {
-            case .key(let key): key.string ?? ""
-            case .index(let index): String(index)
-            }
-        }
-        if let extra { tokens.append(extra) }
-        fault = CompiledSchema.Fault(pointer: JSONPointer(tokens: tokens).description, keyword: keyword)
+        guard trials == 0, self.keyword == nil else { return false }
+        self.keyword = keyword
+        faultExtra = extra
         return false
     }
 
@@ -78,10 +88,11 @@ struct SchemaValidator {
 
     /// Runs a part on a value inside the instance.
     private mutating func descend(_ node: Int, _ value: JSONView, _ step: JSONPathStep) -> Bool {
-        path.append(step)
-        defer { path.removeLast() }
         var own = Evaluated()
-        return validate(node, value, &own)
+        if validate(node, value, &own) { return true }
+        // Outside of trials a failure is final, so every step on the way back belongs to the fault.
+        if trials == 0, keyword != nil { faultPath.append(step) }
+        return false
     }
 
     // MARK: One node
@@ -95,13 +106,38 @@ struct SchemaValidator {
         depth += 1
         defer { depth -= 1 }
         let node = schema.nodes[index]
-        let isNewScope = scope.last != node.resource
+        let isNewScope = schema.isDynamic && scope.last != node.resource
         if isNewScope { scope.append(node.resource) }
         defer { if isNewScope { scope.removeLast() } }
+        let kind = instance.kind
+        if node.kinds & kind.bit == 0 {
+            guard node.allowsInteger, kind == .number, isInteger(instance) else { return fail("type") }
+        }
+        if let words = node.words {
+            work += words.count
+            guard kind == .string, isWord(instance, words) else { return fail("enum") }
+        }
+        if kind == .number, !node.bounds.isEmpty {
+            let number = instance.shortNumber
+            for (bound, view, keyword, order) in node.bounds {
+                let comparison = number.map { $0.compare(to: bound) } ?? instance.compareNumber(to: view)
+                guard let comparison, order.holds(comparison) else { return fail(keyword) }
+            }
+        }
         for check in node.checks {
             guard passes(check, instance, &evaluated), !isExhausted else { return false }
         }
         return true
+    }
+
+    private func isInteger(_ instance: JSONView) -> Bool {
+        instance.plainInteger != nil || ExactNumber(instance)?.isInteger == true
+    }
+
+    private func isWord(_ instance: JSONView, _ words: [[UInt8]]) -> Bool {
+        Operand.json(instance).withText { text in
+            words.contains { word in word.withUnsafeBufferPointer { ByteText.same($0, text) } }
+        } ?? false
     }
 
     private mutating func passes(_ check: SchemaCheck, _ instance: JSONView, _ evaluated: inout Evaluated) -> Bool {
@@ -251,11 +287,12 @@ struct SchemaValidator {
 
     private mutating func passes(_ members: SchemaMembers, _ instance: JSONView, _ evaluated: inout Evaluated) -> Bool {
         guard instance.kind == .object else { return true }
-        for (i, (key, value)) in instance.members.enumerated() {
+        var i = 0
+        for (key, value) in instance.members {
+            defer { i += 1 }
             work += 1
-            let name = key.string ?? ""
             var isKnown = false
-            if let node = members.named[ExactName(name)] {
+            if let node = members.node(for: key) {
                 isKnown = true
                 guard descend(node, value, .key(key)) else { return false }
             }
@@ -269,7 +306,7 @@ struct SchemaValidator {
             if !isKnown, let rest = members.rest {
                 isKnown = true
                 // `false` is the usual schema here; say which keyword it belongs to.
-                if case .never? = schema.nodes[rest].checks.first { return fail("additionalProperties", at: name) }
+                if schema.nodes[rest].isNever { return fail("additionalProperties", at: key.string ?? "") }
                 guard descend(rest, value, .key(key)) else { return false }
             }
             if isKnown, schema.usesUnevaluated { evaluated.members.insert(i) }
@@ -285,7 +322,7 @@ struct SchemaValidator {
             if i < prefix.count {
                 guard descend(prefix[i], element, .index(i)) else { return false }
             } else if let rest {
-                if case .never? = schema.nodes[rest].checks.first { return fail(keyword, at: String(i)) }
+                if schema.nodes[rest].isNever { return fail(keyword, at: String(i)) }
                 guard descend(rest, element, .index(i)) else { return false }
             } else {
                 break
@@ -295,4 +332,11 @@ struct SchemaValidator {
             evaluated.itemsBelow, rest == nil ? min(prefix.count, instance.count) : instance.count)
         return true
     }
+}
+
+/// A pointer for the record: keys come from the caller, so there is an end to their length.
+func boundedPointer(_ tokens: [String]) -> String {
+    let pointer = JSONPointer(tokens: tokens).description
+    guard pointer.utf8.count > 512 else { return pointer }
+    return String(decoding: pointer.utf8.prefix(500), as: UTF8.self) + "…"
 }
