@@ -33,7 +33,7 @@ extension Page {
         .tiles { display: grid; grid-template-columns: repeat(auto-fill, minmax(11.5rem, 1fr)); gap: .75rem; margin: 0; }
         .tiles div { border: 1px solid var(--line); border-radius: .5rem; padding: .5rem .75rem; }
         .tiles dt { color: var(--quiet); font-size: .85rem; }
-        .tiles dd { margin: 0; font-size: 1.2rem; font-weight: 600; overflow-wrap: anywhere; }
+        .tiles dd { margin: 0; font-size: 1.1rem; font-weight: 600; overflow-wrap: anywhere; }
         .tiles .bad { background: var(--bad-back); border-color: var(--bad); }
         .tiles .bad dd { color: var(--bad); }
         .scroll { overflow-x: auto; position: relative; }
