@@ -8,7 +8,9 @@ package struct PolicyLoad: Sendable {
     /// Errors and warnings in the order of the text.
     package let problems: [PolicyProblem]
 
+    /// What keeps the policy from being used.
     package var errors: [PolicyProblem] { problems.filter { $0.severity == .error } }
+    /// What is odd, but allowed.
     package var warnings: [PolicyProblem] { problems.filter { $0.severity == .warning } }
 }
 

@@ -45,10 +45,12 @@ enum ProblemCode: String, Sendable, CaseIterable {
 
 /// One thing that is wrong, or odd, in a policy, and where.
 package struct PolicyProblem: Sendable, Hashable {
+    /// Errors keep a policy from being used; warnings don't.
     package enum Severity: String, Sendable {
         case error, warning
     }
 
+    /// Whether the policy can be used all the same.
     package let severity: Severity
     /// Stable, for example `policy.unknown_field`.
     package let code: String
@@ -83,6 +85,7 @@ package struct PolicyProblem: Sendable, Hashable {
         return "\(file):\(line):\(column): \(severity.rawValue): \(message) (\(code)\(place))\(hint)"
     }
 
+    /// Appends the problem as one JSON object.
     package func write(to writer: inout JSONWriter) {
         writer.beginObject()
         writer.member("severity", severity.rawValue)

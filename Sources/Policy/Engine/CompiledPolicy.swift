@@ -4,8 +4,11 @@ internal import JSON
 /// A policy ready to decide: immutable, shared by all calls, indexed so that a decision does not look at entries that are
 /// about other tools.
 package final class CompiledPolicy: Sendable {
+    /// The name it is stored under.
     package let name: String
+    /// The number of the stored version.
     package let version: Int
+    /// Text for people.
     package let description: String?
     /// `default: "allow"`
     package let allowsByDefault: Bool

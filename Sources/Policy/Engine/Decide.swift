@@ -264,9 +264,7 @@ private struct Judge {
             }
             amount = number
         }
-        let key = CounterKey(
-            scope: limit.scope, owner: owner, server: isWide ? "" : call.server, counter: limit.counter,
-            isNamed: limit.isNamed, window: limit.window)
+        let key = limit.key(owner: owner, server: isWide ? "" : call.server)
         return .success(QuotaRequest(key: key, amount: amount, max: limit.max))
     }
 

@@ -7,24 +7,34 @@ package struct PolicyDiff: Sendable {
         case hidden, denied, conditional, asks, free
     }
 
+    /// A tool that stands otherwise.
     package struct ToolChange: Sendable, Hashable {
+        /// The tool's name.
         package let tool: String
+        /// In the first policy.
         package let before: Standing
+        /// In the second policy.
         package let after: Standing
     }
 
+    /// A call that is judged otherwise.
     package struct CallChange: Sendable, Hashable {
         /// The position in the list of calls.
         package let index: Int
+        /// The tool's name.
         package let tool: String
         /// `allow`, `deny`, `ask` or `shadow_deny`, and the rule.
         package let before: String
+        /// The same for the second policy.
         package let after: String
     }
 
+    /// In the order of the server's list, then of the policies.
     package let tools: [ToolChange]
+    /// In the order of the calls.
     package let calls: [CallChange]
 
+    /// Nothing changes.
     package var isEmpty: Bool { tools.isEmpty && calls.isEmpty }
 
     /// - Parameters:
@@ -79,6 +89,7 @@ package struct PolicyDiff: Sendable {
         return lines.isEmpty ? "no difference\n" : lines.joined(separator: "\n") + "\n"
     }
 
+    /// Appends the differences as one JSON object.
     package func write(to writer: inout JSONWriter) {
         writer.beginObject()
         writer.key("tools")

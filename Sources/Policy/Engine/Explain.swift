@@ -6,12 +6,16 @@ package struct Explanation: Sendable {
     package let outcome: String
     /// The deciding rule; empty for an allowed call.
     package let rule: String
+    /// The readable form of `rule`.
     package let alias: String
     /// What the agent would read; empty for an allowed call.
     package let message: String
+    /// The steps in the order of a decision.
     package let steps: [Step]
 
+    /// One question that the policy asks, and the answer.
     package struct Step: Sendable {
+        /// For people.
         package let title: String
         /// Into the policy; nil for steps that have no place in it.
         package let pointer: String?
@@ -19,6 +23,7 @@ package struct Explanation: Sendable {
         package let result: String
         /// Whether this step decided the call.
         package internal(set) var isDecisive = false
+        /// The steps in the order of a decision.
         package let steps: [Step]
 
         init(_ title: String, _ pointer: String? = nil, _ result: String, _ steps: [Step] = []) {
@@ -48,6 +53,7 @@ package struct Explanation: Sendable {
         return lines.joined(separator: "\n") + "\n"
     }
 
+    /// Appends the explanation as one JSON object.
     package func write(to writer: inout JSONWriter) {
         writer.beginObject()
         writer.member("outcome", outcome)

@@ -46,7 +46,8 @@ extension CompiledPolicy {
             case .fails, .missing: break
             }
         }
-        return true
+        // A limit by identity denies every call of a grant that has none.
+        return call.grant.identity != nil || !knows(.grantIdentity) || !entry.limits.contains { $0.scope == .identity }
     }
 
     /// What in the policy does not fit the tools that the server has: warnings, without a place in the text.

@@ -10,7 +10,9 @@ package enum Verdict: ~Copyable, Sendable {
 
 /// The right to forward one call, once. Only `decide` makes it and forwarding consumes it.
 package struct Permit: ~Copyable, Sendable {
+    /// The name of the policy that decided.
     package let policyName: String
+    /// Its stored version.
     package let policyVersion: Int
     /// The quota that this call took: part of its ledger row, and what settlement may have to release.
     package let reservations: [ReservationRecord]
@@ -40,16 +42,36 @@ package struct Permit: ~Copyable, Sendable {
         }
     }
 
+    /// Whether any limit counted this call.
+    package var tookQuota: Bool { !remaining.isEmpty }
+
+    /// `standings` as a JSON array, without making the values first.
+    package func writeStandings(to json: inout [UInt8]) {
+        json.append(UInt8(ascii: "["))
+        for (position, (limit, remaining)) in zip(limits, remaining).enumerated() {
+            if position > 0 { json.append(UInt8(ascii: ",")) }
+            json.append(contentsOf: limit.standing)
+            json.append(contentsOf: remaining.description.utf8)
+            json.append(UInt8(ascii: "}"))
+        }
+        json.append(UInt8(ascii: "]"))
+    }
+
     /// Ends the permit: called by the step that sends the call on, which keeps what it may have to release.
     package consuming func forwarded() -> [ReservationRecord] { reservations }
 }
 
 /// One limit after a call was counted. Numbers are plain decimal text.
 package struct LimitStanding: Sendable, Hashable {
+    /// The pointer of the limit.
     package let rule: String
+    /// Its readable form.
     package let alias: String
+    /// `max`
     package let limit: String
+    /// What is left inside the window.
     package let remaining: String
+    /// The length of the window.
     package let windowMilliseconds: Int64
 }
 
@@ -72,6 +94,7 @@ package final class Denial: Sendable {
         case unavailable
     }
 
+    /// The kind of rule that decided.
     package let reason: Reason
     /// An RFC 6901 pointer into the policy, or `(no policy)`, `(hidden)`, `(default deny)`, `(invalid arguments)`, `(budget)`.
     package let rule: String
@@ -79,12 +102,17 @@ package final class Denial: Sendable {
     package let alias: String
     /// For the agent. Hidden tools, tools denied by default and tools that do not exist have one and the same text.
     package let message: String
+    /// Nil if the grant has no policy.
     package let policyName: String?
+    /// Nil if the grant has no policy.
     package let policyVersion: Int?
+    /// The conditions of the rule, with what came of each.
     package let evidence: [Evidence]
     /// Only for limits. Nil: waiting does not help.
     package let retryAfterMs: Int64?
+    /// `max` of the limit that denied.
     package let limit: String?
+    /// What is left in the limit that denied; less than the call would cost.
     package let remaining: String?
 
     init(
@@ -123,6 +151,7 @@ package struct Evidence: Sendable, Hashable {
     /// More about it, for example the schema keyword.
     package let note: String?
 
+    /// One line of evidence.
     package init(condition: String, path: String, result: String, note: String? = nil) {
         self.condition = condition
         self.path = path
@@ -153,16 +182,21 @@ extension [Evidence] {
 package struct ApprovalRequest: Sendable, Hashable {
     /// The first rule that asks.
     package let rule: String
+    /// Its readable form.
     package let alias: String
     /// Every rule that asks; when all are granted, pass them to `decide` as `approved`.
     package let rules: [String]
+    /// For the agent, and for the people who are asked.
     package let message: String
     /// The shortest of the asking rules.
     package let timeout: TimeSpan
     /// How many people must agree: the highest of the asking rules.
     package let approvers: Int
+    /// The conditions of the rule, with what came of each.
     package let evidence: [Evidence]
+    /// The name of the policy that decided.
     package let policyName: String
+    /// Its stored version.
     package let policyVersion: Int
 }
 

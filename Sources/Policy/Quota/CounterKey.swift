@@ -7,6 +7,7 @@ package enum QuotaScope: String, Sendable, CaseIterable {
 
 /// A span of time and how it moves.
 package struct QuotaWindow: Sendable, Hashable {
+    /// Where windows start.
     package enum Algorithm: String, Sendable, CaseIterable {
         /// Every span `[t, t + window)` is a window.
         case sliding
@@ -16,8 +17,10 @@ package struct QuotaWindow: Sendable, Hashable {
 
     /// > 0
     package let span: TimeSpan
+    /// How it moves.
     package let algorithm: Algorithm
 
+    /// A window; `isPossible` says whether it makes sense.
     package init(span: TimeSpan, algorithm: Algorithm) {
         self.span = span
         self.algorithm = algorithm
@@ -58,17 +61,21 @@ package struct QuotaWindow: Sendable, Hashable {
 ///
 /// COST: a class with its hash ready, because a key is made once a call and then looked up, stored and written.
 package final class CounterKey: Sendable, Hashable {
+    /// Whose calls are counted together.
     package let scope: QuotaScope
     /// The grant's id, the session's id or the identity; empty for `server` and `global`.
     package let owner: String
     /// The server's name; empty where the counter spans servers (named counters of scope `identity` and `global`).
     package let server: String
+    /// The name in the policy, or the pointer of the limit that has none.
     package let counter: String
     /// Whether the policy's author gave the name. Names that the engine makes can't collide with given ones.
     package let isNamed: Bool
+    /// The window that the count is about.
     package let window: QuotaWindow
     private let digest: UInt64
 
+    /// A key; its digest is worked out at once.
     package init(
         scope: QuotaScope, owner: String, server: String, counter: String, isNamed: Bool, window: QuotaWindow
     ) {
@@ -81,6 +88,7 @@ package final class CounterKey: Sendable, Hashable {
         digest = ByteText.digest(owner, ByteText.digest(counter, UInt64(bitPattern: window.span.microseconds)))
     }
 
+    /// Equal in every part, texts byte by byte.
     package static func == (a: CounterKey, b: CounterKey) -> Bool {
         a === b
             || a.digest == b.digest && a.scope == b.scope && a.isNamed == b.isNamed && a.window == b.window
@@ -88,6 +96,7 @@ package final class CounterKey: Sendable, Hashable {
                 && ByteText.same(a.server, b.server)
     }
 
+    /// Feeds the digest.
     package func hash(into hasher: inout Hasher) {
         hasher.combine(digest)
     }
@@ -97,11 +106,14 @@ package final class CounterKey: Sendable, Hashable {
 package struct ReservationRecord: Sendable, Hashable {
     /// Unique among the entries that still count.
     package let id: UInt64
+    /// The counter that it was taken from.
     package let key: CounterKey
     /// ≥ 0
     package let amount: ExactDecimal
+    /// When it was taken, on the counters' own clock, which never goes back.
     package let time: Instant
 
+    /// A record as the counters make it, or as it was read from a ledger row.
     package init(id: UInt64, key: CounterKey, amount: ExactDecimal, time: Instant) {
         self.id = id
         self.key = key
@@ -117,33 +129,17 @@ package struct ReservationRecord: Sendable, Hashable {
     /// Fields between `|`, with `%`, `|`, `;` and controls as `%XX`. One line.
     package func encode() -> String { Self.encode([self]) }
 
-    /// COST: once for each call that takes quota, so the bytes are put together without a string for each field.
+    /// COST: once for each call that takes quota: three numbers and the key's own text.
     private func write(to text: inout [UInt8]) {
-        Self.append("1|", to: &text)
+        text.append(contentsOf: [UInt8(ascii: "1"), UInt8(ascii: "|")])
         Self.append(String(id), to: &text)
-        Self.append("|", to: &text)
+        text.append(UInt8(ascii: "|"))
         Self.append(String(time.microseconds), to: &text)
-        Self.append("|", to: &text)
+        text.append(UInt8(ascii: "|"))
         Self.append(amount.description, to: &text)
-        Self.append("|", to: &text)
-        Self.append(key.scope.rawValue, to: &text)
-        Self.append("|", to: &text)
-        Self.append(key.window.algorithm.rawValue, to: &text)
-        Self.append("|", to: &text)
-        Self.append(String(key.window.span.microseconds), to: &text)
-        Self.append(key.isNamed ? "|named|" : "|own|", to: &text)
-        Self.escape(key.owner, into: &text)
-        Self.append("|", to: &text)
-        Self.escape(key.server, into: &text)
-        Self.append("|", to: &text)
-        Self.escape(key.counter, into: &text)
+        text.append(contentsOf: key.encoded)
     }
 
-    private static func append(_ constant: StaticString, to text: inout [UInt8]) {
-        text.append(contentsOf: UnsafeBufferPointer(start: constant.utf8Start, count: constant.utf8CodeUnitCount))
-    }
-
-    @_disfavoredOverload
     private static func append(_ field: String, to text: inout [UInt8]) {
         var field = field
         field.withUTF8 { text.append(contentsOf: $0) }
@@ -190,7 +186,7 @@ package struct ReservationRecord: Sendable, Hashable {
         return records
     }
 
-    private static func escape(_ field: String, into text: inout [UInt8]) {
+    static func escape(_ field: String, into text: inout [UInt8]) {
         func isPlain(_ byte: UInt8) -> Bool {
             byte > 0x20 && byte != 0x7F && byte != UInt8(ascii: "%") && byte != UInt8(ascii: "|")
                 && byte != UInt8(ascii: ";")

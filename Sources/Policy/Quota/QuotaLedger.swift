@@ -9,13 +9,16 @@ package protocol QuotaLedger {
     mutating func release(_ records: [ReservationRecord])
 }
 
+/// What one limit asks of its counter for one call.
 package struct QuotaRequest: Sendable, Hashable {
+    /// The counter.
     package let key: CounterKey
     /// ≥ 0
     package let amount: ExactDecimal
     /// The highest total inside a window, this request included.
     package let max: ExactDecimal
 
+    /// A request as the engine makes it.
     package init(key: CounterKey, amount: ExactDecimal, max: ExactDecimal) {
         self.key = key
         self.amount = amount
@@ -23,6 +26,7 @@ package struct QuotaRequest: Sendable, Hashable {
     }
 }
 
+/// What the counters say to the requests of one call.
 package enum QuotaAnswer: Sendable, Hashable {
     /// One record and one remainder a request, in their order.
     case reserved([ReservationRecord], remaining: [ExactDecimal])

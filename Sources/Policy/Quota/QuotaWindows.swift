@@ -10,10 +10,12 @@ package struct QuotaWindows: QuotaLedger, Sendable {
     package struct Caps: Sendable, Hashable {
         /// Entries of one counter before neighbours are merged.
         package var maxEntries = 262_144
+        /// Counters in use at a time.
         package var maxCounters = 200_000
         /// Entries of all counters together; 48 bytes each.
         package var maxTotal = 4_000_000
 
+        /// The defaults.
         package init() {}
     }
 
@@ -47,14 +49,17 @@ package struct QuotaWindows: QuotaLedger, Sendable {
     // on the new clock's word would give quota back.
     private var latest = Instant(microseconds: .min)
 
+    /// No counter has counted anything yet.
     package init(caps: Caps = Caps()) {
         self.caps = caps
     }
 
+    /// Counters in use, idle ones that have not been dropped yet included.
     package var counterCount: Int { index.count }
 
     // MARK: Reserving
 
+    /// Takes every request, or none; see `QuotaLedger`. Time never goes back: an earlier `now` counts as the latest seen.
     package mutating func reserve(_ requests: [QuotaRequest], at now: Instant) -> QuotaAnswer {
         latest = max(latest, now)
         let firstID = nextID
@@ -122,6 +127,7 @@ package struct QuotaWindows: QuotaLedger, Sendable {
 
     // MARK: Releasing
 
+    /// Takes back exactly these entries, each at most once; see `QuotaLedger`.
     package mutating func release(_ records: [ReservationRecord]) {
         for record in records {
             guard let slot = index[record.key], let position = position(of: record.id, in: slot) else { continue }

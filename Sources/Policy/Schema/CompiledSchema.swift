@@ -33,6 +33,7 @@ package final class CompiledSchema: Sendable {
         compile(schema, documents: documents, assuming: .draft2020)
     }
 
+    /// Compiles a schema that refers to nothing outside itself.
     package static func compile(_ schema: JSONView) -> CompiledSchema {
         compile(schema, documents: [:], assuming: .draft2020)
     }

@@ -15,7 +15,7 @@ struct SchemaValidator {
     private(set) var isExhausted = false
 
     static let maxDepth = 256
-    static let maxWork = 2_000_000
+    static let maxWork = 500_000
 
     private enum JSONPathStep {
         case key(JSONView)

@@ -5,6 +5,7 @@ internal import JSON
 package struct PolicyTestReport: Sendable {
     /// Calls that went as expected; 1 for a document that was expected, and found, invalid.
     package internal(set) var passed = 0
+    /// Calls that went otherwise, and faults of the test file itself.
     package internal(set) var failed = 0
     /// One sentence each, with the place in the test file.
     package internal(set) var failures: [String] = []
@@ -13,6 +14,7 @@ package struct PolicyTestReport: Sendable {
     /// Pointers of the policy's rules, limits and actions that decided no call.
     package internal(set) var unused: [String] = []
 
+    /// Something was tested, and all of it went as expected.
     package var isGood: Bool { failed == 0 && failures.isEmpty && passed > 0 }
 
     mutating func fail(_ failure: String) {
