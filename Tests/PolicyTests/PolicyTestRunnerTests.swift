@@ -1,0 +1,96 @@
+import Testing
+
+@testable import Policy
+
+/// The runner behind `sluice policy test`: what it says when a test is wrong, or the policy is.
+@Suite struct PolicyTestRunnerTests {
+    static let policyText =
+        #"{"version":"1","default":"deny","tools":{"t":{"limits":[{"counter":"c","window":"minute","max":1}]},"u":{"action":"deny"}}}"#
+
+    func run(_ rest: String, policy: String = #""p.json""#) -> PolicyTestReport {
+        PolicyTest.run(Array("{\"policy\":\(policy),\(rest)}".utf8), name: "p") { path in
+            path == "p.json" ? Array(Self.policyText.utf8) : nil
+        }
+    }
+
+    func call(_ rest: String, at time: String = "2026-01-05T10:00:00Z", tool: String = "t") -> String {
+        #"{"at":"\#(time)","tool":"\#(tool)",\#(rest)}"#
+    }
+
+    @Test func passesAndCountsWhatIsUnused() {
+        let report = run(
+            "\"calls\":[\(call(#""expect":{"outcome":"allow","remaining":0}"#)),\(call(#""expect":{"outcome":"deny","rule":"/tools/t/limits/c","retry_after_ms":60000,"remaining":0.0,"listed":true}"#))]"
+        )
+        #expect(report.isGood && report.passed == 2 && report.failed == 0)
+        #expect(report.unused == ["/tools/u/action"])
+    }
+
+    static let failing: [(expect: String, message: String)] = [
+        (#"{"outcome":"deny"}"#, "calls[0] (t): expected deny, got allow"),
+        (#"{"outcome":"allow","rule":"/tools/t/limits/0"}"#, "calls[0] (t): expected rule /tools/t/limits/0, got none"),
+        (#"{"outcome":"allow","remaining":1}"#, "calls[0] (t): expected remaining 1, got 0"),
+        (#"{"outcome":"allow","retry_after_ms":5}"#, "calls[0] (t): expected retry_after_ms 5, got none"),
+        (#"{"outcome":"allow","listed":false}"#, "calls[0] (t): expected the tool not to be listed"),
+        (#"{"outcome":"allowed"}"#, "calls[0].expect.outcome is one of allow, deny, ask, shadow_deny, not `allowed`"),
+        (#"{"outcome":"allow","rul":""}"#, "calls[0].expect has no field `rul`; did you mean `rule`?"),
+        (#"{}"#, "calls[0].expect needs an `outcome`"),
+    ]
+
+    @Test(arguments: failing.indices) func saysWhatDiffers(_ index: Int) {
+        let (expect, message) = Self.failing[index]
+        let report = run("\"calls\":[\(call("\"expect\":\(expect)"))]")
+        #expect(report.failures == [message])
+        #expect(!report.isGood)
+    }
+
+    @Test func settlesByTheUpstream() {
+        for (upstream, second) in [
+            ("ok", "deny"), ("tool_error", "deny"), ("unknown", "deny"), ("error", "allow"), ("unreachable", "allow"),
+        ] {
+            let report = run(
+                "\"calls\":[\(call("\"upstream\":\"\(upstream)\",\"expect\":{\"outcome\":\"allow\"}")),\(call("\"expect\":{\"outcome\":\"\(second)\"}"))]"
+            )
+            #expect(report.failures == [], "\(upstream)")
+        }
+    }
+
+    @Test func faultyFiles() {
+        let good = #""expect":{"outcome":"allow"}"#
+        let rows: [(String, String)] = [
+            ("\"calls\":[]", "the test file needs `calls`, a list with at least one call, or `expect_invalid`"),
+            ("\"call\":[]", "the test file has no field `call`; did you mean `calls`?"),
+            ("\"calls\":[\(call(good, at: "yesterday"))]", "calls[0].at is a time such as 2026-01-05T10:00:00Z"),
+            (
+                "\"calls\":[\(call(good)),\(call(good, at: "2026-01-05T09:00:00Z"))]",
+                "calls[1].at is earlier than the call before it"
+            ),
+            (
+                "\"calls\":[\(call(#""upstream":"fine","# + good))]",
+                "calls[0].upstream is one of ok, tool_error, error, unreachable, unknown, not `fine`"
+            ),
+            ("\"tools\":[{\"category\":\"none\"}],\"calls\":[\(call(good))]", "tools[0] needs a `name`"),
+            ("\"expect_invalid\":[1]", "`expect_invalid` is a list of codes"),
+            ("\"expect_invalid\":[]", "the policy should be invalid, and is valid"),
+        ]
+        for (rest, message) in rows {
+            let report = run(rest)
+            #expect(report.failures.contains(message), "\(rest): \(report.failures)")
+            #expect(!report.isGood)
+        }
+        #expect(run("\"calls\":[]", policy: #""missing.json""#).failures == ["the policy `missing.json` can't be read"])
+        #expect(!PolicyTest.run(Array("{".utf8), name: "p") { _ in nil }.isGood)
+        #expect(!PolicyTest.run(Array("[]".utf8), name: "p") { _ in nil }.isGood)
+    }
+
+    @Test func invalidPolicies() {
+        let bad = #"{"version":"1","default":"deny","tool":{},"tools":{"t":{"limits":[{"window":"minute","max":0}]}}}"#
+        #expect(run(#""expect_invalid":["policy.unknown_field","policy.bad_max"]"#, policy: bad).isGood)
+        #expect(run(#""expect_invalid":[]"#, policy: bad).isGood)
+        #expect(
+            run(#""expect_invalid":["policy.bad_regex"]"#, policy: bad).failures
+                == ["the policy should have policy.bad_regex; it has policy.unknown_field, policy.bad_max"])
+        let report = run("\"calls\":[\(call(#""expect":{"outcome":"allow"}"#))]", policy: bad)
+        #expect(report.failures.first?.hasPrefix("the policy is invalid: p:1:") == true)
+        #expect(report.problems.count == 2)
+    }
+}
