@@ -28,7 +28,7 @@ struct Forwarder: Sendable {
         _ permit: consuming RecordedPermit, _ visit: Visit, handle: CallHandle, notify: ([UInt8]) async -> Void
     ) async -> ForwardedCall {
         let decision = permit.decision
-        let meta = Self.limits(permit.permit.standings)
+        let meta = Self.limits(permit.permit)
         let reservations = permit.permit.reservations
         let id = visit.session.link.mintID()
         let message = Relay.request(visit.message, upstreamID: id)
@@ -80,21 +80,11 @@ struct Forwarder: Sendable {
         }
     }
 
-    private static func limits(_ standings: [LimitStanding]) -> MetaMember? {
-        guard !standings.isEmpty else { return nil }
-        var writer = JSONWriter(capacity: 128)
-        writer.beginArray()
-        for standing in standings {
-            writer.beginObject()
-            writer.member("rule", standing.rule)
-            writer.key("limit")
-            writer.raw(standing.limit)
-            writer.key("remaining")
-            writer.raw(standing.remaining)
-            writer.member("windowMs", standing.windowMilliseconds)
-            writer.endObject()
-        }
-        writer.endArray()
-        return MetaMember(key: metaKey, value: writer.bytes)
+    private static func limits(_ permit: borrowing Permit) -> MetaMember? {
+        guard permit.tookQuota else { return nil }
+        var json: [UInt8] = []
+        json.reserveCapacity(160)
+        permit.writeStandings(to: &json)
+        return MetaMember(key: metaKey, value: json)
     }
 }

@@ -74,6 +74,8 @@ package final class CounterKey: Sendable, Hashable {
     /// The window that the count is about.
     package let window: QuotaWindow
     private let digest: UInt64
+    /// The key's part of a reservation's text, from the scope to the counter.
+    let encoded: [UInt8]
 
     /// A key; its digest is worked out at once.
     package init(
@@ -86,6 +88,13 @@ package final class CounterKey: Sendable, Hashable {
         self.isNamed = isNamed
         self.window = window
         digest = ByteText.digest(owner, ByteText.digest(counter, UInt64(bitPattern: window.span.microseconds)))
+        let kind = isNamed ? "named" : "own"
+        var text = Array("|\(scope.rawValue)|\(window.algorithm.rawValue)|\(window.span.microseconds)|\(kind)".utf8)
+        for field in [owner, server, counter] {
+            text.append(UInt8(ascii: "|"))
+            ReservationRecord.escape(field, into: &text)
+        }
+        encoded = text
     }
 
     /// Equal in every part, texts byte by byte.
