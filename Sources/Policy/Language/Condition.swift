@@ -1,6 +1,5 @@
 internal import Base
 internal import JSON
-internal import Synchronization
 
 /// The operators of conditions, by the name policies use.
 enum Operator: String, Sendable, CaseIterable {
@@ -151,8 +150,6 @@ final class CompiledLimit: Sendable {
     let isShadow: Bool
     /// The limit's standing as JSON up to what remains, which is all that varies.
     let standing: [UInt8]
-    /// COST: agents call again and again; the key of the latest caller is kept, so that it is not made for each call.
-    private let latest = Mutex<CounterKey?>(nil)
 
     init(
         counter: String, isNamed: Bool, window: QuotaWindow, max: ExactDecimal, scope: QuotaScope, cost: CompiledPath?,
@@ -180,13 +177,7 @@ final class CompiledLimit: Sendable {
 
     /// The counter for a caller. `owner` and `server` are as in `CounterKey`.
     func key(owner: String, server: String) -> CounterKey {
-        latest.withLock { held in
-            if let held, ByteText.same(held.owner, owner), ByteText.same(held.server, server) { return held }
-            let fresh = CounterKey(
-                scope: scope, owner: owner, server: server, counter: counter, isNamed: isNamed, window: window)
-            held = fresh
-            return fresh
-        }
+        CounterKey(scope: scope, owner: owner, server: server, counter: counter, isNamed: isNamed, window: window)
     }
 }
 

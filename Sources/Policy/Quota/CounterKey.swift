@@ -74,13 +74,22 @@ package final class CounterKey: Sendable, Hashable {
     /// The window that the count is about.
     package let window: QuotaWindow
     private let digest: UInt64
-    /// The key's part of a reservation's text, from the scope to the counter.
-    let encoded: [UInt8]
+    /// The key's part of a reservation's text, from the scope to the counter; only in keys that counters keep.
+    private let text: [UInt8]?
 
     /// A key; its digest is worked out at once.
-    package init(
+    package convenience init(
         scope: QuotaScope, owner: String, server: String, counter: String, isNamed: Bool, window: QuotaWindow
     ) {
+        self.init(
+            scope: scope, owner: owner, server: server, counter: counter, isNamed: isNamed, window: window, text: nil)
+    }
+
+    private init(
+        scope: QuotaScope, owner: String, server: String, counter: String, isNamed: Bool, window: QuotaWindow,
+        text: [UInt8]?
+    ) {
+        self.text = text
         self.scope = scope
         self.owner = owner
         self.server = server
@@ -88,13 +97,26 @@ package final class CounterKey: Sendable, Hashable {
         self.isNamed = isNamed
         self.window = window
         digest = ByteText.digest(owner, ByteText.digest(counter, UInt64(bitPattern: window.span.microseconds)))
+    }
+
+    /// The same key with its text ready, for whoever keeps it over many calls.
+    ///
+    /// COST: the text of a key is written with each call that takes quota; a counter makes it once.
+    func kept() -> CounterKey {
+        CounterKey(
+            scope: scope, owner: owner, server: server, counter: counter, isNamed: isNamed, window: window,
+            text: encoded)
+    }
+
+    var encoded: [UInt8] {
+        if let text { return text }
         let kind = isNamed ? "named" : "own"
-        var text = Array("|\(scope.rawValue)|\(window.algorithm.rawValue)|\(window.span.microseconds)|\(kind)".utf8)
+        var made = Array("|\(scope.rawValue)|\(window.algorithm.rawValue)|\(window.span.microseconds)|\(kind)".utf8)
         for field in [owner, server, counter] {
-            text.append(UInt8(ascii: "|"))
-            ReservationRecord.escape(field, into: &text)
+            made.append(UInt8(ascii: "|"))
+            ReservationRecord.escape(field, into: &made)
         }
-        encoded = text
+        return made
     }
 
     /// Equal in every part, texts byte by byte.

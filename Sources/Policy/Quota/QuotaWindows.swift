@@ -81,7 +81,7 @@ package struct QuotaWindows: QuotaLedger, Sendable {
                 undo(records)
                 return .full(index: position, remaining: left.isNegative ? .zero : left, retryAfter: retryAfter)
             }
-            let record = ReservationRecord(id: nextID, key: request.key, amount: request.amount, time: latest)
+            let record = ReservationRecord(id: nextID, key: counters[slot].key, amount: request.amount, time: latest)
             nextID += 1
             if !request.amount.isZero {
                 guard entryCount < caps.maxTotal else {
@@ -192,14 +192,15 @@ package struct QuotaWindows: QuotaLedger, Sendable {
         if index.count >= caps.maxCounters { prune(at: latest) }
         guard index.count < caps.maxCounters else { return nil }
         let slot: Int
+        let kept = key.kept()
         if let reused = free.popLast() {
             slot = reused
-            counters[slot] = Counter(key: key)
+            counters[slot] = Counter(key: kept)
         } else {
             slot = counters.count
-            counters.append(Counter(key: key))
+            counters.append(Counter(key: kept))
         }
-        index[key] = slot
+        index[kept] = slot
         return slot
     }
 
