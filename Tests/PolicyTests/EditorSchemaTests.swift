@@ -56,4 +56,26 @@ import Testing
             }
         }
     }
+
+    /// The words and bounds of the schema are those of the code, so neither can change alone.
+    @Test func wordsAndBoundsAgree() throws {
+        let root = try JSONDocument.parse(try readFile(Places.packageRoot + "/schema/policy.schema.json")).root
+        func at(_ pointer: String) -> JSONView? { JSONPointer(pointer).flatMap { root[$0] } }
+        func words(_ pointer: String) -> [String] { at(pointer + "/enum")?.elements.compactMap(\.string) ?? [] }
+        #expect(words("/$defs/condition/properties/op") == Operator.allCases.map(\.rawValue))
+        #expect(words("/$defs/rule/properties/op") == Operator.allCases.map(\.rawValue))
+        #expect(words("/$defs/condition/properties/each") == Quantifier.allCases.map(\.rawValue))
+        #expect(words("/$defs/entry/properties/action") == CompiledEntry.Action.allCases.map(\.rawValue))
+        #expect(words("/$defs/limit/properties/scope") == QuotaScope.allCases.map(\.rawValue))
+        #expect(words("/$defs/limit/properties/algorithm") == QuotaWindow.Algorithm.allCases.map(\.rawValue))
+        #expect(words("/$defs/selector/then") == ToolCategory.allCases.map { "@" + $0.rawValue })
+        #expect(at("/properties/tools/maxProperties")?.int == Int64(PolicyDocument.maxEntries))
+        #expect(at("/properties/hide/maxItems")?.int == Int64(PolicyDocument.maxEntries))
+        for list in ["require", "deny_if", "approve_if", "limits"] {
+            #expect(at("/$defs/entry/properties/\(list)/maxItems")?.int == Int64(PolicyDocument.maxRules), "\(list)")
+        }
+        #expect(at("/$defs/rule/properties/conditions/maxItems")?.int == Int64(PolicyDocument.maxConditions))
+        #expect(at("/$defs/path/maxLength")?.int == Int64(PathParser.maxBytes))
+        #expect(at("/$defs/selector/maxLength")?.int == Int64(Selector.maxBytes))
+    }
 }

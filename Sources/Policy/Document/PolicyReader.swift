@@ -93,9 +93,23 @@ struct PolicyReader {
         let all = W.allCases.map(\.rawValue)
         report(
             code, at: view, pointer, "\(what) can't be `\(clipped(text))`; it is one of \(all.joined(separator: ", "))",
-            suggestion: nearest(text, among: all))
+            suggestion: Self.synonyms[text.lowercased()].flatMap { all.contains($0) ? $0 : nil }
+                ?? nearest(text, among: all))
         return nil
     }
+
+    /// What other systems, or other people, call the same thing.
+    private static let synonyms = [
+        "equals": "eq", "equal": "eq", "==": "eq", "=": "eq", "is": "eq", "ne": "neq", "not_equals": "neq", "!=": "neq",
+        "<": "lt", "<=": "lte", "le": "lte", ">": "gt", ">=": "gte", "ge": "gte", "nin": "not_in", "one_of": "in",
+        "matches": "regex", "match": "regex", "pattern": "regex", "includes": "contains", "has": "contains",
+        "prefix": "starts_with", "suffix": "ends_with", "present": "exists", "subset": "subset_of",
+        "within": "path_within",
+        "cidr": "cidr_in", "ip_in": "cidr_in", "block": "deny", "forbid": "deny", "refuse": "deny", "permit": "allow",
+        "approve": "require_approval", "ask": "require_approval", "audit": "shadow", "log": "shadow",
+        "dry_run": "shadow",
+        "monitor": "shadow", "user": "identity", "fixed": "calendar", "rolling": "sliding", "visible": "all",
+    ]
 
     mutating func missing(_ name: String, in view: JSONView, _ pointer: JSONPointer, _ what: String) {
         report(.missingField, at: view, pointer, "\(what) needs a field `\(name)`")
