@@ -187,6 +187,8 @@ struct Scene {
         case .refused(let refusal):
             try await recorder.record(refusal, call, visit, now: time)
             return nil
+        case .undecided:
+            throw Unexpected()
         }
     }
 }

@@ -8,28 +8,6 @@ import Testing
 
 @testable import Gateway
 
-@Suite struct LineSplitterTests {
-    @Test func cutsAtEveryByte() {
-        let text = Array("one\n\ntwo\r\nthree\nrest".utf8)
-        for cut in 0...text.count {
-            var splitter = LineSplitter(maxLine: 100)
-            var lines: [String] = []
-            for part in [text[..<cut], text[cut...]] {
-                Array(part).withUnsafeBytes { bytes in
-                    #expect(splitter.feed(bytes) { lines.append(String(decoding: $0, as: UTF8.self)) })
-                }
-            }
-            #expect(lines == ["one", "", "two\r", "three"], "cut at \(cut)")
-        }
-    }
-
-    @Test func refusesAnEndlessLine() {
-        var splitter = LineSplitter(maxLine: 10)
-        let isSane = Array(repeating: UInt8(ascii: "x"), count: 11).withUnsafeBytes { splitter.feed($0) { _ in } }
-        #expect(!isSane)
-    }
-}
-
 @Suite struct CallHandleTests {
     @Test func cancelsOnceAndLate() {
         let counter = Counter()

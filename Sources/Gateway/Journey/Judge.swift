@@ -8,6 +8,8 @@ import Store
 enum Judgement: ~Copyable {
     case permitted(Permit)
     case refused(CallRefusal)
+    /// The counters can't say whether a limit is full: our own failure, so nothing is said of the policy.
+    case undecided
 }
 
 struct Judge: Sendable {
@@ -28,6 +30,8 @@ struct Judge: Sendable {
             // A name that the server does not have takes no quota.
             quotas.release(permit.forwarded())
             return .refused(.unknownTool(call.name, policy: visit.caller.policy))
+        case .denial(let denial) where denial.reason == .unavailable:
+            return .undecided
         case .denial(let denial):
             return .refused(CallRefusal(denial))
         case .ask(let request):

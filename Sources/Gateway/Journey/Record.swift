@@ -17,6 +17,19 @@ struct RecordedPermit: ~Copyable, Sendable {
     }
 }
 
+/// A call that failed on our side or upstream, in the ledger's words.
+enum CallFailure: Sendable {
+    case upstream(UpstreamError.Code)
+    case counters
+
+    var text: String {
+        switch self {
+        case .upstream(let code): "upstream: \(code.rawValue)"
+        case .counters: "counters unavailable"
+        }
+    }
+}
+
 /// Third and last step: every decision and every outcome goes into the ledger.
 struct Recorder: Sendable {
     let ledger: any Ledger
@@ -59,9 +72,9 @@ struct Recorder: Sendable {
     }
 
     /// Records a call that failed on our side or upstream before there was a decision.
-    func record(_ error: UpstreamError, _ call: ToolCall, _ visit: Visit, now: Instant) async throws(StoreError) {
+    func record(_ failure: CallFailure, _ call: ToolCall, _ visit: Visit, now: Instant) async throws(StoreError) {
         var row = row(call, visit, now, outcome: .error)
-        row.message = "upstream: \(error.code.rawValue)"
+        row.message = failure.text
         _ = try await ledger.append(row)
     }
 
@@ -73,7 +86,7 @@ struct Recorder: Sendable {
             of: forwarded.decision, time: now, requestID: visit.requestID,
             outcome: forwarded.failure == nil ? .allowed : .error,
             isReleased: forwarded.isReleased && !forwarded.reservations.isEmpty,
-            message: forwarded.failure.map { "upstream: \($0.code.rawValue)" },
+            message: forwarded.failure.map { CallFailure.upstream($0.code).text },
             upstreamStatus: forwarded.upstreamStatus,
             latencyMicroseconds: visit.loop.now.microseconds - visit.started.microseconds,
             responseBytes: Int64(forwarded.responseBytes))

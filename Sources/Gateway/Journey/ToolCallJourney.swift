@@ -40,6 +40,9 @@ struct ToolCallJourney: Sendable {
                         id: visit.id, text: refusal.text, metaKey: CallRefusal.metaKey,
                         meta: refusal.meta(requestID: visit.requestID))
                 }
+            case .undecided:
+                try? await recorder.record(CallFailure.counters, call, visit, now: now)
+                await unavailable(visit, reply, isOverload: false)
             }
         } catch {
             await failed(error, call, visit, reply, now)
@@ -88,7 +91,7 @@ struct ToolCallJourney: Sendable {
         _ error: UpstreamError, _ call: ToolCall, _ visit: Visit, _ reply: ReplyChannel, _ now: Instant
     ) async {
         do throws(StoreError) {
-            try await recorder.record(error, call, visit, now: now)
+            try await recorder.record(.upstream(error.code), call, visit, now: now)
         } catch {
             return await unrecorded(error, visit, reply)
         }

@@ -38,7 +38,7 @@ actor StdioUpstream: UpstreamLink {
     private var child: ChildProcess?
     /// Tells events of the present child from late ones of its predecessors.
     private var generation = 0
-    private var lines = LineSplitter(maxLine: StdioUpstream.maxLine)
+    private var lines = LineSplitter(limit: StdioUpstream.maxLine)
     private var lastWords = LastLines()
     private var pending: [Int64: Inbox] = [:]
     private var failures = 0
@@ -195,7 +195,7 @@ extension StdioUpstream {
     private func launch() async throws(UpstreamError) -> UpstreamHello {
         generation += 1
         let generation = generation
-        lines = LineSplitter(maxLine: Self.maxLine)
+        lines = LineSplitter(limit: Self.maxLine)
         lastWords = LastLines()
         hasEnded = (false, false)
         do throws(RuntimeError) {
@@ -308,10 +308,13 @@ extension StdioUpstream {
 extension StdioUpstream {
     private func took(_ generation: Int, _ bytes: UnsafeRawBufferPointer) {
         guard generation == self.generation else { return }
-        let isSane = lines.feed(bytes) { take($0) }
-        if !isSane {
-            log(.error, "server sent a line over the limit; it is ended", ("server", name))
-            child?.terminate()
+        lines.feed(bytes) { piece in
+            switch piece {
+            case .line(let line): take(line)
+            case .tooLong:
+                log(.error, "server sent a line over the limit; it is ended", ("server", name))
+                child?.terminate()
+            }
         }
     }
 
