@@ -138,10 +138,11 @@ import Testing
 
     @Test func aServiceMayTakeLongerThanAnyClock() async throws {
         var options = HTTPServerOptions()
-        options.headTimeout = .milliseconds(200)
-        options.idleTimeout = .milliseconds(250)
+        // Long enough that a busy machine gets the request in before them.
+        options.headTimeout = .milliseconds(1_500)
+        options.idleTimeout = .milliseconds(1_500)
         let service = EchoService(answer: { _, loop, writer in
-            do { try await loop.sleep(.milliseconds(600)) } catch {}
+            do { try await loop.sleep(.milliseconds(1_800)) } catch {}
             writer.send(.ok)
         })
         try await withServer(service, options: options) { server, loop in
