@@ -41,6 +41,7 @@ class Ledger(Case):
         self.assertEqual(decision["grant_label"], "test")
         self.assertEqual(decision["argument_keys"], ["b", "secret"])
         self.assertEqual(len(decision["argument_digest"]), 64)
+        self.assertNotEqual(decision["argument_digest"], self.decisions()[1]["argument_digest"])
         outcome = next(row for row in rows if row["decision_seq"] == decision["seq"])
         self.assertEqual(outcome["outcome"], "allowed")
         self.assertGreater(outcome["latency_us"], 0)

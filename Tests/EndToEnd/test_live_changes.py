@@ -21,6 +21,21 @@ class LiveChanges(Case):
         self.assertEqual(session.outcome("echo"), "allowed")
         self.assertEqual([row["policy_version"] for row in self.decisions()], [1, 2, 3])
 
+    def test_what_needs_a_person_is_denied(self):
+        upstream, gateway, token = self.fake({"version": "1", "default": "allow", "tools": {
+            "echo": {"action": "require_approval"}, "slow": {"approve_if": [{"conditions": []}]}}})
+        session = Session(gateway, "fake", token)
+        self.assertEqual([session.outcome("echo"), session.outcome("slow")], ["denied", "denied"])
+        self.assertEqual(upstream.calls, [])
+        self.assertEqual([row["outcome"] for row in self.decisions()], ["denied", "denied"])
+
+    def test_shadow_mode_lets_through_and_says_so(self):
+        upstream, gateway, token = self.fake({"version": "1", "default": "deny", "mode": "shadow"})
+        session = Session(gateway, "fake", token)
+        self.assertEqual(session.call("echo").json["result"]["content"][0]["type"], "text")
+        self.assertEqual(len(upstream.calls), 1)
+        self.assertEqual([row["outcome"] for row in self.decisions()], ["shadow_denied"])
+
     def test_an_invalid_policy_changes_nothing(self):
         _, gateway, token = self.fake()
         session = Session(gateway, "fake", token)
