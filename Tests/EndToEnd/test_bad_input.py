@@ -21,6 +21,17 @@ class BadInput(Case):
         self.assertIn("use", done.stderr)
         self.assertEqual(done.stdout, "")
 
+    def test_admin_port_taken(self):
+        with socket.socket() as taken:
+            taken.bind(("127.0.0.1", 0))
+            taken.listen()
+            address = f"127.0.0.1:{taken.getsockname()[1]}"
+            done = self.sluice("serve", "--listen", "127.0.0.1:0", "--admin-listen", address, code=3)
+        self.assertIn(address, done.stderr)
+        self.assertIn("--admin-listen", done.stderr)
+        # Nothing was promised: the first admin token is still to come.
+        self.assertIn("admin_token", self.gateway().ready)
+
     def test_data_folder_is_a_file(self):
         self.data.write_text("")
         done = self.sluice("serve", "--listen", "127.0.0.1:0", code=3)

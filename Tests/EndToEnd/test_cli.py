@@ -147,6 +147,27 @@ class Policies(Case):
             done = sluice("policy", "explain", STARTER_POLICY, "--tool", tool, "--args", arguments, "--json")
             self.assertEqual(json.loads(done.stdout)["outcome"], outcome)
 
+    def test_explain_with_the_servers_schema(self):
+        self.studio()
+        tools = self.folder / "tools.json"
+        tools.write_text(self.sluice("server", "tools", "studio", "--json").stdout)
+        wrong = json.dumps({"model": "runware:35@8", "inputImage": "x", "confidence": 7})
+        done = sluice("policy", "explain", STARTER_POLICY, "--tool", "imageMasking", "--args", wrong, "--tools", tools)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("deny by /arguments/schema", done.stdout)
+
+    def test_diff(self):
+        changed = json.loads(STARTER_POLICY.read_text())
+        del changed["tools"]["imageUpload"]
+        changed["tools"]["caption"] = {}
+        path = self.folder / "changed.policy.json"
+        path.write_text(json.dumps(changed))
+        done = sluice("policy", "diff", STARTER_POLICY, path)
+        self.assertEqual(sorted(done.stdout.splitlines()),
+                         ["+ caption: denied → free", "- imageUpload: conditional → denied"])
+        self.assertEqual(sluice("policy", "diff", path, path).stdout, "no difference\n")
+        self.assertEqual(sluice("policy", "diff", path, "/nonexistent").returncode, 2)
+
     def test_all_problems_at_once(self):
         path = pathlib.Path(self.folder / "bad.policy.json")
         path.write_text('{\n "version": "2",\n "default": "deny",\n "tools": {"t": {"requires": [], "limits": [{"max": 0}]}}\n}\n')

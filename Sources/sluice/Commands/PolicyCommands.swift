@@ -6,10 +6,10 @@ import Store
 
 /// `sluice policy …`: checking, storing and showing policies.
 enum PolicyCommands {
-    static let entries = [put, validate, test, explain, list, show]
+    static let entries = [put, validate] + PolicyTrials.entries + [list, show]
 
     /// The language's own bound is 256 KiB; the loader names it when a document is larger than that.
-    private static let limit = 1 << 20
+    static let limit = 1 << 20
 
     private static let put = Entry(
         command: Command(
@@ -137,104 +137,6 @@ enum PolicyCommands {
         }
         let folder = try DataFolder.open(arguments)
         Output.write(try folder.configuration.policy(arguments.positionals[0], version: version).bytes)
-        return .done
-    }
-
-    // MARK: Trying a policy without a gateway
-
-    private static let test = Entry(
-        command: Command(
-            "policy", "test", summary: "run policy tests (*.policytest.json)",
-            positionals: [Positional("FILE", "policy test files", count: .oneOrMore)],
-            options: [DataFolder.json],
-            examples: [
-                Example("sluice policy test *.policytest.json", "exit code 1 if a call is not judged as expected")
-            ])
-    ) { arguments in
-        var isGood = true
-        var reports: [(file: String, report: PolicyTestReport)] = []
-        for file in arguments.positionals {
-            let folder = file.split(separator: "/", omittingEmptySubsequences: false).dropLast().joined(separator: "/")
-            let report = PolicyTest.run(try Files.read(file, limit: 16 << 20), name: file) { path in
-                let place = path.hasPrefix("/") || folder.isEmpty ? path : "\(folder)/\(path)"
-                return try? Files.read(place, limit: limit)
-            }
-            isGood = isGood && report.isGood
-            reports.append((file, report))
-        }
-        if arguments.has("json") {
-            Output.json { writer in
-                writer.beginArray()
-                for (file, report) in reports { write(report, of: file, to: &writer) }
-                writer.endArray()
-            }
-        } else {
-            for (file, report) in reports {
-                for problem in report.problems { Output.print(problem.text(file: file)) }
-                for failure in report.failures { Output.print("\(file): \(failure)") }
-                for rule in report.unused { Output.print("\(file): no call was decided by \(rule)") }
-                Output.print("\(file): \(report.passed) passed, \(report.failed) failed")
-            }
-        }
-        return isGood ? .done : .failed
-    }
-
-    private static func write(_ report: PolicyTestReport, of file: String, to writer: inout JSONWriter) {
-        writer.beginObject()
-        writer.member("file", file)
-        writer.member("good", report.isGood)
-        writer.member("passed", report.passed)
-        writer.member("failed", report.failed)
-        for (key, texts) in [("failures", report.failures), ("unused", report.unused)] {
-            writer.key(key)
-            writer.beginArray()
-            for text in texts { writer.string(text) }
-            writer.endArray()
-        }
-        writer.key("problems")
-        writer.beginArray()
-        for problem in report.problems { problem.write(to: &writer) }
-        writer.endArray()
-        writer.endObject()
-    }
-
-    private static let explain = Entry(
-        command: Command(
-            "policy", "explain", summary: "say how a policy file would judge one call, and why",
-            positionals: [Positional("FILE", "the document, '-' for standard input")],
-            options: [
-                .value("tool", "NAME", "the tool that is called (required)"),
-                .value("args", "JSON", "the call's arguments (default: {})"),
-                .value("server", "NAME", "the server's name (default: server)"),
-                .value("label", "TEXT", "the grant's label (default: grant)"),
-                .value("identity", "NAME", "the grant's identity"),
-                DataFolder.json,
-            ],
-            examples: [
-                Example(
-                    "sluice policy explain studio.policy.json --tool imageMasking --args '{\"model\":\"runware:35@8\"}'",
-                    "a first call: counters start at zero")
-            ])
-    ) { arguments in
-        let file = arguments.positionals[0]
-        let tool = try arguments.required("tool")
-        let load = PolicyDocument.load(try Files.read(file, limit: limit), name: file, version: 1)
-        guard let policy = load.policy else {
-            for problem in load.problems { Output.note(problem.text(file: file)) }
-            throw Failure(.failed, "\(file) is not valid, so it would not be in force")
-        }
-        let document: JSONDocument
-        do throws(JSONError) {
-            document = try JSONDocument.parse(Array((arguments.value("args") ?? "{}").utf8))
-        } catch {
-            throw Failure(.usage, "--args is not JSON: \(error.message)")
-        }
-        let call = CallFacts(
-            tool: tool, arguments: document.root, facts: nil, server: arguments.value("server") ?? "server",
-            grant: GrantFacts(
-                id: "explain", label: arguments.value("label") ?? "grant", identity: arguments.value("identity")),
-            client: nil, session: "s1", ip: nil, now: Clock.now)
-        Explanation(of: call, under: policy).print(asJSON: arguments.has("json"))
         return .done
     }
 }

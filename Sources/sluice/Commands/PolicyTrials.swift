@@ -1,0 +1,162 @@
+import Arguments
+import Base
+import JSON
+import Policy
+
+/// `sluice policy test`, `explain`, `diff`: trying policy files without a gateway.
+enum PolicyTrials {
+    static let entries = [test, explain, diff]
+
+    private static let toolsOption = Option.value(
+        "tools", "FILE", "the server's tools with their schemas, as 'sluice server tools NAME --json' prints them")
+
+    private static let test = Entry(
+        command: Command(
+            "policy", "test", summary: "run policy tests (*.policytest.json)",
+            positionals: [Positional("FILE", "policy test files", count: .oneOrMore)],
+            options: [DataFolder.json],
+            examples: [
+                Example("sluice policy test *.policytest.json", "exit code 1 if a call is not judged as expected")
+            ])
+    ) { arguments in
+        var reports: [(file: String, report: PolicyTestReport)] = []
+        for file in arguments.positionals {
+            let folder = file.split(separator: "/", omittingEmptySubsequences: false).dropLast().joined(separator: "/")
+            let report = PolicyTest.run(try Files.read(file, limit: 16 << 20), name: file) { path in
+                let place = path.hasPrefix("/") || folder.isEmpty ? path : "\(folder)/\(path)"
+                return try? Files.read(place, limit: PolicyCommands.limit)
+            }
+            reports.append((file, report))
+        }
+        if arguments.has("json") {
+            Output.json { writer in
+                writer.beginArray()
+                for (file, report) in reports { write(report, of: file, to: &writer) }
+                writer.endArray()
+            }
+        } else {
+            for (file, report) in reports {
+                for problem in report.problems { Output.print(problem.text(file: file)) }
+                for failure in report.failures { Output.print("\(file): \(failure)") }
+                for rule in report.unused { Output.print("\(file): no call was decided by \(rule)") }
+                Output.print("\(file): \(report.passed) passed, \(report.failed) failed")
+            }
+        }
+        return reports.allSatisfy(\.report.isGood) ? .done : .failed
+    }
+
+    private static func write(_ report: PolicyTestReport, of file: String, to writer: inout JSONWriter) {
+        writer.beginObject()
+        writer.member("file", file)
+        writer.member("good", report.isGood)
+        writer.member("passed", report.passed)
+        writer.member("failed", report.failed)
+        for (key, texts) in [("failures", report.failures), ("unused", report.unused)] {
+            writer.key(key)
+            writer.beginArray()
+            for text in texts { writer.string(text) }
+            writer.endArray()
+        }
+        writer.key("problems")
+        writer.beginArray()
+        for problem in report.problems { problem.write(to: &writer) }
+        writer.endArray()
+        writer.endObject()
+    }
+
+    private static let explain = Entry(
+        command: Command(
+            "policy", "explain", summary: "say how a policy file would judge one call, step by step",
+            details: "Counters start at zero. With --tools, arguments are checked against the tool's schema too.",
+            positionals: [Positional("FILE", "the document, '-' for standard input")],
+            options: [
+                .value("tool", "NAME", "the tool that is called (required)"),
+                .value("args", "JSON", "the call's arguments (default: {})"), toolsOption,
+                .value("server", "NAME", "the server's name (default: server)"),
+                .value("label", "TEXT", "the grant's label (default: grant)"),
+                .value("identity", "NAME", "the grant's identity"), DataFolder.json,
+            ],
+            examples: [
+                Example(
+                    "sluice policy explain studio.policy.json --tool imageMasking --args '{\"model\":\"runware:35@8\"}'",
+                    "every rule that was asked, and the one that decided")
+            ])
+    ) { arguments in
+        let name = try arguments.required("tool")
+        let policy = try load(arguments.positionals[0])
+        let tools = try toolFacts(arguments)
+        let document: JSONDocument
+        do throws(JSONError) {
+            document = try JSONDocument.parse(Array((arguments.value("args") ?? "{}").utf8))
+        } catch {
+            throw Failure(.usage, "--args is not JSON: \(error.message)")
+        }
+        let call = CallFacts(
+            tool: name, arguments: document.root, facts: tools.first { $0.name == name },
+            server: arguments.value("server") ?? "server",
+            grant: GrantFacts(
+                id: "explain", label: arguments.value("label") ?? "grant", identity: arguments.value("identity")),
+            session: "s1", now: Clock.now)
+        let explanation = Policy.explain(call, policy: policy)
+        if arguments.has("json") {
+            Output.json { explanation.write(to: &$0) }
+        } else {
+            Output.print(explanation.text, terminator: "")
+        }
+        return .done
+    }
+
+    private static let diff = Entry(
+        command: Command(
+            "policy", "diff", summary: "say what changes for an agent between two policy files",
+            details:
+                "+ becomes possible, - no longer is, ~ changes otherwise. Tools that neither names come from --tools.",
+            positionals: [Positional("BEFORE", "a policy document"), Positional("AFTER", "another")],
+            options: [toolsOption, DataFolder.json],
+            examples: [
+                Example("sluice policy diff old.policy.json new.policy.json", "tool by tool"),
+                Example(
+                    "sluice policy show studio | sluice policy diff - studio.policy.json",
+                    "what 'policy put' would change"),
+            ])
+    ) { arguments in
+        let (before, after) = (try load(arguments.positionals[0]), try load(arguments.positionals[1]))
+        let difference = PolicyDiff.between(before, after, tools: try toolFacts(arguments), calls: [])
+        if arguments.has("json") {
+            Output.json { difference.write(to: &$0) }
+        } else {
+            Output.print(difference.text, terminator: "")
+        }
+        return .done
+    }
+
+    private static func load(_ file: String) throws -> CompiledPolicy {
+        let load = PolicyDocument.load(try Files.read(file, limit: PolicyCommands.limit), name: file, version: 1)
+        guard let policy = load.policy else {
+            for problem in load.problems { Output.note(problem.text(file: file)) }
+            throw Failure(.failed, "\(file) is not valid, so it would not be in force")
+        }
+        return policy
+    }
+
+    /// The tools of a saved list: a `tools/list` result, with or without its JSON-RPC message, or what we print.
+    private static func toolFacts(_ arguments: Arguments) throws -> [ToolFacts] {
+        guard let file = arguments.value("tools") else { return [] }
+        let bytes = try Files.read(file, limit: 4 << 20)
+        let document: JSONDocument
+        do throws(JSONError) {
+            document = try JSONDocument.parse(bytes)
+        } catch {
+            throw Failure(.usage, "\(file) is not JSON: \(error.message)")
+        }
+        guard let tools = document.root["tools"] ?? document.root["result"]?["tools"], tools.kind == .array else {
+            throw Failure(.usage, "\(file) has no list of tools", mend: "'sluice server tools NAME --json' prints one")
+        }
+        return tools.elements.compactMap { tool in
+            guard let name = tool["name"]?.string else { return nil }
+            return ToolFacts(
+                name: name, annotations: tool["annotations"],
+                schema: tool["inputSchema"].map { CompiledSchema.compile($0) })
+        }
+    }
+}
