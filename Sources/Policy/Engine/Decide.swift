@@ -213,39 +213,40 @@ private struct Judge {
 
     private mutating func collectLimits(of call: CallFacts, _ entry: CompiledEntry) -> Denial? {
         for limit in entry.limits {
-            let request: QuotaRequest
-            switch self.request(limit, call) {
-            case .success(let made): request = made
-            case .failure(let fault):
+            if let fault = append(limit, call) {
                 let denial = Denial(
                     .limit, rule: limit.pointer, alias: limit.alias, message: limit.message ?? fault.sentence,
                     policy: policy, evidence: fault.evidence, limit: limit.max.description)
                 if let denial = deny(denial, isShadow: entry.isShadow) { return denial }
-                continue
             }
-            requests.append(request)
-            limits.append(limit)
         }
         return nil
     }
 
-    private struct LimitFault: Error {
-        var sentence: String
-        var evidence: [Evidence] = []
+    /// Why a limit can't count a call.
+    private final class LimitFault {
+        let sentence: String
+        let evidence: [Evidence]
+
+        init(_ sentence: String, _ evidence: [Evidence] = []) {
+            self.sentence = sentence
+            self.evidence = evidence
+        }
     }
 
-    private mutating func request(_ limit: CompiledLimit, _ call: CallFacts) -> Result<QuotaRequest, LimitFault> {
+    /// Adds what the limit asks of its counter; nil when it could.
+    private mutating func append(_ limit: CompiledLimit, _ call: CallFacts) -> LimitFault? {
         let owner: String
         switch limit.scope {
         case .grant: owner = call.grant.id
         case .session:
             guard let session = call.session else {
-                return .failure(LimitFault(sentence: "This limit counts by session, and the call belongs to none."))
+                return LimitFault("This limit counts by session, and the call belongs to none.")
             }
             owner = session
         case .identity:
             guard let identity = call.grant.identity else {
-                return .failure(LimitFault(sentence: "This limit counts by identity, and the grant has none."))
+                return LimitFault("This limit counts by identity, and the grant has none.")
             }
             owner = identity
         case .server, .global: owner = ""
@@ -257,15 +258,16 @@ private struct Judge {
             let operand = evaluation.resolve(cost, call)
             guard case .json(let view) = operand, let number = view.decimal, !number.isNegative else {
                 let truth: Truth = if case .absent = operand { .missing } else { .undetermined }
-                return .failure(
-                    LimitFault(
-                        sentence: "The cost of this call, \(cost.text), is not a number that can be counted.",
-                        evidence: [Evidence(condition: limit.pointer + "/cost", path: cost.text, result: truth.word)]))
+                return LimitFault(
+                    "The cost of this call, \(cost.text), is not a number that can be counted.",
+                    [Evidence(condition: limit.pointer + "/cost", path: cost.text, result: truth.word)])
             }
             amount = number
         }
         let key = limit.key(owner: owner, server: isWide ? "" : call.server)
-        return .success(QuotaRequest(key: key, amount: amount, max: limit.max))
+        requests.append(QuotaRequest(key: key, amount: amount, max: limit.max))
+        limits.append(limit)
+        return nil
     }
 
     // MARK: The end

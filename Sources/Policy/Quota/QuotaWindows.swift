@@ -68,7 +68,7 @@ package struct QuotaWindows: QuotaLedger, Sendable {
         records.reserveCapacity(requests.count)
         remaining.reserveCapacity(requests.count)
         for (position, request) in requests.enumerated() {
-            guard !request.amount.isNegative, request.key.window.isPossible, let slot = slot(for: request.key) else {
+            guard !request.amount.isNegative, let slot = slot(for: request.key) else {
                 undo(records)
                 return .unavailable
             }
@@ -159,7 +159,7 @@ package struct QuotaWindows: QuotaLedger, Sendable {
         for record in records.sorted(by: { ($0.time, $0.id) < ($1.time, $1.id) }) {
             latest = max(latest, record.time)
             if record.id < .max { nextID = max(nextID, record.id + 1) }
-            guard record.id < .max, record.key.window.isPossible, !record.amount.isNegative, !record.amount.isZero,
+            guard record.id < .max, !record.amount.isNegative, !record.amount.isZero,
                 let slot = slot(for: record.key)
             else { continue }
             expire(slot)
@@ -184,6 +184,7 @@ package struct QuotaWindows: QuotaLedger, Sendable {
 
     private mutating func slot(for key: CounterKey) -> Int? {
         if let slot = index[key] { return slot }
+        guard key.window.isPossible else { return nil }
         // Each new counter pays for looking at two old ones, so idle counters can't pile up between timers.
         for _ in 0..<2 where !counters.isEmpty {
             sweep = (sweep + 1) % counters.count
