@@ -8,7 +8,7 @@ enum UpstreamAddress {
         do throws(HTTPError) {
             parsed = try HTTPURL(url, allowPrivate: allowPrivate)
         } catch {
-            throw Failure(.usage, "--url is not usable: \(error)")
+            throw Failure(.usage, "--url is not usable: \(error.detail)")
         }
         let host = parsed.origin.host
         let isLocalName = host == "localhost" || host.hasSuffix(".localhost")

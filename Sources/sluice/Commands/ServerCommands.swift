@@ -13,7 +13,8 @@ enum ServerCommands {
             "server", "add", summary: "register an MCP server, by URL or as a command spoken to over stdio",
             details: """
                 A command runs as a child of the gateway, with its folder and a short list of its environment. Loopback,
-                private and link-local addresses need --allow-private. Header values and --env values are stored sealed.
+                private and link-local addresses need --allow-private. Only http:// URLs can be reached so far: for https://, put
+                a TLS client such as stunnel in between. Header values and --env values are stored sealed.
                 """,
             positionals: [Positional("NAME", "the name in URLs and grants: letters, digits, '.', '_' and '-'")],
             options: [
@@ -34,7 +35,7 @@ enum ServerCommands {
                     "sluice server add studio -- .build/release/sluice-studio --data-dir studio-data",
                     "a command, started by the gateway"),
                 Example(
-                    "sluice server add tickets --url https://mcp.example.com/mcp --header 'X-Api-Key: 123'", "a URL"),
+                    "sluice server add tickets --url http://mcp.example.com/mcp --header 'X-Api-Key: 123'", "a URL"),
                 Example("sluice server add local --url http://127.0.0.1:9000/mcp --allow-private", "on this machine"),
             ])
     ) { arguments in
