@@ -151,6 +151,11 @@ class Policies(Case):
         self.studio()
         tools = self.folder / "tools.json"
         tools.write_text(self.sluice("server", "tools", "studio", "--json").stdout)
+        strange = self.folder / "strange.policy.json"
+        strange.write_text('{"version":"1","default":"deny","tools":{"imageMaskin":{}}}')
+        done = sluice("policy", "validate", strange, "--tools", tools)
+        self.assertEqual(done.returncode, 0)
+        self.assertRegex(done.stdout, "warning: .*imageMaskin")
         wrong = json.dumps({"model": "runware:35@8", "inputImage": "x", "confidence": 7})
         done = sluice("policy", "explain", STARTER_POLICY, "--tool", "imageMasking", "--args", wrong, "--tools", tools)
         self.assertEqual(done.returncode, 0, done.stderr)

@@ -56,18 +56,23 @@ enum PolicyCommands {
         command: Command(
             "policy", "validate", summary: "check policy files; says every problem with its place",
             positionals: [Positional("FILE", "documents, '-' for standard input", count: .oneOrMore)],
-            options: [DataFolder.json],
+            options: [PolicyTrials.toolsOption, DataFolder.json],
             examples: [
                 Example("sluice policy validate studio.policy.json", "exit code 1 if it has errors"),
+                Example(
+                    "sluice policy validate studio.policy.json --tools studio.tools.json",
+                    "also warns of names that the server does not have"),
                 Example("sluice policy validate --json *.policy.json", "the problems as JSON"),
             ])
     ) { arguments in
         var errors = 0
         var results: [(file: String, problems: [PolicyProblem])] = []
+        let tools = arguments.has("tools") ? try PolicyTrials.toolFacts(arguments) : nil
         for file in arguments.positionals {
             let load = PolicyDocument.load(try Files.read(file, limit: limit), name: file, version: 1)
             errors += load.errors.count
-            results.append((file, load.problems))
+            let strangers = tools.flatMap { load.policy?.problems(against: $0) } ?? []
+            results.append((file, load.problems + strangers))
         }
         if arguments.has("json") {
             Output.json { writer in

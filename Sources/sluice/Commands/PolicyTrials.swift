@@ -7,7 +7,7 @@ import Policy
 enum PolicyTrials {
     static let entries = [test, explain, diff]
 
-    private static let toolsOption = Option.value(
+    static let toolsOption = Option.value(
         "tools", "FILE", "the server's tools with their schemas, as 'sluice server tools NAME --json' prints them")
 
     private static let test = Entry(
@@ -140,7 +140,7 @@ enum PolicyTrials {
     }
 
     /// The tools of a saved list: a `tools/list` result, with or without its JSON-RPC message, or what we print.
-    private static func toolFacts(_ arguments: Arguments) throws -> [ToolFacts] {
+    static func toolFacts(_ arguments: Arguments) throws -> [ToolFacts] {
         guard let file = arguments.value("tools") else { return [] }
         let bytes = try Files.read(file, limit: 4 << 20)
         let document: JSONDocument
