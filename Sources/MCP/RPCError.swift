@@ -21,6 +21,7 @@ package enum RPCErrorCode: Int, Sendable {
 package struct RPCFault: Error, Sendable, Hashable {
     package enum Code: String, Sendable, CaseIterable {
         case notAnObject, batch, wrongVersion, badID, badMethod, badParams, bothResultAndError, nothing
+        case requestAndResponse, lookAlikeMember
     }
 
     package let code: Code
@@ -39,6 +40,9 @@ package struct RPCFault: Error, Sendable, Hashable {
         case .badMethod: "the member \"method\" must be a string"
         case .badParams: "the member \"params\" must be an object"
         case .bothResultAndError: "a response has either \"result\" or \"error\""
+        case .requestAndResponse: "a message with \"method\" has neither \"result\" nor \"error\""
+        case .lookAlikeMember:
+            "a member's name differs from a protocol name only in case, which servers read differently"
         case .nothing: "a message has \"method\", \"result\" or \"error\""
         }
     }

@@ -40,6 +40,8 @@ package final class RPCMessage: Sendable {
                 result = value
             } else if key.equals("error") {
                 error = value
+            } else if key.looksLike(anyOf: ["jsonrpc", "id", "method", "params", "result", "error"]) {
+                throw RPCFault(.lookAlikeMember)
             }
         }
         guard let version, version.equals("2.0") else { throw RPCFault(.wrongVersion) }
@@ -47,6 +49,7 @@ package final class RPCMessage: Sendable {
         idRange = id?.range
         if let method {
             guard let name = method.string else { throw RPCFault(.badMethod) }
+            guard result == nil, error == nil else { throw RPCFault(.requestAndResponse) }
             if let params, params.kind != .object { throw RPCFault(.badParams) }
             self.method = name
             self.params = params

@@ -21,10 +21,8 @@ package enum Relay {
         } else {
             splice.insertMember(Array("\"id\":".utf8) + clientID.raw, into: message.document.root)
         }
-        if let meta, case .response(_, isError: false) = message.kind, let result = message.outcome,
-            result.kind == .object
-        {
-            add(meta, to: result, in: &splice)
+        if case .response(_, isError: false) = message.kind, let result = message.outcome, result.kind == .object {
+            settleMeta(of: result, meta, in: &splice)
         }
         return splice.applied(to: message.document.bytes)
     }
@@ -43,21 +41,30 @@ package enum Relay {
         return bytes.map { $0 == 0x0A || $0 == 0x0D ? 0x20 : $0 }
     }
 
-    private static func add(_ meta: MetaMember, to result: JSONView, in splice: inout Splice) {
+    /// Puts our member into the result's `_meta`, and takes out what the upstream has written there in our name.
+    private static func settleMeta(of result: JSONView, _ meta: MetaMember?, in splice: inout Splice) {
         guard let existing = result["_meta"] else {
+            guard let meta else { return }
             var member = Array("\"_meta\":{".utf8)
             member += meta.member
             member.append(UInt8(ascii: "}"))
             return splice.insertMember(member, into: result)
         }
         guard existing.kind == .object else { return }
-        // The upstream must not speak in our name: its own value under our key is replaced.
-        if let forged = existing[meta.key] {
-            splice.replace(forged.range, with: Array(meta.member.dropFirst(meta.key.utf8.count + 3)))
-        } else {
-            splice.insertMember(meta.member, into: existing)
+        guard existing.members.contains(where: { $0.key.string?.hasPrefix(ownPrefix) == true }) else {
+            if let meta { splice.insertMember(meta.member, into: existing) }
+            return
         }
+        var members = meta.map { [$0.member] } ?? []
+        for (key, value) in existing.members where key.string?.hasPrefix(ownPrefix) != true {
+            members.append(key.rawBytes + [UInt8(ascii: ":")] + value.rawBytes)
+        }
+        let object = [UInt8(ascii: "{")] + members.joined(separator: [UInt8(ascii: ",")]) + [UInt8(ascii: "}")]
+        splice.replace(existing.range, with: object)
     }
+
+    /// Keys of `_meta` that only the gateway writes.
+    private static let ownPrefix = "sluice/"
 }
 
 /// A member of `_meta` that is ours: its key, and `"key":value` ready to be put in.

@@ -8,8 +8,22 @@ package struct ToolCall: Sendable {
 
     /// - Throws: one sentence for the caller when `name` is no string or `arguments` no object.
     package init(_ message: RPCMessage) throws(ToolCallFault) {
-        guard let name = message.params?["name"]?.string else { throw ToolCallFault.noName }
-        let arguments = message.params?["arguments"]
+        var name: String?
+        var arguments: JSONView?
+        guard let params = message.params else { throw .noName }
+        for (key, value) in params.members {
+            if key.equals("name") {
+                name = value.string
+            } else if key.equals("arguments") {
+                arguments = value
+            } else if !key.equals("_meta"), key.looksLike(anyOf: ["name", "arguments", "_meta"]) {
+                throw .lookAlikeMember
+            }
+        }
+        guard let name else { throw .noName }
+        if let token = params["_meta"]?["progressToken"], token.kind != .string, token.int == nil {
+            throw .badProgressToken
+        }
         if let arguments, arguments.kind != .object { throw ToolCallFault.argumentsNotAnObject }
         self.name = name
         self.arguments = arguments
@@ -20,4 +34,6 @@ package struct ToolCall: Sendable {
 package enum ToolCallFault: String, Error, Sendable {
     case noName = "tools/call needs params.name, a string"
     case argumentsNotAnObject = "params.arguments must be an object"
+    case lookAlikeMember = "a member of params differs from name, arguments or _meta only in case"
+    case badProgressToken = "params._meta.progressToken must be a string or an integer"
 }

@@ -44,6 +44,8 @@ import Testing
     @Test(arguments: [
         (#"{"name":"t"}"#, true), (#"{"name":"t","arguments":{}}"#, true), (#"{}"#, false),
         (#"{"name":1}"#, false), (#"{"name":"t","arguments":[]}"#, false), (#"{"name":"t","arguments":null}"#, false),
+        (#"{"name":"t","Name":"u"}"#, false), (#"{"name":"t","arguments":{},"ARGUMENTS":{}}"#, false),
+        (#"{"name":"t","_meta":{"progressToken":1.5}}"#, false), (#"{"name":"t","_meta":{"progressToken":"x"}}"#, true),
     ])
     func readsToolCalls(params: String, isGood: Bool) throws {
         let call = try message(#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":\#(params)}"#)

@@ -50,6 +50,10 @@ func message(_ text: String) throws -> RPCMessage {
         (#"{"jsonrpc":"2.0","id":1,"result":{},"error":{}}"#, .bothResultAndError),
         (#"{"jsonrpc":"2.0","id":1}"#, .nothing),
         (#"{"jsonrpc":"2.0","result":{}}"#, .badID),
+        (#"{"jsonrpc":"2.0","id":1,"method":"x","result":{}}"#, .requestAndResponse),
+        (#"{"jsonrpc":"2.0","id":1,"method":"x","error":{}}"#, .requestAndResponse),
+        (#"{"jsonrpc":"2.0","id":1,"method":"x","Params":{}}"#, .lookAlikeMember),
+        (#"{"jsonrpc":"2.0","id":1,"method":"x","metho\u0044":"y"}"#, .lookAlikeMember),
     ])
     func refusesWhatIsNoMessage(text: String, code: RPCFault.Code) throws {
         let document = try JSONDocument.parse(Array(text.utf8))

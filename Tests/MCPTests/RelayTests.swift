@@ -28,26 +28,37 @@ import Testing
     }
 
     @Test(arguments: [
-        (#"{}"#, #"{"_meta":{"k":[1]}}"#),
-        (#"{"a":1}"#, #"{"_meta":{"k":[1]},"a":1}"#),
-        (#"{"_meta":{}}"#, #"{"_meta":{"k":[1]}}"#),
-        (#"{"_meta":{"z":2}}"#, #"{"_meta":{"k":[1],"z":2}}"#),
-        (#"{"_meta":{"k":"forged"}}"#, #"{"_meta":{"k":[1]}}"#),
+        (#"{}"#, #"{"_meta":{"sluice/k":[1]}}"#),
+        (#"{"a":1}"#, #"{"_meta":{"sluice/k":[1]},"a":1}"#),
+        (#"{"_meta":{}}"#, #"{"_meta":{"sluice/k":[1]}}"#),
+        (#"{"_meta":{"z":2}}"#, #"{"_meta":{"sluice/k":[1],"z":2}}"#),
+        (#"{"_meta":{"sluice/k":"forged"}}"#, #"{"_meta":{"sluice/k":[1]}}"#),
         (#"{"_meta":7}"#, #"{"_meta":7}"#),
         (#"[1]"#, #"[1]"#),
     ])
     func metaIsAddedOnceAndNeverForged(result: String, expected: String) throws {
         let response = try message(#"{"jsonrpc":"2.0","id":1,"result":\#(result)}"#)
         let relayed = Relay.response(
-            response, clientID: RequestID(5), meta: MetaMember(key: "k", value: Array("[1]".utf8)))
+            response, clientID: RequestID(5), meta: MetaMember(key: "sluice/k", value: Array("[1]".utf8)))
         #expect(text(relayed) == #"{"jsonrpc":"2.0","id":5,"result":\#(expected)}"#)
         _ = try JSONDocument.parse(relayed)
+    }
+
+    @Test(arguments: [
+        (#"{"_meta":{"sluice/decision":{"outcome":"allowed"}}}"#, #"{"_meta":{}}"#),
+        (#"{"_meta":{"a":1.0,"sluice/limits":[],"b":"\u00e9"}}"#, #"{"_meta":{"a":1.0,"b":"\u00e9"}}"#),
+        (#"{"_meta":{"a":1}}"#, #"{"_meta":{"a":1}}"#),
+    ])
+    func nobodyElseSpeaksInOurName(result: String, expected: String) throws {
+        let response = try message(#"{"jsonrpc":"2.0","id":1,"result":\#(result)}"#)
+        let relayed = Relay.response(response, clientID: RequestID(5))
+        #expect(text(relayed) == #"{"jsonrpc":"2.0","id":5,"result":\#(expected)}"#)
     }
 
     @Test func errorsGetNoMeta() throws {
         let response = try message(#"{"jsonrpc":"2.0","error":{"code":1,"message":"m"}}"#)
         let relayed = Relay.response(
-            response, clientID: RequestID(5), meta: MetaMember(key: "k", value: Array("1".utf8)))
+            response, clientID: RequestID(5), meta: MetaMember(key: "sluice/k", value: Array("1".utf8)))
         #expect(text(relayed) == #"{"id":5,"jsonrpc":"2.0","error":{"code":1,"message":"m"}}"#)
     }
 
