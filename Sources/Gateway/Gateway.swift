@@ -37,6 +37,7 @@ package final class Gateway: Sendable {
         var clientOptions = HTTPClientOptions()
         clientOptions.connectTimeout = options.connectTimeout
         clientOptions.headTimeout = options.callTimeout
+        clientOptions.idleTimeout = options.callTimeout
         let clients = HTTPClients(group, options: clientOptions)
         let limits = StdioLimits(start: options.startTimeout, call: options.callTimeout)
         let upstreams = UpstreamTable(group, clients: clients, limits: limits, log: log) { server, message in
@@ -45,18 +46,24 @@ package final class Gateway: Sendable {
             }
         }
         let recorder = Recorder(ledger: ledger, hasher: hasher, quotas: quotas)
-        let journey = ToolCallJourney(
-            judge: Judge(quotas: quotas), recorder: recorder, metrics: metrics,
-            maxInFlight: options.maxCallsInFlight, log: log)
-        let endpoint = Endpoint(
-            options, upstreams: upstreams, journey: journey, sessions: sessions, metrics: metrics, log: log)
         do {
             let snapshots = try SnapshotSource(store, log: log) { snapshot in
                 upstreams.keep(only: snapshot.servers)
-                endpoint.keep(only: snapshot, on: group.next())
+                sessions.keep(only: snapshot, on: group.next())
                 // What clients see of the tools may be another now.
                 sessions.push(RPCWriter.notification(method: Endpoint.toolsChanged), toSessionsOf: nil)
             }
+            let judge = Judge(quotas: quotas) { visit, now throws(StoreError) in
+                guard !visit.session.isEnded,
+                    let caller = try snapshots.snapshot().caller(grant: visit.caller.grant.id, at: now),
+                    caller.server == visit.session.server.definition
+                else { return nil }
+                return caller
+            }
+            let journey = ToolCallJourney(
+                judge: judge, recorder: recorder, metrics: metrics, maxInFlight: options.maxCallsInFlight, log: log)
+            let endpoint = Endpoint(
+                options, upstreams: upstreams, journey: journey, sessions: sessions, metrics: metrics, log: log)
             let now = EventLoop.wallNow
             try quotas.restore(from: ledger, longestWindow: snapshots.snapshot().longestWindow, now: now)
             var serverOptions = HTTPServerOptions()
@@ -71,7 +78,7 @@ package final class Gateway: Sendable {
             let gateway = Gateway(metrics: metrics, server: server, upstreams: upstreams, sessions: sessions)
             let loop = group.next()
             loop.execute {
-                keepHouse(endpoint, quotas, snapshots, on: loop)
+                keepHouse(endpoint, sessions, quotas, snapshots, on: loop)
                 watch(snapshots, on: loop)
             }
             return gateway
@@ -101,14 +108,15 @@ package final class Gateway: Sendable {
     }
 
     private static func keepHouse(
-        _ endpoint: Endpoint, _ quotas: Quotas, _ snapshots: SnapshotSource, on loop: EventLoop
+        _ endpoint: Endpoint, _ sessions: SessionTable, _ quotas: Quotas, _ snapshots: SnapshotSource,
+        on loop: EventLoop
     ) {
         _ = loop.schedule(after: housekeeping) {
             endpoint.sweep(now: loop.now, on: loop)
             // Grants also end by time, without any change of the configuration.
-            if let snapshot = try? snapshots.snapshot() { endpoint.keep(only: snapshot, on: loop) }
+            if let snapshot = try? snapshots.snapshot() { sessions.keep(only: snapshot, on: loop) }
             quotas.prune(at: loop.wallClock)
-            keepHouse(endpoint, quotas, snapshots, on: loop)
+            keepHouse(endpoint, sessions, quotas, snapshots, on: loop)
         }
     }
 }

@@ -25,6 +25,7 @@ final class FakeLink: UpstreamLink {
         self.answer = answer
     }
 
+    func prepare() async throws(UpstreamError) {}
     func mintID() -> Int64 { counter.add(1, ordering: .relaxed).newValue }
 
     func send(_ message: [UInt8], id: Int64, on loop: EventLoop, handle: CallHandle) async throws(UpstreamError)
@@ -122,7 +123,9 @@ struct Scene {
     let call: ToolCall
     let link: FakeLink
     var recorder: Recorder { Recorder(ledger: ledger, hasher: PlainHasher(), quotas: quotas) }
-    var judge: Judge { Judge(quotas: quotas) }
+    var judge: Judge { Self.judge(quotas) }
+
+    static func judge(_ quotas: Quotas) -> Judge { Judge(quotas: quotas) { visit, _ in visit.caller } }
 
     static let limited = #"{"version":"1","default":"deny","tools":{"t":{"limits":[{"window":"minute","max":1}]}}}"#
     static let start = Instant(microseconds: 1_800_000_000_000_000)
@@ -178,7 +181,7 @@ struct Scene {
     func run(at time: Instant = Scene.start, notify: @escaping ([UInt8]) -> Void = { _ in }) async throws
         -> ForwardedCall?
     {
-        switch try await judge.judge(call, visit, now: time) {
+        switch try await judge.judge(call, visit, clock: { time }) {
         case .permitted(let permit):
             let recorded = try await recorder.record(permit, call, visit, now: time)
             let forwarded = await Forwarder().forward(recorded, visit, handle: CallHandle()) { notify($0) }

@@ -97,11 +97,39 @@ import Testing
             var seen: [String] = []
             for scene in [hidden, unknown] {
                 guard
-                    case .refused(let refusal) = try await scene.judge.judge(scene.call, scene.visit, now: Scene.start)
+                    case .refused(let refusal) = try await scene.judge.judge(
+                        scene.call, scene.visit, clock: { Scene.start })
                 else { throw Unexpected() }
                 seen.append(refusal.text + refusal.meta(requestID: "r").text)
             }
             #expect(seen[0] == seen[1])
+        }
+    }
+
+    @Test func aGrantThatEndedWhileTheCallWaitedIsRefused() async throws {
+        try await withLoop { loop in
+            let scene = try Scene(loop)
+            let judge = Judge(quotas: scene.quotas) { _, _ in nil }
+            guard case .refused(let refusal) = try await judge.judge(scene.call, scene.visit, clock: { Scene.start })
+            else { throw Unexpected() }
+            #expect(refusal.rule == "(grant ended)")
+        }
+    }
+
+    @Test func aCallThatWasCancelledBeforeItWasSentIsNotSent() async throws {
+        try await withLoop { loop in
+            let scene = try Scene(loop)
+            guard
+                case .permitted(let permit) = try await scene.judge.judge(
+                    scene.call, scene.visit, clock: { Scene.start })
+            else { throw Unexpected() }
+            let recorded = try await scene.recorder.record(permit, scene.call, scene.visit, now: Scene.start)
+            let handle = CallHandle()
+            handle.cancel()
+            let forwarded = await Forwarder().forward(recorded, scene.visit, handle: handle) { _ in }
+            #expect(forwarded.failure?.code == .cancelled)
+            #expect(forwarded.isReleased)
+            #expect(scene.link.state.withLock { $0.sent.count } == 1, "only tools/list")
         }
     }
 
@@ -157,8 +185,8 @@ import Testing
             _ = try await scene.run()
             let restarted = Quotas()
             try restarted.restore(from: scene.ledger, longestWindow: .minutes(1), now: Scene.start + .seconds(10))
-            let judge = Judge(quotas: restarted)
-            switch try await judge.judge(scene.call, scene.visit, now: Scene.start + .seconds(10)) {
+            let judge = Scene.judge(restarted)
+            switch try await judge.judge(scene.call, scene.visit, clock: { Scene.start + .seconds(10) }) {
             case .permitted: Issue.record("a restart gave quota back")
             case .undecided: Issue.record("the counters did not answer")
             case .refused(let refusal): #expect(refusal.rule == "/tools/t/limits/0")

@@ -9,7 +9,7 @@ final class GatewaySnapshot: Sendable {
     /// The longest window of any limit in force; nil if there is none.
     let longestWindow: TimeSpan?
     private let callers: [TokenHash: Caller]
-    private let grants: [String: Grant]
+    private let callersByGrant: [String: Caller]
 
     /// Compiles every policy. One that has errors is left out, which denies the calls of its grants, and is logged.
     init(_ configuration: Configuration, log: Log) {
@@ -33,16 +33,19 @@ final class GatewaySnapshot: Sendable {
             }
         }
         longestWindow = policies.values.compactMap(\.longestWindow).max()
-        grants = Dictionary(configuration.grants.values.map { ($0.id, $0) }) { first, _ in first }
         callers = configuration.grants.compactMapValues { grant in
             configuration.servers[grant.server].map {
                 Caller(grant: grant, server: $0, policy: policies[grant.policy])
             }
         }
+        callersByGrant = Dictionary(callers.values.map { ($0.grant.id, $0) }) { first, _ in first }
     }
 
-    /// Whether a grant may still speak.
-    func isActive(grant id: String, at now: Instant) -> Bool { grants[id]?.standing(at: now) == .active }
+    /// The caller of a grant, if it may still speak.
+    func caller(grant id: String, at now: Instant) -> Caller? {
+        guard let caller = callersByGrant[id], caller.grant.standing(at: now) == .active else { return nil }
+        return caller
+    }
 
     func caller(_ token: TokenHash) -> Caller? { callers[token] }
 }

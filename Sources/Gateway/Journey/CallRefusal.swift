@@ -36,6 +36,9 @@ struct CallRefusal: Sendable {
         remaining = denial.remaining
     }
 
+    /// The grant or the session ended while the call waited.
+    static let grantEnded = CallRefusal(rule: "(grant ended)", message: "This grant may no longer call the server.")
+
     /// Looks like a call of a hidden tool, so that probing tells an agent nothing.
     static func unknownTool(_ name: String, policy: CompiledPolicy?) -> CallRefusal {
         var refusal = CallRefusal(

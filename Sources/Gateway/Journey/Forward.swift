@@ -30,6 +30,12 @@ struct Forwarder: Sendable {
         let decision = permit.decision
         let meta = Self.limits(permit.permit)
         let reservations = permit.permit.reservations
+        guard !handle.isCancelled else {
+            let error = UpstreamError(.cancelled, mayHaveRun: false, detail: "cancelled before it was sent")
+            return ForwardedCall(
+                decision: decision, reservations: reservations, isReleased: true, failure: error, upstreamStatus: nil,
+                answer: nil)
+        }
         let id = visit.session.link.mintID()
         let message = Relay.request(visit.message, upstreamID: id)
         do throws(UpstreamError) {

@@ -14,22 +14,33 @@ enum Judgement: ~Copyable {
 
 struct Judge: Sendable {
     let quotas: Quotas
+    /// The grant as it stands now; nil when it may no longer speak. A call may have waited since it was authenticated.
+    let currentCaller: @Sendable (_ visit: Visit, _ now: Instant) throws(StoreError) -> Caller?
 
-    /// Decides on the bytes that will be forwarded.
-    /// - Throws: when the server's tools can't be listed, so that nothing is known of the tool.
-    func judge(_ call: ToolCall, _ visit: Visit, now: Instant) async throws(UpstreamError) -> Judgement {
+    /// Decides on the bytes that will be forwarded. Nothing waits between here and the record of the decision.
+    /// - Throws: when the server can't be reached or its tools can't be listed, so that nothing is known of the tool.
+    func judge(_ call: ToolCall, _ visit: Visit, clock: () -> Instant) async throws(UpstreamError) -> Judgement {
         let session = visit.session
+        try await session.link.prepare()
         let tool = try await session.server.catalogue.facts(of: call.name, from: session.link, on: visit.loop)
+        let now = clock()
+        let caller: Caller
+        do throws(StoreError) {
+            guard let current = try currentCaller(visit, now) else { return .refused(.grantEnded) }
+            caller = current
+        } catch {
+            return .undecided
+        }
         let facts = CallFacts(
-            tool: call.name, arguments: call.arguments, facts: tool, server: visit.caller.server.name,
-            grant: visit.caller.facts, client: session.client, session: session.id, ip: visit.peerIP, now: now)
+            tool: call.name, arguments: call.arguments, facts: tool, server: caller.server.name,
+            grant: caller.facts, client: session.client, session: session.id, ip: visit.peerIP, now: now)
         var counters = quotas.ledger
-        switch decide(facts, policy: visit.caller.policy, quotas: &counters) {
+        switch decide(facts, policy: caller.policy, quotas: &counters) {
         case .permit(let permit):
             guard tool == nil else { return .permitted(permit) }
             // A name that the server does not have takes no quota.
             quotas.release(permit.forwarded())
-            return .refused(.unknownTool(call.name, policy: visit.caller.policy))
+            return .refused(.unknownTool(call.name, policy: caller.policy))
         case .denial(let denial) where denial.reason == .unavailable:
             return .undecided
         case .denial(let denial):

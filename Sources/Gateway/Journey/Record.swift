@@ -20,12 +20,15 @@ struct RecordedPermit: ~Copyable, Sendable {
 /// A call that failed on our side or upstream, in the ledger's words.
 enum CallFailure: Sendable {
     case upstream(UpstreamError.Code)
-    case counters
+    /// Neither the counters nor the configuration could be asked.
+    case undecided
+    case overload
 
     var text: String {
         switch self {
         case .upstream(let code): "upstream: \(code.rawValue)"
-        case .counters: "counters unavailable"
+        case .undecided: "counters or configuration unavailable"
+        case .overload: "too many calls in flight"
         }
     }
 }

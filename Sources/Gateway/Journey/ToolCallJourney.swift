@@ -29,11 +29,17 @@ struct ToolCallJourney: Sendable {
                 RPCWriter.error(id: visit.id, code: .invalidParams, message: error.rawValue)
             }
         }
-        guard inFlight <= maxInFlight else { return await unavailable(visit, reply, isOverload: true) }
+        guard inFlight <= maxInFlight else {
+            try? await recorder.record(.overload, call, visit, now: now)
+            return await unavailable(visit, reply, isOverload: true)
+        }
+        let handle = CallHandle()
+        visit.session.began(visit.id, handle)
+        defer { visit.session.finished(visit.id, handle) }
         do throws(UpstreamError) {
-            switch try await judge.judge(call, visit, now: now) {
+            switch try await judge.judge(call, visit, clock: { EventLoop.wallNow }) {
             case .permitted(let permit):
-                await carry(permit, call, visit, reply, now)
+                await carry(permit, call, visit, handle, reply)
             case .refused(let refusal):
                 await refuse(refusal, call, visit, reply, now) {
                     ToolAnswer.failure(
@@ -41,7 +47,7 @@ struct ToolCallJourney: Sendable {
                         meta: refusal.meta(requestID: visit.requestID))
                 }
             case .undecided:
-                try? await recorder.record(CallFailure.counters, call, visit, now: now)
+                try? await recorder.record(.undecided, call, visit, now: now)
                 await unavailable(visit, reply, isOverload: false)
             }
         } catch {
@@ -50,12 +56,12 @@ struct ToolCallJourney: Sendable {
     }
 
     private func carry(
-        _ permit: consuming Permit, _ call: ToolCall, _ visit: Visit, _ reply: ReplyChannel, _ now: Instant
+        _ permit: consuming Permit, _ call: ToolCall, _ visit: Visit, _ handle: CallHandle, _ reply: ReplyChannel
     ) async {
         let isShadowed = permit.shadow != nil
         let recorded: RecordedPermit
         do throws(StoreError) {
-            recorded = try await recorder.record(permit, call, visit, now: now)
+            recorded = try await recorder.record(permit, call, visit, now: EventLoop.wallNow)
         } catch {
             return await unrecorded(error, visit, reply)
         }
@@ -64,10 +70,7 @@ struct ToolCallJourney: Sendable {
         } else {
             metrics.allowed.add(1, ordering: .relaxed)
         }
-        let handle = CallHandle()
-        visit.session.began(visit.id, handle)
         let forwarded = await forwarder.forward(recorded, visit, handle: handle) { await reply.notify($0) }
-        visit.session.finished(visit.id, handle)
         recorder.settle(forwarded, visit, now: EventLoop.wallNow)
         if let answer = forwarded.answer { return await reply.answer(answer) }
         guard let failure = forwarded.failure else { return }

@@ -10,6 +10,7 @@ import Synchronization
 /// One MCP endpoint, `/mcp/{server}`: sessions, and what each message asks for.
 final class Endpoint: Sendable {
     static let toolsChanged = "notifications/tools/list_changed"
+    private static let maxBatch = 50
     private static let keepAlive = TimeSpan.seconds(15)
 
     private let options: GatewayOptions
@@ -56,12 +57,19 @@ final class Endpoint: Sendable {
         guard session.version.allowsBatches, document.root.count > 0 else {
             throw .notAMessage(RPCFault(.batch).message)
         }
+        guard document.root.count <= Self.maxBatch else {
+            throw .notAMessage("a batch has at most \(Self.maxBatch) messages")
+        }
         var messages: [RPCMessage] = []
         for element in document.root.elements {
             messages.append(try Self.message(try Self.parse(Array(element.rawBytes), limit: options.maxBody)))
         }
         reply.beginBatch()
-        for message in messages { await take(message, session, arrival, reply) }
+        for message in messages {
+            // Each call is judged anew; but nobody waits for the rest any more when the client or the session is gone.
+            if reply.isGone || session.isEnded { break }
+            await take(message, session, arrival, reply)
+        }
         await reply.endBatch()
     }
 
@@ -161,16 +169,6 @@ extension Endpoint {
         guard sessions.remove(session.id) != nil else { return }
         metrics.sessions.store(sessions.count, ordering: .relaxed)
         session.end(on: loop)
-    }
-
-    /// Ends the sessions whose grant may no longer speak or whose server is another now.
-    func keep(only snapshot: GatewaySnapshot, on loop: EventLoop) {
-        let now = EventLoop.wallNow
-        let over = sessions.removeAll { session in
-            !snapshot.isActive(grant: session.grantID, at: now)
-                || snapshot.servers[session.server.definition.name] != session.server.definition
-        }
-        loop.execute { for session in over { session.end(on: loop) } }
     }
 
     /// Ends sessions that nobody uses. Called from a timer.

@@ -15,6 +15,15 @@ final class ReplyChannel {
         self.requestID = requestID
     }
 
+    /// Whether the client has hung up.
+    var isGone: Bool {
+        if let stream { return stream.isClosed }
+        return switch writer {
+        case .some(let writer): writer.isClosed
+        case .none: true
+        }
+    }
+
     func beginBatch() { batch = [] }
 
     /// Something that belongs to the call and comes before its answer. Waits while the client does not read.

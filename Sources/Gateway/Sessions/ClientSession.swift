@@ -50,6 +50,9 @@ final class ClientSession: Sendable {
             && state.withLock { $0.calls.isEmpty && $0.stream.map(\.isClosed) ?? true }
     }
 
+    /// No request may use it any more.
+    var isEnded: Bool { state.withLock { $0.isEnded } }
+
     // MARK: Calls
 
     func began(_ id: RequestID, _ handle: CallHandle) {

@@ -45,6 +45,16 @@ final class SessionTable: Sendable {
         }
     }
 
+    /// Ends the sessions whose grant may no longer speak or whose server is another now.
+    func keep(only snapshot: GatewaySnapshot, on loop: EventLoop) {
+        let now = EventLoop.wallNow
+        let over = removeAll { session in
+            snapshot.caller(grant: session.grantID, at: now) == nil
+                || snapshot.servers[session.server.definition.name] != session.server.definition
+        }
+        loop.execute { for session in over { session.end(on: loop) } }
+    }
+
     /// Ends the standing streams of all sessions; calls go on.
     func closeStreams() {
         for session in sessions.withLock({ Array($0.values) }) { session.closeStream() }

@@ -21,6 +21,9 @@ final class HTTPLink: UpstreamLink {
     private let clients: HTTPClients
     private let session: Mutex<Session>
     private let counter = Atomic<Int64>(1)
+    /// Notifications and responses that are being sent; more are dropped.
+    private let posts = Atomic<Int>(0)
+    private static let maxPosts = 16
 
     private init(url: HTTPURL, baseFields: Fields, client: ClientInfo, clients: HTTPClients, session: Session) {
         self.url = url
@@ -51,6 +54,9 @@ final class HTTPLink: UpstreamLink {
 
     var hello: UpstreamHello { session.withLock { $0.hello } }
 
+    /// Each request finds its own connection.
+    func prepare() async throws(UpstreamError) {}
+
     func mintID() -> Int64 { counter.add(1, ordering: .relaxed).newValue }
 
     func send(_ message: [UInt8], id: Int64, on loop: EventLoop, handle: CallHandle) async throws(UpstreamError)
@@ -80,8 +86,16 @@ final class HTTPLink: UpstreamLink {
     }
 
     func post(_ message: [UInt8], on loop: EventLoop) {
+        // A server that asks and asks must not take the connections that calls need.
+        guard posts.add(1, ordering: .relaxed).newValue <= Self.maxPosts else {
+            posts.subtract(1, ordering: .relaxed)
+            return
+        }
         let request = ClientRequest(.post, url, fields: session.withLock { $0.fields }, body: message)
-        Task(executorPreference: loop) { [clients] in _ = try? await clients.client(on: loop).open(request) }
+        Task(executorPreference: loop) { [self] in
+            _ = try? await clients.client(on: loop).open(request)
+            posts.subtract(1, ordering: .relaxed)
+        }
     }
 
     func close(on loop: EventLoop) {

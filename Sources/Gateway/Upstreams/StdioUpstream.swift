@@ -62,6 +62,8 @@ actor StdioUpstream: UpstreamLink {
         latestHello.withLock { $0 } ?? UpstreamHello.unknown
     }
 
+    nonisolated func prepare() async throws(UpstreamError) { _ = try await ready() }
+
     nonisolated func mintID() -> Int64 { counter.add(1, ordering: .relaxed).newValue }
 
     // MARK: Sending
@@ -115,17 +117,8 @@ actor StdioUpstream: UpstreamLink {
         case .closed:
             inbox.fail(UpstreamError(.unreachable, mayHaveRun: false, detail: "server `\(name)` was removed"))
         case .stopped, .starting:
-            // COST: only a call that finds the child down pays for a task.
-            Task(executorPreference: loop) { await self.beginWhenReady(line, id, inbox) }
-        }
-    }
-
-    private func beginWhenReady(_ line: [UInt8], _ id: Int64, _ inbox: Inbox) async {
-        do throws(UpstreamError) {
-            _ = try await ready()
-            begin(line, id, inbox)
-        } catch {
-            inbox.fail(error)
+            // `prepare` had found it running; the call was not sent, and nobody waits for a start after the decision.
+            inbox.fail(UpstreamError(.unreachable, mayHaveRun: false, detail: "server `\(name)` has just ended"))
         }
     }
 
@@ -170,6 +163,11 @@ extension StdioUpstream {
     private func settleStart(_ result: Result<UpstreamHello, UpstreamError>) {
         var waiters: [UnsafeContinuation<Result<UpstreamHello, UpstreamError>, Never>] = []
         if case .starting(let waiting) = state { waiters = waiting }
+        // The server was removed meanwhile: its waiters have had their answer.
+        if case .closed = state {
+            child?.terminate()
+            return
+        }
         switch result {
         case .success(let hello):
             latestHello.withLock { $0 = hello }
@@ -287,6 +285,8 @@ extension StdioUpstream {
     /// Ends the child as the protocol wants it: close its input, then SIGTERM, then SIGKILL.
     func shutDown() async {
         let wasUp = child != nil
+        let removed = UpstreamError(.unreachable, mayHaveRun: false, detail: "server `\(name)` was removed")
+        if case .starting(let waiters) = state { for waiter in waiters { waiter.resume(returning: .failure(removed)) } }
         state = .closed
         for inbox in pending.values {
             inbox.fail(UpstreamError(.lost, mayHaveRun: true, detail: "the gateway is stopping"))
@@ -359,6 +359,7 @@ enum ServerRequest {
     static func answer(_ method: String, id: RequestID) -> [UInt8] {
         method == "ping"
             ? RPCWriter.result(id: id, [:])
-            : RPCWriter.error(id: id, code: .methodNotFound, message: "the gateway does not relay `\(method)`")
+            : RPCWriter.error(
+                id: id, code: .methodNotFound, message: "the gateway does not relay `\(method.prefix(64))`")
     }
 }

@@ -86,7 +86,7 @@ final class ToolCatalogue: Sendable {
     /// Annotations and schema are copied out, so that a large page is not held for the sake of one tool.
     private static func facts(_ name: String, _ definition: JSONView) -> ToolFacts {
         func copy(_ view: JSONView?) -> JSONView? {
-            view.flatMap { try? JSONDocument.parse(Array($0.rawBytes)).root }
+            view.flatMap { try? JSONDocument.parse(Array($0.rawBytes), limits: .upstream).root }
         }
         return ToolFacts(
             name: name, annotations: copy(definition["annotations"]),

@@ -7,6 +7,10 @@ protocol UpstreamLink: AnyObject, Sendable {
     /// What the server said of itself in the handshake.
     var hello: UpstreamHello { get }
 
+    /// Waits until the server can take a request, starting it if need be. Called before the decision, so that a permitted
+    /// call goes on at once.
+    func prepare() async throws(UpstreamError)
+
     /// An id that no other request on this link has; it also serves as progress token.
     func mintID() -> Int64
 
