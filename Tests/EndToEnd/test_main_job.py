@@ -97,7 +97,9 @@ class MainJob(Case):
         env = {**os.environ, "SLUICE_DATA": str(self.data), "SLUICE_LISTEN": "127.0.0.1:0"}
         log = self.folder / "log"
         with open(log, "w") as output:
-            run = subprocess.Popen([ROOT / "scripts/run"], stdout=output, stderr=output, env=env, start_new_session=True)
+            # Whoever runs the tests in the background has SIGINT ignored, and that is inherited.
+            run = subprocess.Popen([ROOT / "scripts/run"], stdout=output, stderr=output, env=env, start_new_session=True,
+                                   preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
         until(lambda: "Serving until Ctrl-C" in log.read_text(), "the demo to be done")
         os.killpg(run.pid, signal.SIGINT)
         self.assertEqual(run.wait(DEADLINE), 130, log.read_text())
