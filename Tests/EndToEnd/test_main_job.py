@@ -100,6 +100,7 @@ class MainJob(Case):
             # Whoever runs the tests in the background has SIGINT ignored, and that is inherited.
             run = subprocess.Popen([ROOT / "scripts/run"], stdout=output, stderr=output, env=env, start_new_session=True,
                                    preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
+        self.addCleanup(lambda: run.poll() is None and (run.terminate(), run.wait(DEADLINE)))
         until(lambda: "Serving until Ctrl-C" in log.read_text(), "the demo to be done")
         os.killpg(run.pid, signal.SIGINT)
         self.assertEqual(run.wait(DEADLINE), 130, log.read_text())
