@@ -34,6 +34,7 @@ enum ServeCommand {
                 .value("connect-timeout", "SPAN", "longest wait for a connection to a server (default: 5s)"),
                 .value("start-timeout", "SPAN", "longest wait for a command's handshake (default: 30s)"),
                 .value("drain-limit", "SPAN", "when stopping, longest wait for calls in flight (default: 10s)"),
+                .value("loops", "N", "event loops, each with a thread (default: one for each processor)"),
                 .value(
                     "durability", "WORD",
                     "process: decisions survive the gateway's death; power: also the machine's (default: process)"),
@@ -57,7 +58,8 @@ enum ServeCommand {
         let folder = try DataFolder.open(arguments, create: true).whole
         let lock = try folder.lockForServing()
         defer { withExtendedLifetime(lock) {} }
-        let group = try EventLoopGroup()
+        let loops = try arguments.number("loops", in: 1...256, default: 0)
+        let group = loops == 0 ? try EventLoopGroup() : try EventLoopGroup(count: loops)
         defer {
             group.stop()
             group.join()
