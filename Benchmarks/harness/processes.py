@@ -124,6 +124,8 @@ def serve_command(data, port=0):
     """The command line of a gateway that meets no other one on this machine."""
     command = [program("sluice"), "serve", "--json", "--data-dir", data, "--listen", f"127.0.0.1:{port}"]
     options = subprocess.run([program("sluice"), "serve", "--help"], capture_output=True, text=True).stdout
+    # To try other settings: SLUICE_SERVE_OPTIONS='--loops 2' Benchmarks/run --only calls
+    command += os.environ.get("SLUICE_SERVE_OPTIONS", "").split()
     return command + (["--admin-listen", "127.0.0.1:0"] if "--admin-listen" in options else [])
 
 
