@@ -45,8 +45,10 @@ package enum Relay {
     private static func settleMeta(of result: JSONView, _ meta: MetaMember?, in splice: inout Splice) {
         guard let existing = result["_meta"] else {
             guard let meta else { return }
-            var member = Array("\"_meta\":{".utf8)
-            member += meta.member
+            var member: [UInt8] = []
+            member.reserveCapacity(meta.member.count + 16)
+            member.append(contentsOf: "\"_meta\":{".utf8)
+            member.append(contentsOf: meta.member)
             member.append(UInt8(ascii: "}"))
             return splice.insertMember(member, into: result)
         }

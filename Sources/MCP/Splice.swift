@@ -4,7 +4,9 @@ import JSON
 package struct Splice: Sendable {
     private var edits: [(range: Range<Int>, bytes: [UInt8])] = []
 
-    package init() {}
+    package init() {
+        edits.reserveCapacity(4)
+    }
 
     package mutating func replace(_ range: Range<Int>, with bytes: [UInt8]) {
         edits.append((range, bytes))
@@ -17,7 +19,9 @@ package struct Splice: Sendable {
     /// Adds a member, written `"key":value`, at the front of `object`, which must be an object of the text that is edited.
     /// The key must not be there yet: we never send a key twice.
     package mutating func insertMember(_ member: [UInt8], into object: JSONView) {
-        insert(object.count > 0 ? member + [UInt8(ascii: ",")] : member, at: object.range.lowerBound + 1)
+        var member = member
+        if object.count > 0 { member.append(UInt8(ascii: ",")) }
+        insert(member, at: object.range.lowerBound + 1)
     }
 
     /// The text with all edits made. Ranges must not overlap.

@@ -98,16 +98,17 @@ struct Recorder: Sendable {
 
     private func row(_ call: ToolCall?, _ visit: Visit, _ now: Instant, outcome: Outcome) -> LedgerRow {
         var row = LedgerRow(time: now, requestID: visit.requestID, outcome: outcome)
-        let grant = visit.caller.grant
-        row.server = grant.server
-        row.grantID = grant.id
-        row.grantLabel = grant.label
-        row.identity = grant.identity
+        let caller = visit.caller
+        row.server = caller.grant.server
+        row.grantID = caller.grant.id
+        row.grantLabel = caller.grant.label
+        row.identity = caller.grant.identity
         row.sessionID = visit.session.id
         row.method = visit.message.method
         row.tool = call?.name
         if let arguments = call?.arguments {
-            row.argumentKeys = arguments.members.map { $0.key.string ?? "" }
+            row.argumentKeys.reserveCapacity(arguments.count)
+            for (key, _) in arguments.members { row.argumentKeys.append(key.string ?? "") }
             row.argumentDigest = arguments.document.bytes.withUnsafeBytes {
                 hasher.argumentDigest(UnsafeRawBufferPointer(rebasing: $0[arguments.range]))
             }
