@@ -122,6 +122,12 @@ class ClientConfig(Case):
 
 
 class Policies(Case):
+    def test_put_says_that_categories_deny_everything_for_now(self):
+        policy = self.folder / "category.policy.json"
+        policy.write_text('{"version": "1", "default": "allow", "hide": ["@destructive"]}')
+        self.sluice("server", "add", "s", "--", "/bin/cat")
+        self.assertIn("every call under it will be denied", self.sluice("policy", "put", "p", policy, "--server", "s").stderr)
+
     def test_every_policy_here_is_valid(self):
         policies = sorted([*ROOT.glob("Assets/**/*.policy.json"), *ROOT.glob("Examples/**/*.policy.json")])
         self.assertGreaterEqual(len(policies), 1)
