@@ -19,12 +19,21 @@ package enum PolicyDocument {
     /// Bytes of a document.
     package static let maxBytes = 256 << 10
 
+    /// What `version` has to say.
+    static let languageVersion = "1"
+
     static let maxEntries = 2_000
     static let maxRules = 64
     static let maxConditions = 32
     static let maxRegexBytes = 1_024
     static let maxElements = 1_024
     static let maxDepth = 64
+    static let maxCounterBytes = 256
+    /// A longer window would keep entries for more than a year.
+    static let maxWindow = TimeSpan.days(366)
+    /// How long a call may wait for a person.
+    static let maxTimeout = TimeSpan.days(30)
+    static let maxApprovers: Int64 = 100
 
     /// - Parameters:
     ///   - name: The policy's name, for decisions.

@@ -117,24 +117,17 @@ struct PolicyReader {
 
     // MARK: The document
 
-    private enum Default: String, CaseIterable { case allow, deny }
-    enum Mode: String, CaseIterable { case enforce, shadow }
-    private enum Listing: String, CaseIterable { case callable, all }
-    private enum SchemaCheck: String, CaseIterable { case enforce, off }
-    private enum Unknown: String, CaseIterable { case schema, deny }
+    typealias Mode = PolicyWords.Mode
 
     mutating func policy(_ view: JSONView, name: String, version: Int) -> CompiledPolicy? {
         let root = JSONPointer()
-        let allowed = [
-            "version", "description", "default", "mode", "list", "hide", "arguments", "all_tools", "tools",
-        ]
-        guard let fields = object(view, root, "a policy", allowed: allowed) else { return nil }
+        guard let fields = object(view, root, "a policy", allowed: DocumentField.names) else { return nil }
         readVersion(fields["version"], in: view)
         let description = string(fields["description"], root.appending("description"), "`description`")
         if fields["default"] == nil { missing("default", in: view, root, "a policy") }
-        let fallback = word(fields["default"], root.appending("default"), "`default`", Default.self)
+        let fallback = word(fields["default"], root.appending("default"), "`default`", PolicyWords.Default.self)
         let mode = word(fields["mode"], root.appending("mode"), "`mode`", Mode.self) ?? .enforce
-        let listing = word(fields["list"], root.appending("list"), "`list`", Listing.self) ?? .callable
+        let listing = word(fields["list"], root.appending("list"), "`list`", PolicyWords.Listing.self) ?? .callable
         let hidden = hide(fields["hide"], root.appending("hide"))
         let (schema, unknown) = arguments(fields["arguments"], root.appending("arguments"))
         let allTools = fields["all_tools"].map {
@@ -153,7 +146,7 @@ struct PolicyReader {
 
     private mutating func readVersion(_ view: JSONView?, in document: JSONView) {
         guard let view else { return missing("version", in: document, JSONPointer(), "a policy") }
-        guard !view.equals("1") else { return }
+        guard !view.equals(PolicyDocument.languageVersion) else { return }
         let written = view.string.map { "`\(clipped($0))`" } ?? view.kind.phrase
         report(
             view.kind == .string ? .unknownVersion : .wrongType, at: view, JSONPointer(tokens: ["version"]),
@@ -186,13 +179,17 @@ struct PolicyReader {
         }
     }
 
-    private mutating func arguments(_ view: JSONView?, _ pointer: JSONPointer) -> (SchemaCheck, Unknown) {
-        guard let view, let fields = object(view, pointer, "`arguments`", allowed: ["schema", "unknown"]) else {
+    private mutating func arguments(
+        _ view: JSONView?, _ pointer: JSONPointer
+    ) -> (PolicyWords.SchemaCheck, PolicyWords.Unknown) {
+        guard let view, let fields = object(view, pointer, "`arguments`", allowed: ArgumentsField.names) else {
             return (.enforce, .schema)
         }
         return (
-            word(fields["schema"], pointer.appending("schema"), "`arguments.schema`", SchemaCheck.self) ?? .enforce,
-            word(fields["unknown"], pointer.appending("unknown"), "`arguments.unknown`", Unknown.self) ?? .schema
+            word(fields["schema"], pointer.appending("schema"), "`arguments.schema`", PolicyWords.SchemaCheck.self)
+                ?? .enforce,
+            word(fields["unknown"], pointer.appending("unknown"), "`arguments.unknown`", PolicyWords.Unknown.self)
+                ?? .schema
         )
     }
 

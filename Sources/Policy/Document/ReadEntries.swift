@@ -3,14 +3,10 @@ internal import JSON
 
 /// Entries of `tools`, and the rules in them.
 extension PolicyReader {
-    private static let entryFields = [
-        "action", "reason", "require", "deny_if", "approve_if", "limits", "rate_limit", "mode",
-    ]
-
     mutating func entry(
         _ view: JSONView, _ pointer: JSONPointer, selector: Selector, mode: Mode
     ) -> CompiledEntry? {
-        guard let fields = object(view, pointer, "a tool entry", allowed: Self.entryFields) else { return nil }
+        guard let fields = object(view, pointer, "a tool entry", allowed: EntryField.names) else { return nil }
         let action =
             word(fields["action"], pointer.appending("action"), "`action`", CompiledEntry.Action.self) ?? .allow
         let reason = string(fields["reason"], pointer.appending("reason"), "`reason`")
@@ -35,16 +31,12 @@ extension PolicyReader {
 
     // MARK: Rules
 
-    private static let ruleFields = ["conditions", "on_deny", "on_error", "path", "op", "value", "each"]
-
-    private enum OnError: String, CaseIterable { case deny, ignore }
-
     private mutating func rules(_ view: JSONView?, _ pointer: JSONPointer, _ list: String) -> [CompiledRule] {
         guard let view else { return [] }
         var rules: [CompiledRule] = []
         for (i, element) in array(view, pointer, list, max: PolicyDocument.maxRules).enumerated() {
             let here = pointer.appending(i)
-            guard let fields = object(element, here, "a rule", allowed: Self.ruleFields) else { continue }
+            guard let fields = object(element, here, "a rule", allowed: RuleField.names) else { continue }
             rules.append(rule(fields, element, here, list: pointer))
         }
         return rules
@@ -55,11 +47,10 @@ extension PolicyReader {
         var approvals: [CompiledApproval] = []
         for (i, element) in array(view, pointer, "`approve_if`", max: PolicyDocument.maxRules).enumerated() {
             let here = pointer.appending(i)
-            let allowed = Self.ruleFields + ["timeout", "approvers"]
-            guard let fields = object(element, here, "a rule", allowed: allowed) else { continue }
+            guard let fields = object(element, here, "a rule", allowed: ApprovalField.names) else { continue }
             var timeout = TimeSpan.minutes(15)
             if let view = fields["timeout"] {
-                if let span = span(view), span <= .days(30) {
+                if let span = span(view), span <= PolicyDocument.maxTimeout {
                     timeout = span
                 } else {
                     report(
@@ -69,7 +60,7 @@ extension PolicyReader {
             }
             var approvers = 1
             if let view = fields["approvers"] {
-                if let number = view.int, (1...100).contains(number) {
+                if let number = view.int, (1...PolicyDocument.maxApprovers).contains(number) {
                     approvers = Int(number)
                 } else {
                     report(
@@ -88,7 +79,7 @@ extension PolicyReader {
         _ fields: [String: JSONView], _ view: JSONView, _ pointer: JSONPointer, list: JSONPointer
     ) -> CompiledRule {
         let message = string(fields["on_deny"], pointer.appending("on_deny"), "`on_deny`")
-        let onError = word(fields["on_error"], pointer.appending("on_error"), "`on_error`", OnError.self)
+        let onError = word(fields["on_error"], pointer.appending("on_error"), "`on_error`", PolicyWords.OnError.self)
         if let view = fields["on_error"], onError == .ignore, list.tokens.last != "deny_if" {
             report(
                 .warning, .neverMatters, at: view, pointer.appending("on_error"),
@@ -104,8 +95,7 @@ extension PolicyReader {
             }
             let here = pointer.appending("conditions")
             for (i, element) in array(listed, here, "`conditions`", max: PolicyDocument.maxConditions).enumerated() {
-                let allowed = ["path", "op", "value", "each"]
-                guard let fields = object(element, here.appending(i), "a condition", allowed: allowed),
+                guard let fields = object(element, here.appending(i), "a condition", allowed: ConditionField.names),
                     let condition = condition(fields, element, here.appending(i))
                 else { continue }
                 conditions.append(condition)

@@ -3,19 +3,12 @@ internal import JSON
 
 /// Limits and their short form.
 extension PolicyReader {
-    private static let limitFields = [
-        "counter", "window", "max", "scope", "cost", "increment_from", "algorithm", "on_deny",
-    ]
-
-    /// A longer window would keep entries for more than a year.
-    static let maxWindow = TimeSpan.days(366)
-
     mutating func limits(_ view: JSONView?, _ pointer: JSONPointer, _ mode: Mode) -> [CompiledLimit] {
         guard let view else { return [] }
         var limits: [CompiledLimit] = []
         for (i, element) in array(view, pointer, "`limits`", max: PolicyDocument.maxRules).enumerated() {
             let here = pointer.appending(i)
-            guard let fields = object(element, here, "a limit", allowed: Self.limitFields),
+            guard let fields = object(element, here, "a limit", allowed: LimitField.names),
                 let limit = limit(fields, element, here, list: pointer, mode)
             else { continue }
             limits.append(limit)
@@ -43,7 +36,7 @@ extension PolicyReader {
         let costField = fields["cost"] != nil ? "cost" : "increment_from"
         let cost = fields[costField].flatMap { self.cost($0, pointer.appending(costField)) }
         let name = string(fields["counter"], pointer.appending("counter"), "`counter`")
-        if let name, let view = fields["counter"], name.isEmpty || name.utf8.count > 256 {
+        if let name, let view = fields["counter"], name.isEmpty || name.utf8.count > PolicyDocument.maxCounterBytes {
             report(.badCounter, at: view, pointer.appending("counter"), "a counter's name has 1 to 256 bytes")
         }
         guard let window, let max else { return nil }
@@ -58,7 +51,7 @@ extension PolicyReader {
 
     /// `{"max": 10, "window": 60}`: a limit of scope `session`.
     mutating func rateLimit(_ view: JSONView, _ pointer: JSONPointer, _ mode: Mode) -> CompiledLimit? {
-        guard let fields = object(view, pointer, "`rate_limit`", allowed: ["max", "window"]) else { return nil }
+        guard let fields = object(view, pointer, "`rate_limit`", allowed: RateLimitField.names) else { return nil }
         for name in ["max", "window"] where fields[name] == nil { missing(name, in: view, pointer, "`rate_limit`") }
         let window = fields["window"].flatMap { self.window($0, pointer.appending("window"), .sliding) }
         let max = fields["max"].flatMap { self.max($0, pointer.appending("max")) }
@@ -120,11 +113,11 @@ extension PolicyReader {
                 .wrongType, at: view, pointer, "`window` is a string or a number of seconds, not \(view.kind.phrase)")
             return nil
         }
-        guard let span = span(view), span <= Self.maxWindow else {
+        guard let span = span(view), span <= PolicyDocument.maxWindow else {
             report(
                 .unknownWindow, at: view, pointer,
                 "`window` is second, minute, hour, day, week, a time such as \"90s\", \"15m\", \"6h\", \"7d\", or a number of seconds, up to 366 days",
-                suggestion: view.string.flatMap { nearest($0, among: ["second", "minute", "hour", "day", "week"]) })
+                suggestion: view.string.flatMap { nearest($0, among: PolicyWords.Window.allCases.map(\.rawValue)) })
             return nil
         }
         let window = QuotaWindow(span: span, algorithm: algorithm)
@@ -141,27 +134,15 @@ extension PolicyReader {
     /// `"minute"`, `"90s"` or a number of seconds. Nil if it is none of these or not above 0.
     func span(_ view: JSONView) -> TimeSpan? {
         if let seconds = view.int {
-            return (1...31_622_400).contains(seconds) ? .seconds(seconds) : nil
+            return (1...PolicyDocument.maxWindow.microseconds / 1_000_000).contains(seconds) ? .seconds(seconds) : nil
         }
-        switch view.string {
-        case nil: return nil
-        case "second": return .seconds(1)
-        case "minute": return .minutes(1)
-        case "hour": return .hours(1)
-        case "day": return .days(1)
-        case "week": return .days(7)
-        case .some(let text):
-            var digits = Array(text.utf8)
-            guard let unit = digits.popLast(), (1...9).contains(digits.count), digits.allSatisfy({ $0 &- 48 < 10 }),
-                let number = Int64(String(decoding: digits, as: UTF8.self)), number > 0
-            else { return nil }
-            switch unit {
-            case UInt8(ascii: "s"): return .seconds(number)
-            case UInt8(ascii: "m"): return .minutes(number)
-            case UInt8(ascii: "h"): return .hours(number)
-            case UInt8(ascii: "d"): return .days(number)
-            default: return nil
-            }
-        }
+        guard let text = view.string else { return nil }
+        if let named = PolicyWords.Window(rawValue: text) { return .seconds(named.seconds) }
+        var digits = Array(text.utf8)
+        guard let last = digits.popLast(), let unit = PolicyWords.Unit(rawValue: String(UnicodeScalar(last))),
+            (1...9).contains(digits.count), digits.allSatisfy({ $0 &- 48 < 10 }),
+            let number = Int64(String(decoding: digits, as: UTF8.self)), number > 0
+        else { return nil }
+        return .seconds(number * unit.seconds)
     }
 }

@@ -6,7 +6,7 @@ import Store
 
 /// `sluice policy …`: checking, storing and showing policies.
 enum PolicyCommands {
-    static let entries = [put, validate] + PolicyTrials.entries + [list, show]
+    static let entries = [put, validate, schema] + PolicyTrials.entries + [list, show]
 
     /// The language's own bound is 256 KiB; the loader names it when a document is larger than that.
     static let limit = 1 << 20
@@ -102,6 +102,18 @@ enum PolicyCommands {
             }
         }
         return errors == 0 ? .done : .failed
+    }
+
+    private static let schema = Entry(
+        command: Command(
+            "policy", "schema", summary: "print the JSON Schema of policies, for editors",
+            details: "It is made from what this very program accepts.",
+            examples: [
+                Example("sluice policy schema > policy.schema.json", "an editor then completes and checks policies")
+            ])
+    ) { _ in
+        Output.print(PolicySchema.text, terminator: "")
+        return .done
     }
 
     private static let list = Entry(
