@@ -15,6 +15,11 @@ package enum RPCWriter {
     package static func error(
         id: RequestID?, code: RPCErrorCode, message text: String, data: JSONValue? = nil
     ) -> [UInt8] {
+        error(id: id, number: code.rawValue, message: text, data: data)
+    }
+
+    /// The same for a code that is not ours to name, such as one that is passed on.
+    package static func error(id: RequestID?, number: Int, message text: String, data: JSONValue? = nil) -> [UInt8] {
         message { writer in
             if let id {
                 writer.key("id")
@@ -22,7 +27,7 @@ package enum RPCWriter {
             }
             writer.key("error")
             writer.beginObject()
-            writer.member("code", code.rawValue)
+            writer.member("code", number)
             writer.member("message", text)
             if let data {
                 writer.key("data")

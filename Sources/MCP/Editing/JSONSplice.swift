@@ -1,0 +1,194 @@
+import JSON
+
+/// Edits of a JSON text at named places. Every byte that no edit names stays as it is: white space, the order of members,
+/// the spelling of numbers and strings.
+///
+/// Views must belong to the document. An edit inside a value that another edit replaces or removes has no effect, whatever
+/// the order in which they were asked for. Of two edits of the same member the later counts.
+package struct JSONSplice: Sendable {
+    private struct Insertion: Sendable {
+        /// Nil in arrays.
+        var key: String?
+        var value: [UInt8]
+    }
+
+    private struct Container: Sendable {
+        let view: JSONView
+        /// Where the removed members (their keys) or elements start.
+        var removed: Set<Int> = []
+        var inserted: [Insertion] = []
+    }
+
+    private struct Edit {
+        var range: Range<Int>
+        var bytes: [UInt8]
+    }
+
+    package let document: JSONDocument
+    /// New text for values, by where the value starts.
+    private var replaced: [Int: Edit] = [:]
+    /// By where the container starts.
+    private var containers: [Int: Container] = [:]
+
+    package init(_ document: JSONDocument) {
+        self.document = document
+    }
+
+    package var isEmpty: Bool { replaced.isEmpty && containers.isEmpty }
+
+    // MARK: Asking for edits
+
+    /// - Parameter bytes: a JSON value.
+    package mutating func replace(_ value: JSONView, with bytes: [UInt8]) {
+        replaced[value.range.lowerBound] = Edit(range: value.range, bytes: bytes)
+    }
+
+    package mutating func replace(_ value: JSONView, with text: String) {
+        replace(value, with: JSONValue.string(text).bytes)
+    }
+
+    /// Gives the member a value: in its place if it is there, else at the end. Nothing happens if `object` is none.
+    package mutating func set(_ key: String, to bytes: [UInt8], in object: JSONView) {
+        guard object.kind == .object else { return }
+        if let (name, value) = object.members.first(where: { $0.key.equals(key) }) {
+            containers[object.range.lowerBound]?.removed.remove(name.range.lowerBound)
+            return replace(value, with: bytes)
+        }
+        edit(object) { container in
+            if let index = container.inserted.firstIndex(where: { $0.key == key }) {
+                container.inserted[index].value = bytes
+            } else {
+                container.inserted.append(Insertion(key: key, value: bytes))
+            }
+        }
+    }
+
+    package mutating func set(_ key: String, to value: JSONValue, in object: JSONView) {
+        set(key, to: value.bytes, in: object)
+    }
+
+    /// Takes the member out, if it is there.
+    package mutating func remove(_ key: String, from object: JSONView) {
+        guard object.kind == .object else { return }
+        if let (name, _) = object.members.first(where: { $0.key.equals(key) }) {
+            edit(object) { $0.removed.insert(name.range.lowerBound) }
+        } else if containers[object.range.lowerBound] != nil {
+            edit(object) { $0.inserted.removeAll { $0.key == key } }
+        }
+    }
+
+    /// Takes elements of an array out: those for which `isKept` is false.
+    package mutating func filter(_ array: JSONView, _ isKept: (JSONView) -> Bool) {
+        guard array.kind == .array else { return }
+        for element in array.elements where !isKept(element) {
+            edit(array) { $0.removed.insert(element.range.lowerBound) }
+        }
+    }
+
+    /// Puts an element behind the last.
+    package mutating func append(_ bytes: [UInt8], to array: JSONView) {
+        guard array.kind == .array else { return }
+        edit(array) { $0.inserted.append(Insertion(key: nil, value: bytes)) }
+    }
+
+    private mutating func edit(_ view: JSONView, _ change: (inout Container) -> Void) {
+        change(&containers[view.range.lowerBound, default: Container(view: view)])
+    }
+
+    // MARK: Making them
+
+    /// The document with all edits made.
+    package func applied() -> [UInt8] { applied(to: document.root, whole: true) }
+
+    /// One value of the document with the edits inside it made.
+    package func applied(to value: JSONView) -> [UInt8] { applied(to: value, whole: false) }
+
+    private func applied(to value: JSONView, whole: Bool) -> [UInt8] {
+        let text = document.bytes
+        let bounds = whole ? text.indices : value.range
+        var edits = replaced.values.filter { bounds.contains($0.range.lowerBound) }
+        for container in containers.values where bounds.contains(container.view.range.lowerBound) {
+            edits += Self.edits(of: container)
+        }
+        // The outer one of two that start at the same place comes first, and swallows the other.
+        edits.sort { ($0.range.lowerBound, $1.range.upperBound) < ($1.range.lowerBound, $0.range.upperBound) }
+        var result: [UInt8] = []
+        result.reserveCapacity(bounds.count + edits.reduce(0) { $0 + $1.bytes.count })
+        var position = bounds.lowerBound
+        for edit in edits where edit.range.lowerBound >= position {
+            result.append(contentsOf: text[position..<edit.range.lowerBound])
+            result.append(contentsOf: edit.bytes)
+            position = edit.range.upperBound
+        }
+        result.append(contentsOf: text[position..<bounds.upperBound])
+        return result
+    }
+
+    /// Removals take the comma behind them along, or the one before them at the end. Insertions go before the bracket.
+    private static func edits(of container: Container) -> [Edit] {
+        var edits: [Edit] = []
+        // Where each member or element starts and ends.
+        let parts: [Range<Int>] =
+            container.view.kind == .object
+            ? container.view.members.map { $0.key.range.lowerBound..<$0.value.range.upperBound }
+            : container.view.elements.map(\.range)
+        var kept = 0
+        var lastKeptEnd: Int?
+        var runStart: Int?
+        for part in parts {
+            if container.removed.contains(part.lowerBound) {
+                if runStart == nil { runStart = part.lowerBound }
+            } else {
+                if let start = runStart { edits.append(Edit(range: start..<part.lowerBound, bytes: [])) }
+                runStart = nil
+                kept += 1
+                lastKeptEnd = part.upperBound
+            }
+        }
+        if let start = runStart, let last = parts.last {
+            edits.append(Edit(range: (lastKeptEnd ?? start)..<last.upperBound, bytes: []))
+        }
+        var added: [UInt8] = []
+        for (index, insertion) in container.inserted.enumerated() {
+            if kept + index > 0 { added.append(UInt8(ascii: ",")) }
+            if let key = insertion.key {
+                added += JSONValue.string(key).bytes
+                added.append(UInt8(ascii: ":"))
+            }
+            added += insertion.value
+        }
+        if !added.isEmpty {
+            let end = container.view.range.upperBound - 1
+            edits.append(Edit(range: end..<end, bytes: added))
+        }
+        return edits
+    }
+}
+
+extension JSONSplice {
+    /// Gives the member at a path of member names a value; objects that are missing on the way are made. Nothing happens
+    /// where the path meets something that is no object.
+    package mutating func set(_ path: [String], to bytes: [UInt8], under root: JSONView) {
+        guard let key = path.first else { return replace(root, with: bytes) }
+        guard root.kind == .object else { return }
+        if path.count > 1, let next = root[key] { return set(Array(path.dropFirst()), to: bytes, under: next) }
+        var value = bytes
+        for outer in path.dropFirst().reversed() {
+            value =
+                [UInt8(ascii: "{")] + JSONValue.string(outer).bytes + [UInt8(ascii: ":")] + value
+                + [UInt8(ascii: "}")]
+        }
+        set(key, to: value, in: root)
+    }
+
+    /// Takes the member at a path of member names out, if it is there.
+    package mutating func remove(_ path: [String], under root: JSONView) {
+        guard let key = path.last else { return }
+        var object = root
+        for name in path.dropLast() {
+            guard let next = object[name] else { return }
+            object = next
+        }
+        remove(key, from: object)
+    }
+}
