@@ -95,7 +95,7 @@ let package = Package(
         tests("RuntimeTests", uses: ["Runtime", "Base"]),
         tests("HTTPTests", uses: ["HTTP", "Runtime", "Base"], data: ["Golden", "h11_decisions.py"]),
         tests("ImagingTests", uses: ["Imaging", "Base"], data: ["judge"]),
-        tests("StoreTests", uses: ["StoreSQLite", "Store", "JSON", "Base", "CSQLite"]),
+        tests("StoreTests", uses: ["StoreSQLite", "Store", "Runtime", "JSON", "Base", "CSQLite"]),
         tests(
             "StudioTests", uses: ["Studio", "MCP", "HTTP", "Runtime", "Imaging", "JSON", "Base"], data: ["agent"]),
         tests("GatewayTests", uses: ["Gateway", "Policy", "MCP", "Store", "HTTP", "Runtime", "JSON", "Base"]),

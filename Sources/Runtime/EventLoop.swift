@@ -33,6 +33,7 @@ package final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable
 
     private var local = FIFO<Work>()
     private var idleRuns = false
+    private var turnEnd: (@Sendable () -> Void)?
     var resources: [ObjectIdentifier: any LoopResource] = [:]
     var timers = TimerHeap()
     private(set) var phase = Phase.running
@@ -243,6 +244,13 @@ package final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable
         return try result.get()
     }
 
+    /// Has `body` run on the loop's thread at the end of each turn, after what the turn's events started. What it
+    /// enqueues there still runs in the same turn: work of several connections can be done at once, without a wait.
+    /// Any thread; a second call replaces the first one's `body`.
+    package func whenTurnEnds(_ body: @escaping @Sendable () -> Void) {
+        onLoop { self.turnEnd = body }
+    }
+
     private func push(_ work: Work) {
         if isOnLoop {
             local.append(work)
@@ -297,9 +305,10 @@ package final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable
     private func drain() {
         takeInbox()
         var budget = Self.batch
-        while budget > 0, let work = local.popFirst() {
-            run(work)
-            budget -= 1
+        runJobs(&budget)
+        if let turnEnd {
+            turnEnd()
+            runJobs(&budget)
         }
         if isStopping { continueStop() }
         // An active idle handle makes libuv poll without waiting.
@@ -307,6 +316,14 @@ package final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable
         if more != idleRuns {
             idleRuns = more
             if more { uv_idle_start(&handles.pointee.idle) { _ in } } else { uv_idle_stop(&handles.pointee.idle) }
+        }
+    }
+
+    @inline(__always)
+    private func runJobs(_ budget: inout Int) {
+        while budget > 0, let work = local.popFirst() {
+            run(work)
+            budget -= 1
         }
     }
 

@@ -166,9 +166,9 @@ package typealias LedgerCompletion = @Sendable (Result<Int64, StoreError>) -> Vo
 package protocol Ledger: LedgerReader {
     /// False after a write failed, until one succeeds. Cheap, any thread. While false, nothing may be forwarded.
     var isHealthy: Bool { get }
-    /// Appends a row without ever blocking. `completion` runs on the ledger's own thread after the row's transaction was
-    /// committed or failed; when the queue is full or the ledger closed, at once on the calling thread. It is called
-    /// exactly once. A row without it is written with the next one that has it, or some milliseconds later.
+    /// Appends a row without ever blocking. `completion` runs on the thread that committed the row's transaction or
+    /// failed to; when the queue is full or the ledger closed, at once on the calling thread. It is called exactly once.
+    /// A row without it is written with the next one that has it, or some milliseconds later.
     func append(_ row: LedgerRow, completion: LedgerCompletion?)
     /// Stops taking rows, writes those that wait, and returns when they are on disk. Blocks.
     func close()

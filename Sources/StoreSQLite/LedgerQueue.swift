@@ -15,6 +15,15 @@ final class LedgerQueue: Sendable {
 
         var isEmpty: Bool { starts.isEmpty }
 
+        /// Adds the rows of `other` behind its own.
+        mutating func append(_ other: borrowing Batch) {
+            let offset = rows.end
+            rows.append(contentsOf: other.rows)
+            for start in other.starts { starts.append(start + offset) }
+            completions.append(contentsOf: other.completions)
+            awaited += other.awaited
+        }
+
         mutating func removeAll() {
             rows.removeAll()
             starts.removeAll(keepingCapacity: starts.count <= 4_096)
@@ -39,18 +48,30 @@ final class LedgerQueue: Sendable {
         var batch = Batch()
         var sleep = Sleep.none
         var isClosed = false
+        /// Somebody writes: only who took the turn may use the writer's connection.
+        var isTaken = false
+        /// The thread sleeps until the turn is given back.
+        var threadWaits = false
+        /// Commits need the thread: they may block, or the disk takes none.
+        var needsThread: Bool
     }
 
     /// Bytes of rows that may wait, whatever their number.
     private static let maximumBytes = 64 << 20
 
-    private let state = Mutex(State())
+    private let state: Mutex<State>
     private let capacity: Int
+    private let callersCommit: Bool
     private let healthy = Atomic<Bool>(true)
+    /// Whether somebody waits for a row; spares those who would commit a lock when nobody does.
+    private let isAwaited = Atomic<Bool>(false)
     private let wakeUp = WakeUp()
 
-    init(capacity: Int) {
+    /// - Parameter callersCommit: callers use `seize()` soon after they appended, and the thread need not be woken.
+    init(capacity: Int, callersCommit: Bool) {
         self.capacity = capacity
+        self.callersCommit = callersCommit
+        state = Mutex(State(needsThread: !callersCommit))
     }
 
     var isHealthy: Bool {
@@ -74,12 +95,15 @@ final class LedgerQueue: Sendable {
             state.batch.starts.append(state.batch.rows.end)
             state.batch.rows.append(row)
             state.batch.completions.append(completion)
-            if completion != nil { state.batch.awaited += 1 }
+            if completion != nil {
+                state.batch.awaited += 1
+                if callersCommit { isAwaited.store(true, ordering: .relaxed) }
+            }
             let mustWake =
                 switch state.sleep {
                 case .none: false
                 case .gathering(let target): state.batch.awaited >= target
-                case .light: completion != nil || state.batch.starts.count >= capacity / 2
+                case .light: completion != nil && state.needsThread || state.batch.starts.count >= capacity / 2
                 case .deep: true
                 }
             if mustWake { state.sleep = .none }
@@ -98,16 +122,76 @@ final class LedgerQueue: Sendable {
         wakeUp.post()
     }
 
-    // MARK: For the writer only
+    // MARK: The turn
 
-    /// Swaps what waits into `batch`, which must be empty. False when nothing waits and nothing will come.
+    /// Takes the turn for a caller that would commit itself. False when there is no need, or somebody else is at it and
+    /// will see to the rows that wait.
+    func seize() -> Bool {
+        guard isAwaited.load(ordering: .relaxed) else { return false }
+        return state.withLock { state in
+            guard !state.isTaken, !state.needsThread, !state.isClosed, state.batch.awaited > 0 else { return false }
+            state.isTaken = true
+            return true
+        }
+    }
+
+    /// Takes the turn for the thread; waits for it.
+    func seizeForThread() {
+        while true {
+            let isFree = state.withLock { state in
+                state.sleep = .none
+                state.threadWaits = state.isTaken
+                guard !state.isTaken else { return false }
+                state.isTaken = true
+                return true
+            }
+            if isFree { return }
+            wakeUp.sleep(nanoseconds: 1_000_000_000)
+        }
+    }
+
+    /// Swaps what waits into `batch`, which must be empty. False when nothing waits and nothing will come. Needs the turn.
     func take(into batch: inout Batch) -> Bool {
         state.withLock { state in
-            state.sleep = .none
             swap(&state.batch, &batch)
+            isAwaited.store(false, ordering: .relaxed)
             return !batch.isEmpty || !state.isClosed
         }
     }
+
+    /// Gives the turn back, unless `mayGoOn` and somebody waits for a row by now: then false.
+    func giveBack(mayGoOn: Bool) -> Bool {
+        let (isGiven, mustWake) = state.withLock { state in
+            if mayGoOn, state.batch.awaited > 0 { return (false, false) }
+            state.isTaken = false
+            // Nobody else looks after rows that came while the turn was taken.
+            let mustWake = state.threadWaits || state.batch.awaited > 0
+            state.threadWaits = false
+            if mustWake { state.sleep = .none }
+            return (true, mustWake)
+        }
+        if mustWake { wakeUp.post() }
+        return isGiven
+    }
+
+    /// Puts rows back, before those that came since, and leaves them to the thread. Needs the turn.
+    func leaveToThread(_ batch: inout Batch) {
+        state.withLock { state in
+            batch.append(state.batch)
+            swap(&state.batch, &batch)
+            state.needsThread = true
+            state.threadWaits = true
+        }
+        batch.removeAll()
+    }
+
+    /// Says after a commit of the thread whether callers may do the next one.
+    func wroteOnThread(isWell: Bool) {
+        isHealthy = isWell
+        state.withLock { $0.needsThread = !callersCommit || !isWell }
+    }
+
+    // MARK: The thread's sleep
 
     /// Sleeps until `target` rows are awaited, at most `nanoseconds`.
     func gather(_ target: Int, nanoseconds: Int) {
@@ -122,7 +206,7 @@ final class LedgerQueue: Sendable {
     /// Sleeps until somebody waits for a row, at most `nanoseconds`. False when nothing came at all.
     func doze(nanoseconds: Int) -> Bool {
         let isThere = state.withLock { state in
-            if state.isClosed || state.batch.awaited > 0 { return true }
+            if state.isClosed || (state.batch.awaited > 0 && state.needsThread) { return true }
             state.sleep = .light
             return false
         }

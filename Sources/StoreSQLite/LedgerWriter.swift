@@ -1,9 +1,13 @@
 import Glibc
 import Store
 
-/// The one that writes rows: takes what waits, writes it in one transaction, then tells those who wait. Lives on its own
-/// thread. While a transaction is on its way to the disk the next batch gathers, so the busier it is the less a row costs.
-final class LedgerWriter {
+/// The one that writes rows: takes what waits, writes it in one transaction, then tells those who wait. While a transaction
+/// is on its way to the disk the next batch gathers, so the busier it is the less a row costs.
+///
+/// It has a thread. Commits that never wait for the disk are also made by the callers themselves (`commitNow`), which
+/// saves them two changes of thread; whatever may block is left to the thread. See docs/adr/0007.
+// SAFETY: everything but `queue` is touched only by who holds the queue's turn.
+final class LedgerWriter: @unchecked Sendable {
     /// Pages in the write-ahead log from which on they are moved into the file.
     private static let checkpointPages: Int32 = 1_000
 
@@ -29,6 +33,10 @@ final class LedgerWriter {
     /// SQLite's count of other connections' commits when the chain's end was read; nil: read it again.
     private var seenVersion: Int64?
     private var lastPoll: Int = 0
+    private var callersBatch = LedgerQueue.Batch()
+    private let busyTimeoutMilliseconds: Int32
+    /// Batches that a caller commits before the thread has to go on, so that no caller works for the others for long.
+    private static let roundsOfCaller = 3
 
     init(
         database: String, key: SecretKey, queue: LedgerQueue, generation: GenerationFile, options: LedgerOptions
@@ -52,6 +60,7 @@ final class LedgerWriter {
         dataVersion = try db.prepare("PRAGMA data_version")
         readGeneration = try db.prepare("SELECT value FROM setting WHERE name = 'generation'")
         digest = try RowDigest()
+        busyTimeoutMilliseconds = options.busyTimeoutMilliseconds
         self.db = db
         self.key = key
         self.queue = queue
@@ -78,10 +87,12 @@ final class LedgerWriter {
     func run() {
         var batch = LedgerQueue.Batch()
         var pace = Pace()
-        while queue.take(into: &batch) {
-            if batch.isEmpty {
+        while true {
+            queue.seizeForThread()
+            guard queue.take(into: &batch) else { break }
+            let isIdle = batch.isEmpty
+            if isIdle {
                 if !queue.isHealthy { probe() }
-                queue.sleep()
             } else {
                 pace.note(awaited: batch.awaited)
                 write(batch)
@@ -93,12 +104,36 @@ final class LedgerWriter {
                 logPages.pointee = 0
             }
             pollGeneration()
+            _ = queue.giveBack(mayGoOn: false)
+            if isIdle { queue.sleep() }
             // Rows that nobody waits for, the outcomes, ride along with the next decision, or go after a few milliseconds.
             if queue.doze(nanoseconds: 10_000_000), pace.target > 1 {
                 queue.gather(pace.target, nanoseconds: 300_000)
             }
         }
         db.checkpoint(truncate: true)
+        _ = queue.giveBack(mayGoOn: false)
+    }
+
+    /// Commits what waits, on the calling thread, unless somebody is at it already. Doesn't wait for other processes
+    /// that write: then the thread does.
+    func commitNow() {
+        guard queue.seize() else { return }
+        db.setBusyTimeout(milliseconds: 0)
+        var rounds = LedgerWriter.roundsOfCaller
+        repeat {
+            rounds -= 1
+            guard queue.take(into: &callersBatch) else { break }
+            do throws(StoreError) {
+                let first = try commitRows(callersBatch)
+                tell(callersBatch, first)
+                callersBatch.removeAll()
+            } catch {
+                // The thread tries again, waits where that helps, and says it if it doesn't.
+                queue.leaveToThread(&callersBatch)
+                rounds = 0
+            }
+        } while !queue.giveBack(mayGoOn: rounds > 0)
     }
 
     /// How many callers to gather before a commit. A commit costs about as much as ten rows, so when many callers wait
@@ -122,15 +157,20 @@ final class LedgerWriter {
 
     /// Commits the rows and tells their senders, or tells them all why not.
     private func write(_ batch: borrowing LedgerQueue.Batch) {
+        db.setBusyTimeout(milliseconds: busyTimeoutMilliseconds)
         let first: Int64
         do throws(StoreError) {
             first = try commitRows(batch)
         } catch {
-            queue.isHealthy = false
+            queue.wroteOnThread(isWell: false)
             for completion in batch.completions { completion?(.failure(error)) }
             return
         }
-        if !queue.isHealthy { queue.isHealthy = true }
+        queue.wroteOnThread(isWell: true)
+        tell(batch, first)
+    }
+
+    private func tell(_ batch: borrowing LedgerQueue.Batch, _ first: Int64) {
         for index in batch.completions.indices {
             batch.completions[index]?(.success(first + Int64(index)))
         }
@@ -203,19 +243,21 @@ final class LedgerWriter {
         lastHash.update(from: tail.hash, count: 32)
     }
 
-    /// Writes the seal at the end once more, to learn whether the disk takes writes again.
+    /// Writes something of some size, and takes it away again, to learn whether the disk takes writes again. The seal at
+    /// the end alone would prove nothing: it has its place even where there is none for another row.
     private func probe() {
+        db.setBusyTimeout(milliseconds: busyTimeoutMilliseconds)
         do throws(StoreError) {
-            try begin.run()
-            try readTail()
-            try writeHead()
-            try commit.run()
-            seenVersion = nil
-            queue.isHealthy = true
+            try db.transaction { () throws(StoreError) in
+                try readTail()
+                try db.execute("INSERT OR REPLACE INTO setting VALUES ('probe', zeroblob(65536))")
+            }
+            try db.execute("DELETE FROM setting WHERE name = 'probe'")
+            queue.wroteOnThread(isWell: true)
         } catch {
-            seenVersion = nil
             db.rollback()
         }
+        seenVersion = nil
     }
 
     /// Once a second: a change whose author died between its commit and the word about it is found here.

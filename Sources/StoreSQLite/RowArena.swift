@@ -56,6 +56,13 @@ struct RowArena: ~Copyable, @unchecked Sendable {
         memory = .allocate(byteCount: capacity, alignment: 8)
     }
 
+    /// Adds all rows of `other`.
+    mutating func append(contentsOf other: borrowing RowArena) {
+        reserve(other.count)
+        (memory + count).copyMemory(from: other.memory, byteCount: other.count)
+        count += other.count
+    }
+
     private mutating func reserve(_ more: Int) {
         guard count + more > capacity else { return }
         capacity = max(capacity * 2, count + more)

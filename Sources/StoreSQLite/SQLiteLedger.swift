@@ -21,30 +21,36 @@ package struct LedgerOptions: Sendable, Hashable {
     package var maximumBytes: Int64?
     /// How long a commit waits for another process that writes.
     package var busyTimeoutMilliseconds: Int32
+    /// Callers promise a `commitNow()` soon after each `append`; without it their rows wait for some milliseconds. Has no
+    /// effect with `.power`: a commit that waits for the disk belongs on the ledger's thread.
+    package var callersCommit: Bool
 
     package init(
         durability: Durability = .process, queueCapacity: Int = 8_192, maximumBytes: Int64? = nil,
-        busyTimeoutMilliseconds: Int32 = 2_000
+        busyTimeoutMilliseconds: Int32 = 2_000, callersCommit: Bool = false
     ) {
         self.durability = durability
         self.queueCapacity = queueCapacity
         self.maximumBytes = maximumBytes
         self.busyTimeoutMilliseconds = busyTimeoutMilliseconds
+        self.callersCommit = callersCommit
     }
 }
 
-/// The ledger in SQLite: appending goes through one writer thread, looking through a connection of its own.
+/// The ledger in SQLite: appending goes through one writer, looking through a connection of its own.
 package final class SQLiteLedger: Ledger {
     private let queue: LedgerQueue
+    private let writer: LedgerWriter
     private let reader: SQLiteLedgerReader
     private let thread: Mutex<pthread_t?>
 
     init(
         database: String, key: SecretKey, generation: GenerationFile, options: LedgerOptions
     ) throws(StoreError) {
-        queue = LedgerQueue(capacity: options.queueCapacity)
+        queue = LedgerQueue(
+            capacity: options.queueCapacity, callersCommit: options.callersCommit && options.durability == .process)
         reader = try SQLiteLedgerReader(database: database, key: key)
-        let writer = try LedgerWriter(
+        writer = try LedgerWriter(
             database: database, key: key, queue: queue, generation: generation, options: options)
         var started = pthread_t()
         let context = Unmanaged.passRetained(writer)
@@ -81,6 +87,10 @@ package final class SQLiteLedger: Ledger {
             completion?(.failure(error))
         }
     }
+
+    /// Commits on this thread what waits, if it can be done without waiting for anybody; then the completions run here
+    /// too. Does nothing when no row is awaited or another thread is at it.
+    package func commitNow() { writer.commitNow() }
 
     package func close() {
         let running = thread.withLock { thread -> pthread_t? in

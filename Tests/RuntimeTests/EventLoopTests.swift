@@ -53,6 +53,24 @@ actor Counter {
         }
     }
 
+    @Test func theEndOfATurnComesAfterAllThatTheTurnStarted() async throws {
+        try await withLoop { loop in
+            let told = Mutex<[String]>([])
+            await loop.run {
+                loop.whenTurnEnds {
+                    guard told.withLock({ $0.count == 2 }) else { return }
+                    told.withLock { $0.append("end") }
+                    // Still the same turn: nothing has to wake the loop for it.
+                    loop.execute { told.withLock { $0.append("after") } }
+                }
+                loop.execute { told.withLock { $0.append("first") } }
+                loop.execute { told.withLock { $0.append("second") } }
+            }
+            while await loop.run({ told.withLock { $0.count } }) < 4 { await Task.yield() }
+            #expect(told.withLock { $0 } == ["first", "second", "end", "after"])
+        }
+    }
+
     @Test func continuationReturnsToTheLoop() async throws {
         try await withLoop { loop in
             let counter = Counter(loop)

@@ -66,8 +66,9 @@ enum ServeCommand {
         }
         options.listen = try await resolve(listen, on: group.next())
         let ledger = try folder.openLedger(
-            LedgerOptions(durability: durability == "power" ? .power : .process))
+            LedgerOptions(durability: durability == "power" ? .power : .process, callersCommit: true))
         defer { ledger.close() }
+        for loop in group.loops { loop.whenTurnEnds { ledger.commitNow() } }
 
         let gateway = try await Gateway.start(
             options, on: group, store: folder.configuration, hasher: folder.hasher, ledger: ledger)

@@ -1,0 +1,147 @@
+import Glibc
+import Runtime
+import Store
+import StoreSQLite
+import Support
+import Synchronization
+import Testing
+
+/// Rows that the callers commit themselves, at the end of their loop's turn.
+struct CallersCommitTests {
+    /// Collects what completions say, and on which thread.
+    private final class Told: Sendable {
+        let results = Mutex<[Result<Int64, StoreError>]>([])
+        let threads = Mutex<Set<UInt>>([])
+
+        func completion() -> LedgerCompletion {
+            { result in
+                self.results.withLock { $0.append(result) }
+                self.threads.withLock { _ = $0.insert(UInt(pthread_self())) }
+            }
+        }
+
+        func wait(for count: Int) {
+            while results.withLock({ $0.count }) < count { usleep(500) }
+        }
+
+        var numbers: [Int64] { results.withLock { $0.compactMap { try? $0.get() } } }
+    }
+
+    private func open(_ fixture: Fixture, busy: Int32 = 2_000) throws -> SQLiteLedger {
+        try fixture.data.openLedger(LedgerOptions(busyTimeoutMilliseconds: busy, callersCommit: true))
+    }
+
+    @Test func rowsOfOneTurnAreCommittedTogetherOnTheCallersThread() throws {
+        let fixture = try Fixture()
+        let ledger = try open(fixture)
+        defer { ledger.close() }
+        let told = Told()
+        for number in 0..<5 { ledger.append(decision(number), completion: told.completion()) }
+        ledger.commitNow()
+        // Whoever was quicker, this thread or the ledger's; nothing is left when both are done.
+        told.wait(for: 5)
+        #expect(told.numbers == [1, 2, 3, 4, 5])
+        #expect(try ledger.lastSequence() == 5)
+        #expect(try ledger.verify().isIntact)
+    }
+
+    @Test func aCallerThatForgetsItsPromiseWaitsAMomentOnly() throws {
+        let fixture = try Fixture()
+        let ledger = try open(fixture)
+        defer { ledger.close() }
+        let told = Told()
+        ledger.append(decision(1), completion: told.completion())
+        told.wait(for: 1)
+        #expect(told.numbers == [1])
+        #expect(told.threads.withLock { $0 } != [UInt(pthread_self())])
+    }
+
+    @Test func anotherProcessThatWritesIsWaitedForByTheThreadAndKeepsTheOrder() throws {
+        let fixture = try Fixture()
+        let ledger = try open(fixture)
+        defer { ledger.close() }
+        let told = Told()
+        let holder = try HeldDatabase(fixture.database)
+        for number in 0..<3 { ledger.append(decision(number), completion: told.completion()) }
+        // Returns at once: waiting is not for callers.
+        ledger.commitNow()
+        for number in 3..<6 { ledger.append(decision(number), completion: told.completion()) }
+        ledger.commitNow()
+        #expect(told.results.withLock { $0.isEmpty })
+        holder.release()
+        told.wait(for: 6)
+        #expect(told.numbers == [1, 2, 3, 4, 5, 6])
+        #expect(try ledger.rows(LedgerQuery()).map(\.requestID) == (0..<6).map { "req_\($0)" })
+        #expect(ledger.isHealthy)
+    }
+
+    @Test func aWriteThatFailsIsToldToAllAndTheNextHeals() throws {
+        let fixture = try Fixture()
+        let ledger = try open(fixture, busy: 5)
+        defer { ledger.close() }
+        let told = Told()
+        let holder = try HeldDatabase(fixture.database)
+        for number in 0..<3 { ledger.append(decision(number), completion: told.completion()) }
+        ledger.commitNow()
+        told.wait(for: 3)
+        #expect(told.numbers.isEmpty)
+        #expect(!ledger.isHealthy)
+        holder.release()
+        let after = Told()
+        ledger.append(decision(9), completion: after.completion())
+        ledger.commitNow()
+        after.wait(for: 1)
+        #expect(after.numbers == [1])
+        #expect(ledger.isHealthy)
+        #expect(try ledger.verify().isIntact)
+    }
+
+    @Test func manyThreadsLoseAndDoubleNothing() throws {
+        let fixture = try Fixture()
+        let ledger = try open(fixture)
+        defer { ledger.close() }
+        let told = Told()
+        let group = try EventLoopGroup(count: 4)
+        for loop in group.loops {
+            loop.whenTurnEnds { ledger.commitNow() }
+            for number in 0..<500 {
+                loop.execute {
+                    ledger.append(decision(number), completion: told.completion())
+                    ledger.append(decision(number), completion: nil)
+                }
+            }
+        }
+        told.wait(for: 2_000)
+        group.stop()
+        group.join()
+        ledger.close()
+        #expect(Set(told.numbers).count == 2_000)
+        #expect(try fixture.data.ledgerReader().lastSequence() == 4_000)
+        #expect(try fixture.data.ledgerReader().verify().isIntact)
+    }
+
+    @Test func afterTheEndNothingIsTaken() throws {
+        let fixture = try Fixture()
+        let ledger = try open(fixture)
+        let told = Told()
+        ledger.append(decision(1), completion: told.completion())
+        ledger.close()
+        ledger.append(decision(2), completion: told.completion())
+        ledger.commitNow()
+        told.wait(for: 2)
+        #expect(told.numbers == [1])
+    }
+
+    @Test func powerNeverSyncsOnACallersThread() throws {
+        let fixture = try Fixture()
+        let ledger = try fixture.data.openLedger(LedgerOptions(durability: .power, callersCommit: true))
+        defer { ledger.close() }
+        let told = Told()
+        for number in 0..<20 {
+            ledger.append(decision(number), completion: told.completion())
+            ledger.commitNow()
+        }
+        told.wait(for: 20)
+        #expect(!told.threads.withLock { $0.contains(UInt(pthread_self())) })
+    }
+}
