@@ -1,10 +1,20 @@
 import Glibc
 
 /// Finds and checks the lines of a message head, one by one as they become complete, so that the verdict does not depend
-/// on how the bytes were cut. The caller keeps the bytes; offsets count from the first byte of the head.
+/// on how the bytes were cut. Offsets count from the first byte of the head.
 struct HeadScanner {
+    /// What the bytes so far come to.
+    enum Gathered {
+        /// All input is used up and the head is not complete.
+        case incomplete
+        /// The bytes of a head, and no more.
+        case complete([UInt8])
+        /// The head is refused.
+        case failed(HTTPProblem)
+    }
+
     /// The outcome of a look at the bytes so far.
-    enum Outcome {
+    private enum Outcome {
         /// The head is not complete.
         case incomplete
         /// The head ends before this offset.
@@ -24,6 +34,8 @@ struct HeadScanner {
     private var fieldsStart = 0
     private var skippedEmptyLine = false
     private var hasStartLine = false
+    /// The bytes of a head of which not all has come. Empty in the usual case: a head in one read is never copied twice.
+    private var partial: [UInt8] = []
 
     private(set) var method = HTTPMethod.other
     private(set) var methodRange = 0..<0
@@ -48,7 +60,11 @@ struct HeadScanner {
         return taken
     }
 
+    /// Whether some bytes of a head have come, but not all.
+    var isInsideHead: Bool { !partial.isEmpty }
+
     mutating func reset() {
+        partial = []
         lineStart = 0
         searched = 0
         fieldsStart = 0
@@ -58,8 +74,36 @@ struct HeadScanner {
         entries.removeAll(keepingCapacity: true)
     }
 
+    /// Takes the input from `offset` on, which moves behind what was used. After `complete` or `failed`, `reset()`.
+    mutating func gather(_ input: UnsafeRawBufferPointer, _ offset: inout Int) -> Gathered {
+        guard offset < input.count else { return .incomplete }
+        let start = offset
+        let before = partial.count
+        let outcome: Outcome
+        if before > 0 {
+            partial.append(contentsOf: input[start...])
+            let bytes = partial
+            outcome = bytes.withUnsafeBufferPointer { bytes in
+                bytes.baseAddress.map { scan($0, bytes.count) } ?? .incomplete
+            }
+        } else {
+            let fresh = UnsafeRawBufferPointer(rebasing: input[start...]).assumingMemoryBound(to: UInt8.self)
+            outcome = fresh.baseAddress.map { scan($0, fresh.count) } ?? .incomplete
+        }
+        switch outcome {
+        case .incomplete:
+            if before == 0 { partial.append(contentsOf: input[start...]) }
+            offset = input.count
+            return .incomplete
+        case .failed(let problem): return .failed(problem)
+        case .complete(let count):
+            offset = start + count - before
+            return .complete(before > 0 ? Array(partial[..<count]) : Array(input[start..<(start + count)]))
+        }
+    }
+
     /// Looks at the head's bytes: all those seen before and the new ones behind them.
-    mutating func scan(_ base: UnsafePointer<UInt8>, _ count: Int) -> Outcome {
+    private mutating func scan(_ base: UnsafePointer<UInt8>, _ count: Int) -> Outcome {
         while true {
             guard let found = memchr(base + searched, Int32(ASCII.lineFeed), count - searched) else {
                 searched = count

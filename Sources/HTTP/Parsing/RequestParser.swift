@@ -65,8 +65,6 @@ package struct RequestParser {
     private var scanner: HeadScanner
     private var chunks: ChunkDecoder
     private var bodyLeft = 0
-    /// The bytes of a head of which not all has come. Empty in the usual case: a head in one read is never copied twice.
-    private var partial: [UInt8] = []
 
     /// A parser at the start of a connection.
     package init(limits: HTTPLimits = HTTPLimits()) {
@@ -77,13 +75,13 @@ package struct RequestParser {
 
     /// Whether the parser stands before a request of which no byte has come.
     package var isBetweenRequests: Bool {
-        if case .head = state { return partial.isEmpty }
+        if case .head = state { return !scanner.isInsideHead }
         return false
     }
 
     /// Whether a head has begun but is not complete.
     package var isInsideHead: Bool {
-        if case .head = state { return !partial.isEmpty }
+        if case .head = state { return scanner.isInsideHead }
         return false
     }
 
@@ -144,29 +142,10 @@ package struct RequestParser {
     }
 
     private mutating func head(_ input: UnsafeRawBufferPointer, _ offset: inout Int) -> Event {
-        guard offset < input.count else { return .needMore }
-        let start = offset
-        let before = partial.count
-        if before > 0 { partial.append(contentsOf: input[start...]) }
-        let outcome: HeadScanner.Outcome
-        if before > 0 {
-            outcome = partial.withUnsafeBufferPointer { bytes in
-                bytes.baseAddress.map { scanner.scan($0, bytes.count) } ?? .incomplete
-            }
-        } else {
-            let fresh = UnsafeRawBufferPointer(rebasing: input[start...]).assumingMemoryBound(to: UInt8.self)
-            outcome = fresh.baseAddress.map { scanner.scan($0, fresh.count) } ?? .incomplete
-        }
-        switch outcome {
-        case .incomplete:
-            if before == 0 { partial.append(contentsOf: input[start...]) }
-            offset = input.count
-            return .needMore
+        switch scanner.gather(input, &offset) {
+        case .incomplete: return .needMore
         case .failed(let problem): return fail(problem)
-        case .complete(let count):
-            offset = start + count - before
-            let bytes = before > 0 ? Array(partial[..<count]) : Array(input[start..<(start + count)])
-            partial = []
+        case .complete(let bytes):
             defer { scanner.reset() }
             do throws(HTTPProblem) {
                 let head = try RequestHead(bytes, &scanner)
@@ -180,7 +159,7 @@ package struct RequestParser {
 
     private mutating func fail(_ problem: HTTPProblem) -> Event {
         state = .failed(problem)
-        partial = []
+        scanner.reset()
         return .failed(problem)
     }
 }

@@ -39,7 +39,6 @@ package struct ResponseParser {
     private var chunks: ChunkDecoder
     private var isHeadRequest = false
     private var interim = 0
-    private var partial: [UInt8] = []
 
     /// A parser for a new connection.
     package init(limits: HTTPLimits = HTTPLimits()) {
@@ -106,29 +105,10 @@ package struct ResponseParser {
 
     private mutating func head(_ input: UnsafeRawBufferPointer, _ offset: inout Int) -> Event {
         while true {
-            guard offset < input.count else { return .needMore }
-            let start = offset
-            let before = partial.count
-            let outcome: HeadScanner.Outcome
-            if before > 0 {
-                partial.append(contentsOf: input[start...])
-                outcome = partial.withUnsafeBufferPointer { bytes in
-                    bytes.baseAddress.map { scanner.scan($0, bytes.count) } ?? .incomplete
-                }
-            } else {
-                let fresh = UnsafeRawBufferPointer(rebasing: input[start...]).assumingMemoryBound(to: UInt8.self)
-                outcome = fresh.baseAddress.map { scanner.scan($0, fresh.count) } ?? .incomplete
-            }
-            switch outcome {
-            case .incomplete:
-                if before == 0 { partial.append(contentsOf: input[start...]) }
-                offset = input.count
-                return .needMore
+            switch scanner.gather(input, &offset) {
+            case .incomplete: return .needMore
             case .failed(let problem): return fail(problem)
-            case .complete(let count):
-                offset = start + count - before
-                let bytes = before > 0 ? Array(partial[..<count]) : Array(input[start..<(start + count)])
-                partial = []
+            case .complete(let bytes):
                 if let event = finished(bytes) { return event }
             }
         }
@@ -171,7 +151,7 @@ package struct ResponseParser {
 
     private mutating func fail(_ problem: HTTPProblem) -> Event {
         state = .failed(problem)
-        partial = []
+        scanner.reset()
         return .failed(problem)
     }
 }
