@@ -148,6 +148,32 @@ import Testing
     }
 }
 
+/// A body is given up when a part of it, or all of it together, takes too long.
+@Suite struct BodyClockTests {
+    /// Bytes arrive at times (in µs); gives when the timer of 30 for each 16 KiB and 60 for all rings, nil if never.
+    private func rings(_ arrivals: [(time: Int64, bytes: Int)], until: Int64) -> Int64? {
+        var clock = BodyClock(perStep: 30, total: 60)
+        var size = 0
+        var due = clock.start(size: 0, now: 0)
+        for arrival in arrivals {
+            if due <= arrival.time { return due }
+            size += arrival.bytes
+            if let left = clock.progress(size: size, now: arrival.time) { due = arrival.time + left }
+        }
+        return due <= until ? due : nil
+    }
+
+    @Test func aSteadyDripHasAnEnd() {
+        #expect(rings([], until: 100) == 30)
+        #expect(rings((1...99).map { ($0, 1) }, until: 100) == 30)
+        // Just enough for the first clock, for ever.
+        #expect(rings((1...99).map { ($0, 600) }, until: 100) == 60)
+        #expect(rings([(29, 16_384), (58, 16_384)], until: 100) == 60)
+        #expect(rings([(29, 16_383), (58, 1)], until: 100) == 30)
+        #expect(rings([(10, 16_384), (20, 16_384)], until: 49) == nil)
+    }
+}
+
 /// Whether a failed request may be repeated, and what its error says of its fate.
 @Suite struct ClientMachineTests {
     struct Loss: Sendable {

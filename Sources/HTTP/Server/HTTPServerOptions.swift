@@ -10,6 +10,8 @@ package struct HTTPServerOptions: Sendable {
     package var headTimeout = TimeSpan.seconds(10)
     /// For each 16 KiB of a body; then 408.
     package var bodyTimeout = TimeSpan.seconds(30)
+    /// For a body as a whole, however steadily it drips; then 408.
+    package var wholeBodyTimeout = TimeSpan.seconds(60)
     /// Between requests; then the connection is closed.
     package var idleTimeout = TimeSpan.seconds(75)
     /// How long a full socket may stay full; then the connection is closed.

@@ -20,8 +20,7 @@ actor ServerConnection: StreamDelegate {
     private var isLingering = false
     private var isGone = false
     private var timer: LoopTimer?
-    /// Size of the body at which its clock starts anew.
-    private var bodyMark = 0
+    private var bodyClock: BodyClock
     private var phase = Phase.none
     /// Counts requests, so that a late writer cannot answer for another's.
     private var serial = 0
@@ -47,6 +46,8 @@ actor ServerConnection: StreamDelegate {
         loop = hub.loop
         peer = stream.remote ?? .unix("")
         machine = ServerConnectionMachine(limits: hub.options.limits)
+        bodyClock = BodyClock(
+            perStep: hub.options.bodyTimeout.microseconds, total: hub.options.wholeBodyTimeout.microseconds)
     }
 
     /// Begins to read.
@@ -279,10 +280,14 @@ actor ServerConnection: StreamDelegate {
             timer?.rearm(after: hub.options.headTimeout)
         case .body:
             let size = machine.collectedBytes
-            guard phase != .body || size >= bodyMark else { return }
-            phase = .body
-            bodyMark = size + 16 * 1024
-            timer?.rearm(after: hub.options.bodyTimeout)
+            let left: Int64?
+            if phase == .body {
+                left = bodyClock.progress(size: size, now: loop.now.microseconds)
+            } else {
+                phase = .body
+                left = bodyClock.start(size: size, now: loop.now.microseconds)
+            }
+            if let left { timer?.rearm(after: TimeSpan(microseconds: left)) }
         }
     }
 
