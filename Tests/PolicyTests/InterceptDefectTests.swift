@@ -5,7 +5,7 @@ import Testing
 @testable import Policy
 
 /// The defects that reading Intercept's source has shown, as far as they concern the engine. The numbers are those of the
-/// study; the rest (3, 8 to 14 and 17) are about transports and are tested there, 16 about the ledger.
+/// study; the table of all nineteen and the tests of the rest are in Tests/EndToEnd/test_intercept_defects.py.
 @Suite struct InterceptDefectTests {
     @Test func d01_argumentsThatDoNotDecodeAreDenied() throws {
         let policy = try policy(#"{"version":"1","default":"allow"}"#)
