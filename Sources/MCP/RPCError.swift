@@ -15,6 +15,8 @@ package enum RPCErrorCode: Int, Sendable {
     case cannotRecord = -31_004
     /// Too much is going on; nothing was forwarded.
     case overloaded = -31_005
+    /// One side asks for something that the other side's version of the protocol has no word for.
+    case untranslatable = -31_006
 }
 
 /// Why a JSON value is no message.

@@ -11,6 +11,16 @@ package enum RPCWriter {
         }
     }
 
+    /// The same for a result that is written already.
+    package static func result(id: RequestID, bytes: [UInt8]) -> [UInt8] {
+        message { writer in
+            writer.key("id")
+            writer.raw(id.raw)
+            writer.key("result")
+            writer.raw(bytes)
+        }
+    }
+
     /// An error answer. Without an id the member is left out, as the schema of 2025-11-25 wants it.
     package static func error(
         id: RequestID?, code: RPCErrorCode, message text: String, data: JSONValue? = nil

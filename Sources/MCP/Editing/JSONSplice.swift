@@ -9,7 +9,21 @@ package struct JSONSplice: Sendable {
     private struct Insertion: Sendable {
         /// Nil in arrays.
         var key: String?
-        var value: [UInt8]
+        var value: NewValue
+    }
+
+    /// A value that is put in: finished text, or an object that may get more members.
+    private indirect enum NewValue: Sendable {
+        case text([UInt8])
+        case object([Insertion])
+
+        var bytes: [UInt8] {
+            switch self {
+            case .text(let bytes): bytes
+            case .object(let members):
+                [UInt8(ascii: "{")] + JSONSplice.joined(members, afterOthers: false) + [UInt8(ascii: "}")]
+            }
+        }
     }
 
     private struct Container: Sendable {
@@ -54,13 +68,7 @@ package struct JSONSplice: Sendable {
             containers[object.range.lowerBound]?.removed.remove(name.range.lowerBound)
             return replace(value, with: bytes)
         }
-        edit(object) { container in
-            if let index = container.inserted.firstIndex(where: { $0.key == key }) {
-                container.inserted[index].value = bytes
-            } else {
-                container.inserted.append(Insertion(key: key, value: bytes))
-            }
-        }
+        edit(object) { Self.insert(.text(bytes), at: [key], among: &$0.inserted) }
     }
 
     package mutating func set(_ key: String, to value: JSONValue, in object: JSONView) {
@@ -88,7 +96,7 @@ package struct JSONSplice: Sendable {
     /// Puts an element behind the last.
     package mutating func append(_ bytes: [UInt8], to array: JSONView) {
         guard array.kind == .array else { return }
-        edit(array) { $0.inserted.append(Insertion(key: nil, value: bytes)) }
+        edit(array) { $0.inserted.append(Insertion(key: nil, value: .text(bytes))) }
     }
 
     private mutating func edit(_ view: JSONView, _ change: (inout Container) -> Void) {
@@ -148,37 +156,56 @@ package struct JSONSplice: Sendable {
         if let start = runStart, let last = parts.last {
             edits.append(Edit(range: (lastKeptEnd ?? start)..<last.upperBound, bytes: []))
         }
-        var added: [UInt8] = []
-        for (index, insertion) in container.inserted.enumerated() {
-            if kept + index > 0 { added.append(UInt8(ascii: ",")) }
-            if let key = insertion.key {
-                added += JSONValue.string(key).bytes
-                added.append(UInt8(ascii: ":"))
-            }
-            added += insertion.value
-        }
+        let added = joined(container.inserted, afterOthers: kept > 0)
         if !added.isEmpty {
             let end = container.view.range.upperBound - 1
             edits.append(Edit(range: end..<end, bytes: added))
         }
         return edits
     }
-}
 
-extension JSONSplice {
+    private static func joined(_ insertions: [Insertion], afterOthers: Bool) -> [UInt8] {
+        var bytes: [UInt8] = []
+        for (index, insertion) in insertions.enumerated() {
+            if afterOthers || index > 0 { bytes.append(UInt8(ascii: ",")) }
+            if let key = insertion.key {
+                bytes += JSONValue.string(key).bytes
+                bytes.append(UInt8(ascii: ":"))
+            }
+            bytes += insertion.value.bytes
+        }
+        return bytes
+    }
+
+    /// Gives the new member at a path its value; objects on the way are made, or take it up if they are new themselves.
+    private static func insert(_ value: NewValue, at path: ArraySlice<String>, among members: inout [Insertion]) {
+        guard let key = path.first else { return }
+        let rest = path.dropFirst()
+        let index = members.firstIndex { $0.key == key }
+        guard !rest.isEmpty else {
+            guard let index else { return members.append(Insertion(key: key, value: value)) }
+            members[index].value = value
+            return
+        }
+        var inner: [Insertion] = []
+        if let index, case .object(let present) = members[index].value { inner = present }
+        insert(value, at: rest, among: &inner)
+        guard let index else { return members.append(Insertion(key: key, value: .object(inner))) }
+        members[index].value = .object(inner)
+    }
+
+    // MARK: Paths
+
     /// Gives the member at a path of member names a value; objects that are missing on the way are made. Nothing happens
     /// where the path meets something that is no object.
     package mutating func set(_ path: [String], to bytes: [UInt8], under root: JSONView) {
         guard let key = path.first else { return replace(root, with: bytes) }
         guard root.kind == .object else { return }
-        if path.count > 1, let next = root[key] { return set(Array(path.dropFirst()), to: bytes, under: next) }
-        var value = bytes
-        for outer in path.dropFirst().reversed() {
-            value =
-                [UInt8(ascii: "{")] + JSONValue.string(outer).bytes + [UInt8(ascii: ":")] + value
-                + [UInt8(ascii: "}")]
+        if path.count == 1 { return set(key, to: bytes, in: root) }
+        if let next = root[key] {
+            return set(Array(path.dropFirst()), to: bytes, under: next)
         }
-        set(key, to: value, in: root)
+        edit(root) { Self.insert(.text(bytes), at: path[...], among: &$0.inserted) }
     }
 
     /// Takes the member at a path of member names out, if it is there.

@@ -1,0 +1,136 @@
+import JSON
+
+/// Tasks of 2025-11-25's core and of the extension in 2026-07-28: the same states, other members.
+///
+/// The core's client asks for a task with `params.task`; with the extension the server decides, for clients that declare it.
+package enum TaskShape {
+    /// The states after which nothing happens any more.
+    package static func isTerminal(_ status: String) -> Bool { ["completed", "failed", "cancelled"].contains(status) }
+
+    // MARK: To legacy
+
+    /// A result with `resultType: "task"` as the legacy result of a call: `{"task": {…}}`. Nil if it is no task.
+    package static func createTaskResult(_ result: JSONView) -> [UInt8]? {
+        guard let task = legacyTask(result) else { return nil }
+        var writer = JSONWriter()
+        writer.beginObject()
+        writer.key("task")
+        writer.raw(task)
+        if let meta = result["_meta"] {
+            writer.key("_meta")
+            writer.view(meta)
+        }
+        writer.endObject()
+        return writer.bytes
+    }
+
+    /// A task of the extension in the core's words: for `tasks/get`, `tasks/cancel` and `notifications/tasks/status`, flat.
+    /// Nil if it has no id and state.
+    package static func legacyTask(_ task: JSONView) -> [UInt8]? {
+        guard task["taskId"]?.kind == .string, task["status"]?.kind == .string else { return nil }
+        var writer = JSONWriter()
+        writer.beginObject()
+        // The core's `ttl` is required: null means for ever.
+        if task["ttlMs"] == nil, task["ttl"] == nil {
+            writer.key("ttl")
+            writer.null()
+        }
+        for (key, value) in task.members {
+            switch key.string ?? "" {
+            case "ttlMs": writer.key("ttl")
+            case "pollIntervalMs": writer.key("pollInterval")
+            case "resultType", "result", "error", "inputRequests", "requestState", "_meta": continue
+            case let key: writer.key(key)
+            }
+            writer.view(value)
+        }
+        writer.endObject()
+        return writer.bytes
+    }
+
+    /// What answers `tasks/result`, from the server's answer to `tasks/get`.
+    package enum Payload: Sendable {
+        /// The task works on: ask again.
+        case pending
+        /// It wants input; answers go to the server with `tasks/update`.
+        case input(JSONView)
+        /// The result of the call.
+        case result(JSONView)
+        case error(JSONView)
+        /// It was cancelled, or says that it has ended and brings nothing.
+        case nothing
+    }
+
+    /// - Parameter task: the result of `tasks/get` of the extension.
+    package static func payload(of task: JSONView) -> Payload {
+        switch task["status"]?.string {
+        case "completed": task["result"].map { .result($0) } ?? .nothing
+        case "failed": task["error"].map { .error($0) } ?? .nothing
+        case "cancelled": .nothing
+        case "input_required": task["inputRequests"].map { .input($0) } ?? .pending
+        default: .pending
+        }
+    }
+
+    // MARK: To modern
+
+    /// A legacy server's `{"task": {…}}` as a result of type "task". Nil if it is none.
+    package static func taskResult(_ created: JSONView) -> [UInt8]? {
+        created["task"].flatMap { modernTask($0, resultType: "task") }
+    }
+
+    /// A task of the core in the extension's words, flat.
+    /// - Parameters:
+    ///   - resultType: "task" for the answer to a call, "complete" for `tasks/get`; nil in a notification.
+    ///   - result: the answer to `tasks/result`, for a task that has ended well.
+    ///   - error: the same for one that has not.
+    ///   - inputRequests: what its server asks for at the moment, an object.
+    package static func modernTask(
+        _ task: JSONView, resultType: String?, result: [UInt8]? = nil, error: [UInt8]? = nil,
+        inputRequests: [UInt8]? = nil
+    ) -> [UInt8]? {
+        guard task["taskId"]?.kind == .string, task["status"]?.kind == .string else { return nil }
+        var writer = JSONWriter()
+        writer.beginObject()
+        if let resultType { writer.member("resultType", resultType) }
+        if task["ttl"] == nil {
+            writer.key("ttlMs")
+            writer.null()
+        }
+        for (key, value) in task.members {
+            switch key.string ?? "" {
+            case "ttl": writer.key("ttlMs")
+            case "pollInterval": writer.key("pollIntervalMs")
+            case "resultType", "result", "error", "inputRequests": continue
+            case let key: writer.key(key)
+            }
+            writer.view(value)
+        }
+        for (key, value) in [("result", result), ("error", error), ("inputRequests", inputRequests)] {
+            guard let value else { continue }
+            writer.key(key)
+            writer.raw(value)
+        }
+        writer.endObject()
+        return writer.bytes
+    }
+
+    // MARK: How tools run
+
+    /// Whether a legacy tool can, must or can't run as a task (`execution.taskSupport`).
+    package enum Support: String, Sendable { case forbidden, optional, required }
+
+    /// A tool without the member can't.
+    package static func support(_ tool: JSONView) -> Support {
+        tool["execution"]?["taskSupport"]?.string.flatMap(Support.init) ?? .forbidden
+    }
+
+    /// Has a modern client's call run as a task of a legacy server, for a tool that can't run otherwise.
+    /// - Throws: `taskRequired` unless the client has declared the extension.
+    package static func require(
+        _ call: RPCMessage, extensions: Set<String>, in splice: inout JSONSplice
+    ) throws(Untranslatable) {
+        guard extensions.contains(ExtensionID.tasks) else { throw .taskRequired }
+        splice.set(["params", "task"], to: JSONValue.object([]).bytes, under: call.document.root)
+    }
+}
