@@ -52,19 +52,20 @@ private struct Judge {
     mutating func conditions(of call: CallFacts) -> Denial? {
         let category = call.facts?.category
         // A name that no selector can have is no tool; refusing it here keeps pattern matching short.
-        guard call.tool.utf8.count <= Selector.maxBytes else {
-            return Denial(
-                .defaultDeny, rule: "(default deny)", message: Denial.unknownTool(call.tool), policy: policy)
+        // A tool that calls itself `resource:…` would be judged by another subject's rules.
+        guard call.tool.utf8.count <= Selector.maxBytes, call.subject == Subject(of: call.tool) else {
+            return unknown(call)
         }
         if policy.hides(call.tool, category: category) {
-            let denial = Denial(.hidden, rule: "(hidden)", message: Denial.unknownTool(call.tool), policy: policy)
+            let denial = Denial(
+                .hidden, rule: "(hidden)", message: Denial.unknown(call.subject, call.tool), policy: policy)
             if let denial = deny(denial, isShadow: policy.isShadow) { return denial }
         }
         entries = policy.entries(for: call.tool, category: category)
-        if entries.isEmpty, !policy.allowsByDefault {
-            let denial = Denial(
-                .defaultDeny, rule: "(default deny)", message: Denial.unknownTool(call.tool), policy: policy)
-            if let denial = deny(denial, isShadow: policy.isShadow) { return denial }
+        if entries.isEmpty {
+            // What a server asks of the client is refused unless the policy lists it, whatever its mode and default.
+            if call.subject == .client { return unknown(call) }
+            if !policy.allowsByDefault, let denial = deny(unknown(call), isShadow: policy.isShadow) { return denial }
         }
         if let denial = arguments(of: call) { return denial }
         if let entry = policy.allTools, let denial = conditions(of: call, entry) { return denial }
@@ -72,6 +73,11 @@ private struct Judge {
             if let denial = conditions(of: call, entries[i]) { return denial }
         }
         return nil
+    }
+
+    private func unknown(_ call: CallFacts) -> Denial {
+        Denial(
+            .defaultDeny, rule: "(default deny)", message: Denial.unknown(call.subject, call.tool), policy: policy)
     }
 
     private mutating func arguments(of call: CallFacts) -> Denial? {
@@ -93,7 +99,8 @@ private struct Judge {
                 ])
             if let denial = deny(denial, isShadow: policy.isShadow) { return denial }
         }
-        if policy.refusesUnknown, let arguments = call.arguments {
+        // Only tools say which arguments they have.
+        if policy.refusesUnknown, call.subject == .tool, let arguments = call.arguments {
             for (key, _) in arguments.members {
                 guard let name = key.string, call.facts?.schema?.names(argument: name) != true else { continue }
                 let pointer = boundedPointer([name])
@@ -114,7 +121,11 @@ private struct Judge {
         if entry.action == .deny {
             let denial = Denial(
                 .action, rule: entry.pointer + "/action",
-                message: entry.reason ?? "Tool \"\(clipped(call.tool))\" is denied by policy.", policy: policy)
+                message: entry.reason
+                    ?? (call.subject == .tool
+                        ? "Tool \"\(clipped(call.tool))\" is denied by policy."
+                        : "\"\(clipped(call.tool))\" is denied by policy."),
+                policy: policy)
             if let denial = deny(denial, isShadow: entry.isShadow) { return denial }
         }
         for rule in entry.require where !evaluation.holds(rule, call) {

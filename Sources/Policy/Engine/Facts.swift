@@ -65,7 +65,9 @@ package final class ClientFacts: Sendable {
 
 /// Everything a decision may depend on, besides the policy and the counters.
 package struct CallFacts: Sendable {
-    /// The name as it will be forwarded.
+    /// What the decision is about.
+    package var subject: Subject
+    /// The name as it will be forwarded, with the subject's prefix unless it is a tool's.
     package var tool: String
     /// The value of `params.arguments` in the very document that is forwarded. Nil counts as `{}`; anything but an object
     /// is denied.
@@ -85,11 +87,12 @@ package struct CallFacts: Sendable {
     /// The time of the decision.
     package var now: Instant
 
-    /// All parts; those that may be unknown default to nil.
+    /// All parts; those that may be unknown default to nil. `tool` is a `selectorName(of:)`.
     package init(
-        tool: String, arguments: JSONView?, facts: ToolFacts? = nil, server: String, grant: GrantFacts,
+        subject: Subject = .tool, tool: String, arguments: JSONView?, facts: ToolFacts? = nil, server: String, grant: GrantFacts,
         client: ClientFacts? = nil, session: String? = nil, ip: String? = nil, now: Instant
     ) {
+        self.subject = subject
         self.tool = tool
         self.arguments = arguments
         self.facts = facts

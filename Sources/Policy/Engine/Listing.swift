@@ -19,11 +19,12 @@ extension CompiledPolicy {
     }
 
     private func lists(_ call: CallFacts, knows: (PathRoot) -> Bool) -> Bool {
-        guard call.tool.utf8.count <= Selector.maxBytes, !hides(call.tool, category: call.facts?.category) else {
-            return false
-        }
-        guard !listsAll else { return true }
+        guard call.tool.utf8.count <= Selector.maxBytes, call.subject == Subject(of: call.tool),
+            !hides(call.tool, category: call.facts?.category)
+        else { return false }
         let entries = entries(for: call.tool, category: call.facts?.category)
+        if call.subject == .client, entries.isEmpty { return false }
+        guard !listsAll else { return true }
         if entries.isEmpty, !allowsByDefault, !isShadow { return false }
         if let allTools, !couldPass(allTools, call, knows) { return false }
         return (0..<entries.count).allSatisfy { couldPass(entries[$0], call, knows) }

@@ -136,7 +136,18 @@ package final class Denial: Sendable {
 
     /// What an agent reads when it calls a tool that it can't see, for whatever reason.
     package static func unknownTool(_ name: String) -> String {
-        "Tool \"\(clipped(name))\" is not available."
+        unknown(.tool, name)
+    }
+
+    /// The same for any subject.
+    /// - Parameter name: as selectors write it.
+    package static func unknown(_ subject: Subject, _ name: String) -> String {
+        switch subject {
+        case .tool: "Tool \"\(clipped(name))\" is not available."
+        case .resource: "Resource \"\(clipped(String(name.dropFirst(9))))\" is not available."
+        case .prompt: "Prompt \"\(clipped(String(name.dropFirst(7))))\" is not available."
+        case .client: "No policy of this grant lets the server ask for \"\(clipped(name))\"."
+        }
     }
 }
 

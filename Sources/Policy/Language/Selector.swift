@@ -26,7 +26,17 @@ enum Selector: Hashable, Sendable {
                 message: "there is no category `\(clipped(text))`; there are \(all.joined(separator: ", "))",
                 suggestion: nearest(text, among: all))
         }
+        if Subject(of: text) == .client, let problem = clientProblem(text) { return problem }
         return .selector(text.utf8.contains(UInt8(ascii: "*")) ? .pattern(Glob(text)) : .exact(text))
+    }
+
+    /// A misspelt request to the client would be a rule that guards nothing.
+    private static func clientProblem(_ text: String) -> Reading? {
+        let names = Subject.clientRequests.map { "client:" + $0 }
+        guard !text.utf8.contains(UInt8(ascii: "*")), !names.contains(text) else { return nil }
+        return .refused(
+            message: "a client can't be asked for `\(clipped(text))`; there are \(names.joined(separator: ", "))",
+            suggestion: nearest(text, among: names))
     }
 
     func matches(_ tool: String, _ category: ToolCategory?) -> Bool {
@@ -43,10 +53,13 @@ struct Glob: Hashable, Sendable {
     private let prefix: [UInt8]
     private let middle: [[UInt8]]
     private let suffix: [UInt8]
+    /// Only names of this subject match: `*` means all tools, and no resource.
+    private let subject: Subject
     let text: String
 
     init(_ text: String) {
         self.text = text
+        subject = Subject(of: text)
         let parts = text.utf8.split(separator: UInt8(ascii: "*"), omittingEmptySubsequences: false).map(Array.init)
         prefix = parts.first ?? []
         suffix = parts.count > 1 ? parts[parts.count - 1] : []
@@ -54,6 +67,7 @@ struct Glob: Hashable, Sendable {
     }
 
     func matches(_ name: String) -> Bool {
+        guard Subject(of: name) == subject else { return false }
         var name = name
         return name.withUTF8 { matches($0) }
     }
