@@ -113,4 +113,56 @@ import Testing
             #expect(schema.accepts(try json("\"\(text)\"")) == expected, "\(pattern) \(text)")
         }
     }
+
+    /// Wherever failing would let something pass, what can't be understood refuses.
+    @Test(
+        arguments: [
+            #"{"not":{"pattern":"(?=a)"}}"#, #"{"not":{"minimum":"one"}}"#, ##"{"not":{"$ref":"#/nowhere"}}"##,
+            #"{"oneOf":[true,{"pattern":"(?=a)"}]}"#, #"{"if":{"pattern":"(?=a)"},"then":false}"#,
+            #"{"not":{"allOf":[{"type":"strin"}]}}"#, #"{"not":{"if":true,"then":{"pattern":"\\1"}}}"#,
+        ]) func doubtRefuses(_ schema: String) throws
+    {
+        let compiled = CompiledSchema.compile(try json(schema))
+        #expect(!compiled.problems.isEmpty)
+        #expect(!compiled.accepts(try json(#""b""#)), "\(schema)")
+        #expect(compiled.fault(in: try json(#""b""#)) != nil)
+    }
+
+    @Test func doubtInListsAndObjects() throws {
+        let lists = CompiledSchema.compile(
+            try json(#"{"contains":{"pattern":"(?=a)"},"minContains":0,"maxContains":0}"#))
+        #expect(!lists.accepts(try json(#"["b"]"#)))
+        let objects = CompiledSchema.compile(
+            try json(
+                #"{"not":{"patternProperties":{"(?=a)":{"type":"string"}},"additionalProperties":{"minimum":"x"}}}"#))
+        #expect(!objects.accepts(try json(#"{"a":1}"#)))
+        // Where failing refuses, another way may still be certain.
+        let either = CompiledSchema.compile(try json(#"{"anyOf":[{"pattern":"(?=a)"},{"const":"b"}]}"#))
+        #expect(either.accepts(try json(#""b""#)))
+        #expect(!either.accepts(try json(#""a""#)))
+    }
+
+    /// A schema with too many parts refuses what the parts that were left out are about.
+    @Test func partsBeyondTheLimitRefuse() throws {
+        let count = SchemaCompiler.maxNodes + 10
+        let properties = (0..<count).map { "\"p\($0)\":{\"minimum\":5}" }.joined(separator: ",")
+        let schema = CompiledSchema.compile(try json("{\"properties\":{\(properties)}}"))
+        #expect(!schema.problems.isEmpty)
+        #expect(!schema.accepts(try json("{\"p0\":1}")))
+        #expect(!schema.accepts(try json("{\"p\(count - 1)\":1}")))
+    }
+
+    /// Numbers with absurd exponents cost no more than others.
+    @Test func divisibilityOfHugeNumbers() throws {
+        func accepts(_ divisor: String, _ number: String) throws -> Bool {
+            CompiledSchema.compile(try json("{\"multipleOf\":\(divisor)}")).accepts(try json(number))
+        }
+        #expect(try accepts("7", "7e99999") && !accepts("7", "1e99999"))
+        #expect(try accepts("1024", "1e10") && !accepts("1024", "1e9") && accepts("0.3", "3e999999999"))
+        #expect(try accepts("999999999999999989", "999999999999999989e5000"))
+        #expect(try !accepts("999999999999999989", "1e5000") && !accepts("99999999999999999989", "1e5000"))
+        let list = "[" + Array(repeating: "1e99999999", count: 100_000).joined(separator: ",") + "]"
+        let schema = CompiledSchema.compile(try json(#"{"items":{"not":{"multipleOf":7}}}"#))
+        #expect(schema.accepts(try json(list)))
+    }
 }

@@ -46,7 +46,9 @@ struct SchemaCompiler {
         let place = SchemaPlace(view)
         if let node = known[place] { return node }
         let node = nodes.count
-        nodes.append(SchemaNode(resource: index.resource(of: view) ?? resource, checks: []))
+        // Nothing passes a part that the limit of parts leaves uncompiled.
+        nodes.append(
+            SchemaNode(resource: index.resource(of: view) ?? resource, checks: [.never(keyword: "schema")]))
         known[place] = node
         queue.append((node, view))
         return node
@@ -178,6 +180,7 @@ struct SchemaCompiler {
             default: problems.append("there is no type `\(clipped(word))`")
             }
         }
+        if kinds.isEmpty, !integer { return .never(keyword: "type") }
         return .type(kinds, integer: integer)
     }
 

@@ -10,6 +10,8 @@ struct SchemaValidator {
     /// The first thing that failed, outside of alternatives that are tried.
     private(set) var fault: CompiledSchema.Fault?
     private var trials = 0
+    /// Around this place, parts that let something pass because another does not hold.
+    private var contraries = 0
     /// The way to the fault, innermost first; gathered while the validation returns from it.
     private var faultPath: [JSONPathStep] = []
     private(set) var isExhausted = false
@@ -66,6 +68,19 @@ struct SchemaValidator {
         self.keyword = keyword
         faultExtra = extra
         return false
+    }
+
+    /// Fails where nobody can say what holds. Where failing lets something pass, as under `not`, the whole is refused.
+    private mutating func doubt(_ keyword: String) -> Bool {
+        if contraries > 0 { isExhausted = true }
+        return fail(keyword)
+    }
+
+    /// Runs a part whose failure may let something pass.
+    private mutating func attemptContrary(_ node: Int, _ instance: JSONView, _ evaluated: inout Evaluated) -> Bool {
+        contraries += 1
+        defer { contraries -= 1 }
+        return attempt(node, instance, &evaluated)
     }
 
     /// Runs a part whose failure is no failure of the whole.
@@ -142,7 +157,7 @@ struct SchemaValidator {
 
     private mutating func passes(_ check: SchemaCheck, _ instance: JSONView, _ evaluated: inout Evaluated) -> Bool {
         switch check {
-        case .never(let keyword): return fail(keyword)
+        case .never(let keyword): return keyword == "false" ? fail(keyword) : doubt(keyword)
         case .type(let kinds, let integer):
             if kinds.contains(instance.kind) { return true }
             if integer, instance.kind == .number,
@@ -156,7 +171,8 @@ struct SchemaValidator {
             return values.contains { $0 == instance } || fail(keyword)
         case .multiple(let divisor):
             guard instance.kind == .number else { return true }
-            return ExactNumber(instance)?.isMultiple(of: divisor) == true || fail("multipleOf")
+            guard let isMultiple = ExactNumber(instance)?.isMultiple(of: divisor) else { return doubt("multipleOf") }
+            return isMultiple || fail("multipleOf")
         case .bound(let bound, let keyword, let order):
             guard instance.kind == .number else { return true }
             guard let comparison = instance.compareNumber(to: bound) else { return fail(keyword) }
@@ -167,6 +183,7 @@ struct SchemaValidator {
             return count <= max || fail("maxLength")
         case .pattern(let pattern):
             guard let found = text(instance, { pattern.matches($0) }) else { return true }
+            if case .unsupported = pattern { return doubt("pattern") }
             return found || fail("pattern")
         case .itemCount(let min, let max):
             guard instance.kind == .array else { return true }
@@ -229,15 +246,15 @@ struct SchemaValidator {
         case .one(let nodes):
             var count = 0
             var own = Evaluated()
-            for node in nodes where attempt(node, instance, &own) { count += 1 }
+            for node in nodes where attemptContrary(node, instance, &own) { count += 1 }
             guard count == 1 else { return fail("oneOf") }
             evaluated.merge(own)
             return true
         case .not(let node):
             var own = Evaluated()
-            return !attempt(node, instance, &own) || fail("not")
+            return !attemptContrary(node, instance, &own) || fail("not")
         case .branch(let condition, let then, let otherwise):
-            let next = attempt(condition, instance, &evaluated) ? then : otherwise
+            let next = attemptContrary(condition, instance, &evaluated) ? then : otherwise
             return next.map { apply($0, instance, &evaluated) } ?? true
         case .members(let members): return passes(members, instance, &evaluated)
         case .memberNames(let node):
@@ -259,7 +276,7 @@ struct SchemaValidator {
             var count = 0
             for (i, element) in instance.elements.enumerated() {
                 var own = Evaluated()
-                if attempt(node, element, &own) {
+                if max == .max ? attempt(node, element, &own) : attemptContrary(node, element, &own) {
                     count += 1
                     evaluated.items.insert(i)
                 }
@@ -298,7 +315,7 @@ struct SchemaValidator {
             }
             for (pattern, node) in members.patterns {
                 // A pattern that can't be checked might be about this member.
-                if case .unsupported = pattern { return fail("patternProperties") }
+                if case .unsupported = pattern { return doubt("patternProperties") }
                 guard text(key, { pattern.matches($0) }) == true else { continue }
                 isKnown = true
                 guard descend(node, value, .key(key)) else { return false }
