@@ -4,6 +4,8 @@ Everything real: the release programs, the system's sockets and processes. Ports
 waits for a fixed time: a step waits until what it needs is there, up to DEADLINE.
 """
 
+import fnmatch
+import functools
 import http.client
 import http.server
 import json
@@ -30,9 +32,13 @@ CLIENTS = {
     "mcp-2.3.0": str(ROOT / ".venv-agent/bin/python"),
     "mcp-1.30.0": str(ROOT / ".venv-agent-1.30/bin/python"),
 }
+FASTMCP = str(ROOT / ".venv-fastmcp/bin/python")
+UPSTREAMS = ROOT / "Tests/EndToEnd/upstreams"
 DEADLINE = 30.0
 
 ALLOW_ALL = {"version": "1", "default": "allow"}
+# Also what a server may ask of the client, which is refused unless it is listed.
+ALLOW_BOTH_WAYS = {**ALLOW_ALL, "tools": {name: {} for name in ("client:sampling", "client:elicitation", "client:roots")}}
 BOTH = "application/json, text/event-stream"
 
 
@@ -334,6 +340,70 @@ class FakeUpstream:
                     "jsonrpc": "2.0", "id": message["id"], "error": {"code": -32602, "message": "no"}}).encode())
             case _:
                 result({"content": [{"type": "text", "text": body.decode()}]})
+
+
+class Fixture:
+    """A program of `upstreams/` that serves HTTP on a port of its choice. It ends when its standard input does."""
+
+    def __init__(self, python, script, *words):
+        self.process = subprocess.Popen(
+            [python, str(UPSTREAMS / script), "--http", *map(str, words)],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        self.port = json.loads(self.process.stdout.readline())["port"]
+        self.address = ("127.0.0.1", self.port)
+
+    def url(self, path="/mcp"):
+        return f"http://127.0.0.1:{self.port}{path}"
+
+    def close(self):
+        self.process.stdin.close()
+        self.process.stdout.close()
+        try:
+            self.process.wait(5)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+
+class Pending:
+    """What the gateway can't do yet: `{glob over names: reason}`. The table can only shrink: a name that passes although
+    the table has it fails the test, and so does a glob that no failing name needs."""
+
+    def __init__(self, table):
+        self.table = table
+
+    def reason(self, name):
+        return next((reason for glob, reason in self.table.items() if fnmatch.fnmatchcase(name, glob)), None)
+
+    def settle(self, outcomes):
+        """`outcomes`: name → None or what went wrong. Returns the complaints, none if all is as the table says."""
+        complaints = []
+        for name, problem in outcomes.items():
+            reason = self.reason(name)
+            if problem is None and reason is not None:
+                complaints.append(f"{name} works now: take it out of PENDING ({reason})")
+            elif problem is not None and reason is None:
+                complaints.append(f"{name}: {problem}")
+        for glob in self.table:
+            if not any(fnmatch.fnmatchcase(name, glob) for name in outcomes):
+                complaints.append(f"PENDING has {glob!r}, which is the name of nothing")
+        return complaints
+
+
+def pending(reason):
+    """Marks a test of what the gateway can't do yet: it runs, and fails as soon as it works."""
+    def mark(test):
+        @functools.wraps(test)
+        def run(self):
+            try:
+                test(self)
+            except unittest.SkipTest:
+                raise
+            except Exception:
+                return
+            self.fail(f"this works now: take the mark off ({reason})")
+        return run
+    return mark
 
 
 class Case(unittest.TestCase):

@@ -1,0 +1,214 @@
+"""Real clients do everything through the gateway that they do without it, and see the same.
+
+`everything_client.py` runs under PyPI's mcp 2.x (three modes), mcp 1.x and fastmcp, once directly against each fixture
+server and once through the gateway for every kind of upstream. What a step saw must be equal; allowed to differ is only
+what the gateway says in its own name (server information, caching, `sluice/` members of `_meta`).
+"""
+
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+from harness import ALLOW_BOTH_WAYS, CLIENTS, FASTMCP, ROOT, UPSTREAMS, Case, Fixture, Pending
+
+PYTHON2, PYTHON1 = CLIENTS["mcp-2.3.0"], CLIENTS["mcp-1.30.0"]
+AGENTS = {  # name → (interpreter, mode)
+    "mcp2-auto": (PYTHON2, "auto"),
+    "mcp2-legacy": (PYTHON2, "legacy"),
+    "mcp2-modern": (PYTHON2, "2026-07-28"),
+    "mcp1": (PYTHON1, "legacy"),
+    "fastmcp": (FASTMCP, "auto"),
+}
+KINDS = {  # name → (fixture, path or None for stdio, era)
+    "stdio2": ("everything2", None, "modern"),
+    "http2-legacy": ("everything2", "/legacy/mcp", "legacy"),
+    "http2-modern": ("everything2", "/modern/mcp", "modern"),
+    "sse2": ("everything2", "/sse", "legacy"),
+    "stdio1": ("everything1", None, "legacy"),
+    "http1": ("everything1", "/mcp", "legacy"),
+}
+LARGE = [8388608, "0c77bc0a0795a93612d45256897456d0fcb24f151c44c150d07ecd03f4ef5168"]
+
+# "agent/kind/step" → why the gateway can't do it yet.
+PENDING = {
+    "mcp2-modern/*/*": "no 2026-07-28 client yet",
+    "*/sse2/*": "no HTTP+SSE upstream yet",
+    "*/http2-modern/*": "no 2026-07-28 upstream yet",
+    "*/*/input *": "nothing is asked of clients yet",
+    "*/*/read *": "resources are not relayed yet",
+    "*/*/prompt *": "prompts are not relayed yet",
+    "*/*/elicitation*": "nothing is asked of clients yet",
+    "*/*/complete *": "completion is not relayed yet",
+    "*/*/*subscribe": "resources are not relayed yet",
+    "*/*/list resource*": "resources are not relayed yet",
+    "*/*/roots": "nothing is asked of clients yet",
+    "*/*/logging": "logging is not relayed yet",
+    "*/*/sampling": "nothing is asked of clients yet",
+    "*/*/list prompts": "prompts are not relayed yet",
+    "*/*/prompts changed": "prompts are not relayed yet",
+    "*/*/resource updated": "resources are not relayed yet",
+    "*/*/resources changed": "resources are not relayed yet",
+    "*/*/streaming elicitation": "nothing is asked of clients yet",
+    "*/http1/cancel": "cancellation does not reach HTTP upstreams yet",
+    "*/http2-legacy/cancel": "cancellation does not reach HTTP upstreams yet",
+}
+
+
+def stdio_command(fixture):
+    return [PYTHON2 if fixture == "everything2" else PYTHON1, str(UPSTREAMS / f"{fixture}.py")]
+
+
+def run_clients(jobs, wait):
+    """Runs the jobs, one process for each interpreter, all at once; job name → what was seen. `wait` (seconds) is for one
+    step: a result of 8 MiB takes the slowest client two."""
+    processes = []
+    for python in dict.fromkeys(job["python"] for job in jobs):
+        mine = [job for job in jobs if job["python"] == python]
+        process = subprocess.Popen(
+            [python, str(ROOT / "Tests/EndToEnd/everything_client.py")], text=True,
+            env={**os.environ, "SLUICE_STEP_WAIT": str(wait), "SLUICE_AT_ONCE": "6"},
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=(log := tempfile.TemporaryFile("w+")))
+        process.stdin.write(json.dumps(mine))
+        process.stdin.close()
+        processes.append((process, mine, log))
+    seen = {}
+    for process, mine, log in processes:
+        with process.stdout, log:
+            for line in process.stdout:
+                answer = json.loads(line)
+                seen[answer["name"]] = answer
+            process.wait()
+            log.seek(0)
+            words = log.read()[-2000:]
+        for job in mine:
+            seen.setdefault(job["name"], {"protocol": None, "steps": {"connection": {"exception": f"died: {words}"}}})
+    return seen
+
+
+def neutral(value):
+    """The value without what each hop says in its own name."""
+    if isinstance(value, dict):
+        out = {}
+        for key, member in value.items():
+            if key in ("resultType", "ttlMs", "cacheScope"):
+                continue
+            if key == "_meta" and isinstance(member, dict):
+                member = {name: inner for name, inner in member.items()
+                          if not name.startswith(("io.modelcontextprotocol/", "sluice/"))}
+                if not member:
+                    continue
+            out[key] = neutral(member)
+        return out
+    return [neutral(item) for item in value] if isinstance(value, list) else value
+
+
+def difference(step, direct, through, same_era):
+    """What is wrong with a step, or None."""
+    direct, through = neutral(direct), neutral(through)
+    if step.startswith("list ") and "value" in through and "value" in direct:
+        def order(entry):
+            return entry["name"]
+        direct, through = ({"value": sorted(side["value"], key=order)} for side in (direct, through))
+    if step == "large" and through.get("value") == LARGE:
+        return None  # Some clients can't take an event of this size; through the gateway they may.
+    if not same_era:
+        if step == "url required":
+            # -32042 exists in the legacy era only; a modern server asks. Either becomes the other, or a clear error.
+            code = through.get("error", {}).get("code")
+            return "error -32042 on the modern wire" if code == -32042 and "error" not in direct else None
+        for side in (direct, through):
+            for _, asked in (side.get("value") or {}).get("asked", []) if isinstance(side.get("value"), dict) else []:
+                asked.pop("elicitationId", None)
+    for side in (direct, through):
+        if isinstance(side.get("value"), dict) and "asked" in side["value"]:
+            side["value"]["asked"].sort(key=lambda pair: json.dumps(pair, sort_keys=True))
+    if step == "unknown tool":
+        # Servers have their own words for it, the gateway has its own: an error, or a result that is one.
+        direct, through = ("error" in side or side.get("value", {}).get("isError") for side in (direct, through))
+    if json.dumps(direct) == json.dumps(through):
+        return None
+    if json.dumps(direct, sort_keys=True) == json.dumps(through, sort_keys=True):
+        return None if step not in ("numbers", "echo") else "the order of keys was changed"
+    return f"direct {json.dumps(direct)[:300]} – through the gateway {json.dumps(through)[:300]}"
+
+
+class Everything(Case):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.fixtures = {"everything2": Fixture(PYTHON2, "everything2.py"), "everything1": Fixture(PYTHON1, "everything1.py")}
+        for fixture in cls.fixtures.values():
+            cls.addClassCleanup(fixture.close)
+
+    def direct_jobs(self):
+        jobs = []
+        for agent, (python, mode) in AGENTS.items():
+            for name, fixture in self.fixtures.items():
+                if (agent, name) != ("mcp2-modern", "everything1"):
+                    jobs.append({"name": f"{agent}/{name}", "python": python, "mode": mode, "transport": "http",
+                                 "url": fixture.url()})
+        # The transports must not make a difference without the gateway either.
+        jobs += [
+            {"name": "direct/stdio", "python": PYTHON1, "mode": "legacy", "transport": "stdio",
+             "command": stdio_command("everything2")},
+            {"name": "direct/sse", "python": PYTHON1, "mode": "legacy", "transport": "sse",
+             "url": self.fixtures["everything2"].url("/sse")},
+        ]
+        return jobs
+
+    def through_jobs(self):
+        for kind, (fixture, path, _) in KINDS.items():
+            if path is None:
+                self.sluice("server", "add", kind, "--", *stdio_command(fixture))
+            else:
+                self.sluice("server", "add", kind, "--url", self.fixtures[fixture].url(path), "--allow-private")
+            self.put_policy(kind, ALLOW_BOTH_WAYS, kind)
+        tokens = {(agent, kind): self.grant(kind, kind, f"{agent}-{kind}") for agent in AGENTS for kind in KINDS}
+        gateway = self.gateway("--max-body", "16MiB")
+        return [{"name": f"{agent}/{kind}", "python": python, "mode": mode, "transport": "http",
+                 "url": gateway.url(kind), "token": tokens[agent, kind]}
+                for agent, (python, mode) in AGENTS.items() for kind in KINDS]
+
+    def test_through_the_gateway_as_without_it(self):
+        direct = run_clients(self.direct_jobs(), wait=15)
+        for name, seen in direct.items():
+            broken = {step: value for step, value in seen["steps"].items() if "exception" in value}
+            self.assertEqual({}, {s: v for s, v in broken.items() if s != "large"}, f"directly, {name}: the test is wrong")
+        for name in ("direct/stdio", "direct/sse"):
+            for step, value in direct[name]["steps"].items():
+                self.assertIsNone(difference(step, direct["mcp1/everything2"]["steps"][step], value, True), (name, step))
+        through = run_clients(self.through_jobs(), wait=6)
+
+        outcomes = {}
+        for agent in AGENTS:
+            for kind, (fixture, _, era) in KINDS.items():
+                seen = through[f"{agent}/{kind}"]
+                client_era = "modern" if seen["protocol"] == "2026-07-28" else "legacy"
+                baseline = direct.get(f"{agent}/{fixture}")
+                if baseline is None or (seen["protocol"] == "2026-07-28") != (baseline["protocol"] == "2026-07-28"):
+                    # A modern client of a legacy server: the gateway translates; mcp 1.x shows what the server says.
+                    baseline = direct[f"mcp1/{fixture}"]
+                # Without the simplest call nothing else counts: some steps expect a refusal.
+                nothing = difference("", baseline["steps"]["simple_text"], seen["steps"].get("simple_text", {}), True)
+                for step in {**baseline["steps"], **seen["steps"]}:
+                    if step == "connection" or step == "ping" and agent not in ("mcp2-legacy", "mcp1"):
+                        continue  # The first shows in every step, the second no modern client can do.
+                    expected = baseline["steps"].get(step)
+                    got = seen["steps"].get(step, seen["steps"].get("connection", {"exception": "not reached"}))
+                    outcomes[f"{agent}/{kind}/{step}"] = nothing or (
+                        f"only through the gateway: {json.dumps(got)[:300]}" if expected is None
+                        else difference(step, expected, got, client_era == era))
+        if os.environ.get("SLUICE_OUTCOMES"):
+            pathlib.Path(os.environ["SLUICE_OUTCOMES"]).write_text(json.dumps(outcomes, indent=1))
+        failed = sum(problem is not None for problem in outcomes.values())
+        print(f"everything: {len(outcomes) - failed} of {len(outcomes)} steps as without the gateway", file=sys.stderr)
+        complaints = Pending(PENDING).settle(outcomes)
+        self.assertFalse(complaints, f"{len(complaints)} complaints\n" + "\n".join(complaints[:60]))
+
+
+if __name__ == "__main__":
+    import harness
+    harness.main()
