@@ -118,8 +118,12 @@ package struct JSONSplice: Sendable {
         for container in containers.values where bounds.contains(container.view.range.lowerBound) {
             edits += Self.edits(of: container)
         }
-        // The outer one of two that start at the same place comes first, and swallows the other.
-        edits.sort { ($0.range.lowerBound, $1.range.upperBound) < ($1.range.lowerBound, $0.range.upperBound) }
+        // The outer one of two that start at the same place comes first, and swallows the other. An element that is taken
+        // out as well as replaced is taken out.
+        edits.sort { a, b in
+            (a.range.lowerBound, b.range.upperBound, a.bytes.isEmpty ? 0 : 1)
+                < (b.range.lowerBound, a.range.upperBound, b.bytes.isEmpty ? 0 : 1)
+        }
         var result: [UInt8] = []
         result.reserveCapacity(bounds.count + edits.reduce(0) { $0 + $1.bytes.count })
         var position = bounds.lowerBound
