@@ -179,6 +179,37 @@ class Policies(Case):
         self.assertEqual(sluice("policy", "diff", path, path).stdout, "no difference\n")
         self.assertEqual(sluice("policy", "diff", path, "/nonexistent").returncode, 2)
 
+    def test_diff_with_recorded_calls(self):
+        changed = json.loads(STARTER_POLICY.read_text())
+        del changed["tools"]["imageUpload"]
+        path = self.folder / "changed.policy.json"
+        path.write_text(json.dumps(changed))
+        calls = self.folder / "calls.json"
+        calls.write_text(json.dumps({"calls": [
+            {"at": "2026-01-05T10:00:00Z", "tool": "imageUpload", "arguments": {"image": "x"}},
+            {"at": "2026-01-05T10:00:01Z", "tool": "nope"}]}))
+        done = sluice("policy", "diff", STARTER_POLICY, path, "--calls", calls)
+        self.assertIn("- call 1, imageUpload: allow → deny (default deny)\n", done.stdout)
+        self.assertTrue(done.stdout.endswith("of 2 calls 0 gain, 1 lose, 0 change otherwise\n"), done.stdout)
+        answer = json.loads(sluice("policy", "diff", path, STARTER_POLICY, "--calls", calls, "--json").stdout)
+        self.assertEqual([(call["tool"], call["gain"]) for call in answer["calls"]], [("imageUpload", 2)])
+        self.assertEqual(answer["callCount"], 2)
+        done = sluice("policy", "diff", path, path, "--calls", path)
+        self.assertEqual((done.returncode, done.stdout), (2, ""))
+        self.assertIn("the test file needs `calls`", done.stderr)
+
+    def test_explain_at_another_time(self):
+        policy = ('{"version":"1","default":"allow","all_tools":{"require":['
+                  '{"path":"time.weekday","op":"lte","value":5},{"path":"request.ip","op":"cidr_in","value":["10.0.0.0/8"]}]}}')
+        for at, ip, outcome in [("2026-01-05T10:00:00Z", "10.1.2.3", "allow"), ("2026-01-04T10:00:00Z", "10.1.2.3", "deny"),
+                                ("2026-01-05T10:00:00Z", "192.0.2.1", "deny")]:
+            done = sluice("policy", "explain", "-", "--tool", "t", "--at", at, "--ip", ip, "--json", stdin=policy)
+            self.assertEqual(json.loads(done.stdout)["outcome"], outcome)
+        self.assertEqual(sluice("policy", "explain", "-", "--tool", "t", "--at", "noon", stdin=policy).returncode, 2)
+
+    def test_the_schema_for_editors(self):
+        self.assertEqual(sluice("policy", "schema").stdout, (ROOT / "schema/policy.schema.json").read_text())
+
     def test_all_problems_at_once(self):
         path = pathlib.Path(self.folder / "bad.policy.json")
         path.write_text('{\n "version": "2",\n "default": "deny",\n "tools": {"t": {"requires": [], "limits": [{"max": 0}]}}\n}\n')

@@ -75,7 +75,7 @@ import Testing
         let after = try policy(
             #"{"version":"1","default":"deny","hide":["d"],"tools":{"a":{},"b":{},"c":{"limits":[{"window":"minute","max":2}]},"e":{"action":"require_approval"}}}"#
         )
-        let calls = [try call("c"), try call("c"), try call("a"), try call("d")]
+        let calls = [try call("c"), try call("c"), try call("a"), try call("d"), try call("b")].map { RecordedCall($0) }
         let diff = PolicyDiff.between(before, after, tools: [], calls: calls)
         #expect(
             diff.text == """
@@ -84,8 +84,29 @@ import Testing
                 + e: denied → asks
                 + call 2, c: deny /tools/c/limits/0 → allow
                 - call 4, d: allow → deny (hidden)
+                + call 5, b: deny /tools/b/action → allow
+                of 5 calls 2 gain, 1 lose, 0 change otherwise
 
                 """)
-        #expect(PolicyDiff.between(before, before, tools: [], calls: calls).text == "no difference\n")
+        #expect(
+            PolicyDiff.between(before, before, tools: [], calls: calls).text == "no difference; 5 calls judged alike\n")
+        #expect(PolicyDiff.between(before, before, tools: [], calls: []).text == "no difference\n")
+        // What has given its quota back counts for neither policy.
+        let released = [RecordedCall(try call("c"), isReleased: true), RecordedCall(try call("c"))]
+        #expect(PolicyDiff.between(before, after, tools: [], calls: released).calls == [])
+    }
+
+    @Test func recordedCallsAreThoseOfATestFile() {
+        let text = #"""
+            {"policy":"ignored.json","grant":{"label":"g","identity":"i"},"tools":[{"name":"t","category":"write"}],
+             "calls":[{"at":"2026-01-05T10:00:00Z","tool":"t","arguments":{"a":1},"upstream":"unreachable"},
+                      {"at":"2026-01-05T10:00:01Z","tool":"u","expect":{"outcome":"deny"}}]}
+            """#
+        let (calls, faults) = RecordedCall.read(Array(text.utf8))
+        #expect(faults == [])
+        #expect(calls.map(\.facts.tool) == ["t", "u"] && calls.map(\.isReleased) == [true, false])
+        #expect(calls.first?.facts.facts?.category == .write && calls.first?.facts.grant.identity == "i")
+        #expect(RecordedCall.read(Array("{".utf8)).faults.count == 1)
+        #expect(RecordedCall.read(Array(#"{"calls":[{"tool":1}],"x":1}"#.utf8)).faults.count == 2)
     }
 }

@@ -119,6 +119,13 @@ import Testing
         top("\"hide\": [\"t\", \"t\"], \"tools\": { \"t\": {}, \"tt\": {} }"),
         top("\"hide\": [\"*\"], \"tools\": { \"t*\": {}, \"@read\": {} }"),
         "{ \"version\": \"1\", \"default\": \"allow\", \"tools\": { \"t\": {} } }",
+        top(
+            "\"tools\": { \"delete_*\": { \"action\": \"deny\" }, \"delete_draft\": {}, \"@read\": {}, \"delete_it\": { \"action\": \"deny\" } }"
+        ),
+        top("\"all_tools\": { \"deny_if\": [ { \"conditions\": [] } ] }, \"tools\": { \"t\": {}, \"@read\": {} }"),
+        top("\"tools\": { \"*\": { \"action\": \"deny\" }, \"resource:*\": {}, \"client:sampel\": {}, \"a*\": {} }"),
+        top("\"hide\": [\"*\"], \"tools\": { \"resource:*\": {}, \"client:*\": {}, \"prompt:x\": {}, \"t\": {} }"),
+        top("\"mode\": \"shadow\", \"all_tools\": { \"action\": \"deny\" }, \"tools\": { \"t\": {} }"),
         entry("{ \"deny_if\": [ { \"path\": \"args.amount\", \"op\": \"gt\", \"value\": 100 } ] }"),
         entry(
             "{ \"require\": [ { \"path\": \"args.amount\", \"op\": \"gt\", \"value\": 0 } ], \"deny_if\": [ { \"path\": \"args.amount\", \"op\": \"gt\", \"value\": 100 } ] }"
@@ -140,6 +147,30 @@ import Testing
         }
         let difference = try Golden.difference(text, "Tests/PolicyCases/problems.golden.txt")
         #expect(difference == nil)
+    }
+
+    /// Against a server's tools, each with its place in the text.
+    @Test func namesThatTheServerDoesNotHave() throws {
+        let text = """
+            {
+              "version": "1", "default": "deny",
+              "hide": ["delete_*", "get_bok"],
+              "tools": {
+                "get_book": {},
+                "list_*": {}, "@read": {},
+                "set_book": {}, "resource:file:///*": {}
+              }
+            }
+            """
+        let policy = try #require(PolicyDocument.load(Array(text.utf8), name: "p", version: 1).policy)
+        let tools = [ToolFacts(name: "get_book", category: .read), ToolFacts(name: "get_book_list")]
+        #expect(
+            policy.problems(against: tools, in: Array(text.utf8)).map { $0.text(file: "p") } == [
+                "p:3:12: warning: no tool of the server matches `delete_*` (policy.unmatched_selector, at /hide/0)",
+                "p:3:24: warning: the server has no tool `get_bok` (policy.unknown_tool, at /hide/1); did you mean `get_book`?",
+                "p:6:5: warning: no tool of the server matches `list_*` (policy.unmatched_selector, at /tools/list_*)",
+                "p:7:5: warning: the server has no tool `set_book` (policy.unknown_tool, at /tools/set_book); did you mean `get_book`?",
+            ])
     }
 
     @Test func largeDocuments() {

@@ -200,11 +200,16 @@ package enum PolicySchema {
 
     private static var selector: JSONValue {
         let categories = ToolCategory.allCases.map { "@" + $0.rawValue }
+        let requests = Subject.clientRequests.map { Subject.client.selectorName(of: $0) }
         return [
             "type": "string", "minLength": 1, "maxLength": count(Selector.maxBytes),
             "description": .string(
-                "A tool's name, a pattern with *, or a category: \(categories.joined(separator: ", "))."),
-            "if": ["pattern": "^@"], "then": ["enum": .array(categories.map { .string($0) })],
+                "A tool's name, a pattern with *, or a category: \(categories.joined(separator: ", ")). Also resource:<URI>, prompt:<name> (or patterns of them), \(requests.joined(separator: ", "))."
+            ),
+            "allOf": [
+                ["if": ["pattern": "^@"], "then": ["enum": .array(categories.map { .string($0) })]],
+                ["if": ["pattern": "^client:[^*]*$"], "then": ["enum": .array(requests.map { .string($0) })]],
+            ],
         ]
     }
 

@@ -68,11 +68,31 @@ extension PolicyReader {
         return nil
     }
 
+    /// A document of nothing but patterns would be compared with itself otherwise.
+    private static let maxWalls = 64
+
+    /// The entry that denies whatever another one would let through.
+    private func wall(
+        around entry: CompiledEntry, _ policy: CompiledPolicy, _ walls: ArraySlice<CompiledEntry>
+    ) -> String? {
+        guard !entry.deniesEverything else { return nil }
+        if policy.allTools?.deniesEverything == true { return "all_tools" }
+        let found = walls.first { wall in
+            switch (wall.selector, entry.selector) {
+            case (.pattern, .exact(let name)): wall.selector.matches(name, nil)
+            case (.pattern(let glob), let selector): glob.text == "*" && Subject(of: selector.text) == .tool
+            default: false
+            }
+        }
+        return found.map { clipped($0.selector.text) }
+    }
+
     /// Entries against `hide`, `default` and each other.
     mutating func warnAboutEntries(
         _ policy: CompiledPolicy, hidden: [(selector: Selector, view: JSONView)],
         entries: [(entry: CompiledEntry, key: JSONView)]
     ) {
+        let walls = entries.map(\.entry).filter { $0.deniesEverything && !$0.selector.isExact }.prefix(Self.maxWalls)
         for (entry, key) in entries {
             guard let pointer = JSONPointer(entry.pointer) else { continue }
             switch entry.selector {
@@ -84,12 +104,21 @@ extension PolicyReader {
                     continue
                 }
             case .pattern, .category:
-                if hidden.contains(where: { $0.selector == entry.selector || $0.selector == .pattern(Glob("*")) }) {
+                let isTool = Subject(of: entry.selector.text) == .tool
+                if hidden.contains(where: {
+                    $0.selector == entry.selector || isTool && $0.selector == .pattern(Glob("*"))
+                }) {
                     report(
                         .warning, .hiddenAndListed, at: key, pointer,
                         "everything that this entry matches is hidden, so it never matters")
                     continue
                 }
+            }
+            if let wall = wall(around: entry, policy, walls) {
+                report(
+                    .warning, .neverMatters, at: key, pointer,
+                    "`\(wall)` denies every call that this entry is about; a more exact key never loosens it")
+                continue
             }
             if entry.isEmpty, policy.allowsByDefault {
                 report(
@@ -98,4 +127,15 @@ extension PolicyReader {
             }
         }
     }
+}
+
+extension CompiledEntry {
+    /// No call passes, whatever it is.
+    fileprivate var deniesEverything: Bool {
+        !isShadow && (action == .deny || denyIf.contains { $0.conditions.isEmpty })
+    }
+}
+
+extension Selector {
+    fileprivate var isExact: Bool { if case .exact = self { true } else { false } }
 }

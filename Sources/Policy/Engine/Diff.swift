@@ -27,21 +27,31 @@ package struct PolicyDiff: Sendable {
         package let before: String
         /// The same for the second policy.
         package let after: String
+
+        /// More than 0: the call gains, for example by passing where it was denied. Less: it loses.
+        package var gain: Int { Self.openness(after) - Self.openness(before) }
+
+        /// Whether the call goes on, may go on, or doesn't.
+        private static func openness(_ words: String) -> Int {
+            words == "allow" || words.hasPrefix("shadow_deny ") ? 2 : words.hasPrefix("ask ") ? 1 : 0
+        }
     }
 
     /// In the order of the server's list, then of the policies.
     package let tools: [ToolChange]
     /// In the order of the calls.
     package let calls: [CallChange]
+    /// How many calls both policies have judged.
+    package let callCount: Int
 
     /// Nothing changes.
     package var isEmpty: Bool { tools.isEmpty && calls.isEmpty }
 
     /// - Parameters:
     ///   - tools: The server's tools; those that the policies name are looked at in any case.
-    ///   - calls: Recorded calls in time order; each policy counts them by itself.
+    ///   - calls: In time order; each policy counts them by itself, as far as it lets them through.
     package static func between(
-        _ before: CompiledPolicy, _ after: CompiledPolicy, tools: [ToolFacts], calls: [CallFacts]
+        _ before: CompiledPolicy, _ after: CompiledPolicy, tools: [ToolFacts], calls: [RecordedCall]
     ) -> PolicyDiff {
         var known: Set<ExactName> = []
         var all: [ToolFacts] = []
@@ -56,18 +66,22 @@ package struct PolicyDiff: Sendable {
         var (first, second) = (QuotaWindows(), QuotaWindows())
         var callChanges: [CallChange] = []
         for (i, call) in calls.enumerated() {
-            let old = words(decide(call, policy: before, quotas: &first))
-            let new = words(decide(call, policy: after, quotas: &second))
-            if old != new { callChanges.append(CallChange(index: i, tool: call.tool, before: old, after: new)) }
+            let old = judge(call, before, &first)
+            let new = judge(call, after, &second)
+            if old != new { callChanges.append(CallChange(index: i, tool: call.facts.tool, before: old, after: new)) }
         }
-        return PolicyDiff(tools: changes, calls: callChanges)
+        return PolicyDiff(tools: changes, calls: callChanges, callCount: calls.count)
     }
 
-    private static func words(_ verdict: consuming Verdict) -> String {
-        switch verdict {
-        case .permit(let permit): permit.shadow.map { "shadow_deny \($0.rule)" } ?? "allow"
-        case .denial(let denial): "deny \(denial.rule)"
-        case .ask(let request): "ask \(request.rule)"
+    private static func judge(_ call: RecordedCall, _ policy: CompiledPolicy, _ quotas: inout QuotaWindows) -> String {
+        switch decide(call.facts, policy: policy, quotas: &quotas) {
+        case .permit(let permit):
+            let words = permit.shadow.map { "shadow_deny \($0.rule)" } ?? "allow"
+            let taken = permit.forwarded()
+            if call.isReleased { quotas.release(taken) }
+            return words
+        case .denial(let denial): return "deny \(denial.rule)"
+        case .ask(let request): return "ask \(request.rule)"
         }
     }
 
@@ -81,12 +95,19 @@ package struct PolicyDiff: Sendable {
             )
         }
         for change in calls {
-            let (old, new) = (change.before == "allow" ? 1 : 0, change.after == "allow" ? 1 : 0)
             lines.append(
-                "\(sign(old, new)) call \(change.index + 1), \(clipped(change.tool)): \(change.before) → \(change.after)"
+                "\(sign(0, change.gain)) call \(change.index + 1), \(clipped(change.tool)): \(change.before) → \(change.after)"
             )
         }
-        return lines.isEmpty ? "no difference\n" : lines.joined(separator: "\n") + "\n"
+        if callCount > 0, !isEmpty {
+            let (gain, lose) = (calls.count { $0.gain > 0 }, calls.count { $0.gain < 0 })
+            lines.append(
+                "of \(callCount) calls \(gain) gain, \(lose) lose, \(calls.count - gain - lose) change otherwise")
+        }
+        if lines.isEmpty {
+            return callCount == 0 ? "no difference\n" : "no difference; \(callCount) calls judged alike\n"
+        }
+        return lines.joined(separator: "\n") + "\n"
     }
 
     /// Appends the differences as one JSON object.
@@ -110,9 +131,11 @@ package struct PolicyDiff: Sendable {
             writer.member("tool", change.tool)
             writer.member("before", change.before)
             writer.member("after", change.after)
+            writer.member("gain", change.gain)
             writer.endObject()
         }
         writer.endArray()
+        writer.member("callCount", callCount)
         writer.endObject()
     }
 }

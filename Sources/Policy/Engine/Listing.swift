@@ -50,28 +50,6 @@ extension CompiledPolicy {
         // A limit by identity denies every call of a grant that has none.
         return call.grant.identity != nil || !knows(.grantIdentity) || !entry.limits.contains { $0.scope == .identity }
     }
-
-    /// What in the policy does not fit the tools that the server has: warnings, without a place in the text.
-    package func problems(against tools: [ToolFacts]) -> [PolicyProblem] {
-        var problems: [PolicyProblem] = []
-        let names = tools.map(\.name)
-        let start = SourcePosition(line: 1, column: 1)
-        for entry in entries where !tools.contains(where: { entry.selector.matches($0.name, $0.category) }) {
-            switch entry.selector {
-            case .exact(let name):
-                problems.append(
-                    PolicyProblem(
-                        .warning, .unknownTool, at: start, pointer: entry.pointer,
-                        message: "the server has no tool `\(clipped(name))`", suggestion: nearest(name, among: names)))
-            case .pattern, .category:
-                problems.append(
-                    PolicyProblem(
-                        .warning, .unmatchedSelector, at: start, pointer: entry.pointer,
-                        message: "no tool of the server matches this selector"))
-            }
-        }
-        return problems
-    }
 }
 
 extension PathRoot {

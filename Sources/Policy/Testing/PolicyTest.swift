@@ -13,6 +13,8 @@ package struct PolicyTestReport: Sendable {
     package internal(set) var problems: [PolicyProblem] = []
     /// Pointers of the policy's rules, limits and actions that decided no call.
     package internal(set) var unused: [String] = []
+    /// How many rules, limits and actions the policy has.
+    package internal(set) var rules = 0
 
     /// Something was tested, and all of it went as expected.
     package var isGood: Bool { failed == 0 && failures.isEmpty && passed > 0 }
@@ -103,7 +105,9 @@ package enum PolicyTest {
                 report.fail("\(call.place) (\(clipped(call.facts.tool))): \(differences.joined(separator: "; "))")
             }
         }
-        report.unused = policy.rulePointers.filter { !decided.contains($0) }
+        let pointers = policy.rulePointers
+        report.rules = pointers.count
+        report.unused = pointers.filter { !decided.contains($0) }
     }
 }
 

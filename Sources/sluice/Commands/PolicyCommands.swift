@@ -74,9 +74,10 @@ enum PolicyCommands {
         var results: [(file: String, problems: [PolicyProblem])] = []
         let tools = arguments.has("tools") ? try PolicyTrials.toolFacts(arguments) : nil
         for file in arguments.positionals {
-            let load = PolicyDocument.load(try Files.read(file, limit: limit), name: file, version: 1)
+            let bytes = try Files.read(file, limit: limit)
+            let load = PolicyDocument.load(bytes, name: file, version: 1)
             errors += load.errors.count
-            let strangers = tools.flatMap { load.policy?.problems(against: $0) } ?? []
+            let strangers = tools.flatMap { load.policy?.problems(against: $0, in: bytes) } ?? []
             results.append((file, load.problems + strangers))
         }
         if arguments.has("json") {

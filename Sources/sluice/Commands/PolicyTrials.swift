@@ -39,7 +39,13 @@ enum PolicyTrials {
                 for problem in report.problems { Output.print(problem.text(file: file)) }
                 for failure in report.failures { Output.print("\(file): \(failure)") }
                 for rule in report.unused { Output.print("\(file): no call was decided by \(rule)") }
-                Output.print("\(file): \(report.passed) passed, \(report.failed) failed")
+                let used = report.rules - report.unused.count
+                let coverage = report.rules == 0 ? "" : "; \(used) of \(report.rules) rules decided a call"
+                Output.print("\(file): \(report.passed) passed, \(report.failed) failed\(coverage)")
+            }
+            if reports.count > 1 {
+                let (passed, failed) = reports.reduce((0, 0)) { ($0.0 + $1.report.passed, $0.1 + $1.report.failed) }
+                Output.print("\(reports.count) files: \(passed) passed, \(failed) failed")
             }
         }
         return reports.allSatisfy(\.report.isGood) ? .done : .failed
@@ -51,6 +57,7 @@ enum PolicyTrials {
         writer.member("good", report.isGood)
         writer.member("passed", report.passed)
         writer.member("failed", report.failed)
+        writer.member("rules", report.rules)
         for (key, texts) in [("failures", report.failures), ("unused", report.unused)] {
             writer.key(key)
             writer.beginArray()
@@ -74,7 +81,9 @@ enum PolicyTrials {
                 .value("args", "JSON", "the call's arguments (default: {})"), toolsOption,
                 .value("server", "NAME", "the server's name (default: server)"),
                 .value("label", "TEXT", "the grant's label (default: grant)"),
-                .value("identity", "NAME", "the grant's identity"), DataFolder.json,
+                .value("identity", "NAME", "the grant's identity"),
+                .value("at", "TIME", "when the call is made, such as 2026-01-05T10:00:00Z (default: now)"),
+                .value("ip", "ADDRESS", "where it comes from"), DataFolder.json,
             ],
             examples: [
                 Example(
@@ -91,12 +100,18 @@ enum PolicyTrials {
         } catch {
             throw Failure(.usage, "--args is not JSON: \(error.message)")
         }
+        let now = try arguments.value("at").map { text in
+            guard let time = Instant(iso8601: text) else {
+                throw Failure(.usage, "--at is no time: \(text)", mend: "write it like 2026-01-05T10:00:00Z")
+            }
+            return time
+        }
         let call = CallFacts(
             tool: name, arguments: document.root, facts: tools.first { $0.name == name },
             server: arguments.value("server") ?? "server",
             grant: GrantFacts(
                 id: "explain", label: arguments.value("label") ?? "grant", identity: arguments.value("identity")),
-            session: "s1", now: Clock.now)
+            session: "s1", ip: arguments.value("ip"), now: now ?? Clock.now)
         let explanation = Policy.explain(call, policy: policy)
         if arguments.has("json") {
             Output.json { explanation.write(to: &$0) }
@@ -110,24 +125,46 @@ enum PolicyTrials {
         command: Command(
             "policy", "diff", summary: "say what changes for an agent between two policy files",
             details:
-                "+ becomes possible, - no longer is, ~ changes otherwise. Tools that neither names come from --tools.",
-            positionals: [Positional("BEFORE", "a policy document"), Positional("AFTER", "another")],
-            options: [toolsOption, DataFolder.json],
+                "+ becomes possible, - no longer is, ~ changes otherwise. Tools that neither names come from --tools,\n"
+                + "calls to try on both from --calls: a file in the form of policy tests, of which only the calls count.",
+            positionals: [
+                Positional("BEFORE", "a policy document"), Positional("AFTER", "the document that would replace it"),
+            ],
+            options: [
+                toolsOption, .value("calls", "FILE", "calls to try on both, in the form of *.policytest.json"),
+                DataFolder.json,
+            ],
             examples: [
                 Example("sluice policy diff old.policy.json new.policy.json", "tool by tool"),
+                Example(
+                    "sluice policy diff old.policy.json new.policy.json --calls monday.policytest.json",
+                    "and which of these calls gain or lose"),
                 Example(
                     "sluice policy show studio | sluice policy diff - studio.policy.json",
                     "what 'policy put' would change"),
             ])
     ) { arguments in
         let (before, after) = (try load(arguments.positionals[0]), try load(arguments.positionals[1]))
-        let difference = PolicyDiff.between(before, after, tools: try toolFacts(arguments), calls: [])
+        let difference = PolicyDiff.between(
+            before, after, tools: try toolFacts(arguments), calls: try recordedCalls(arguments))
         if arguments.has("json") {
             Output.json { difference.write(to: &$0) }
         } else {
             Output.print(difference.text, terminator: "")
         }
         return .done
+    }
+
+    private static func recordedCalls(_ arguments: Arguments) throws -> [RecordedCall] {
+        guard let file = arguments.value("calls") else { return [] }
+        let (calls, faults) = RecordedCall.read(try Files.read(file, limit: 16 << 20))
+        guard faults.isEmpty else {
+            for fault in faults { Output.note("\(file): \(fault)") }
+            throw Failure(
+                .usage, "\(file) holds no calls that can be tried",
+                mend: "it has the form of a policy test: docs/policy.md describes it")
+        }
+        return calls
     }
 
     private static func load(_ file: String) throws -> CompiledPolicy {
