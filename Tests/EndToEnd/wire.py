@@ -94,6 +94,7 @@ class Wire:
         self.number = 0
         self.lock = threading.Lock()
         self.violations = []
+        self.streams = []
         self.handlers = {}      # Method of a server's request → function(params) → result.
 
     # --- Sending -------------------------------------------------------------------------------------------------
@@ -198,6 +199,12 @@ class Wire:
             if cursor is None:
                 return entries
         raise AssertionError("the cursor never ends")
+
+    def close(self):
+        """Ends what is still open, without a word to the server."""
+        for stream in self.streams:
+            stream.close()
+        self.streams = []
 
     # --- Checking ------------------------------------------------------------------------------------------------
 
@@ -325,6 +332,7 @@ class Stream:
 
     def __init__(self, wire, method, body, fields, sent=None):
         self.wire = wire
+        wire.streams.append(self)
         self.connection, self.response = wire.open(method, body, fields)
         self.status = self.response.status
         self.kind = (self.response.getheader("Content-Type") or "").split(";")[0]

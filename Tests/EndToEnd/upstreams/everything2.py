@@ -192,16 +192,19 @@ async def serve_http(port):
     import uvicorn
     from mcp.server.sse import SseServerTransport
     from mcp.server.streamable_http_manager import StreamableHTTPASGIApp, StreamableHTTPSessionManager
+    from mcp.server.transport_security import TransportSecuritySettings
 
     server = make_server()
+    guard = TransportSecuritySettings(
+        enable_dns_rebinding_protection=True, allowed_hosts=["127.0.0.1:*"], allowed_origins=["http://127.0.0.1:*"])
+
+    def manager(**more):
+        return StreamableHTTPSessionManager(app=server, security_settings=guard, **more)
     managers = {
-        "/mcp": StreamableHTTPSessionManager(app=server),
-        "/legacy/mcp": StreamableHTTPSessionManager(app=server),
-        "/modern/mcp": StreamableHTTPSessionManager(app=server),
-        "/json/mcp": StreamableHTTPSessionManager(app=server, json_response=True),
-        "/resumable/mcp": StreamableHTTPSessionManager(app=server, event_store=Events(), retry_interval=50),
+        "/mcp": manager(), "/legacy/mcp": manager(), "/modern/mcp": manager(), "/json/mcp": manager(json_response=True),
+        "/resumable/mcp": manager(event_store=Events(), retry_interval=50),
     }
-    apps = {path: StreamableHTTPASGIApp(manager) for path, manager in managers.items()}
+    apps = {path: StreamableHTTPASGIApp(one) for path, one in managers.items()}
     apps["/modern/mcp"] = only("modern", apps["/modern/mcp"])
     for path in ("/legacy/mcp", "/json/mcp", "/resumable/mcp"):
         apps[path] = only("legacy", apps[path])
@@ -229,8 +232,8 @@ async def serve_http(port):
     print(json.dumps({"port": listener.getsockname()[1]}), flush=True)
     threading.Thread(target=lambda: (sys.stdin.read(), os._exit(0)), daemon=True).start()
     async with contextlib.AsyncExitStack() as stack:
-        for manager in managers.values():
-            await stack.enter_async_context(manager.run())
+        for one in managers.values():
+            await stack.enter_async_context(one.run())
         await uvicorn.Server(uvicorn.Config(app, log_level="critical", lifespan="off")).serve(sockets=[listener])
 
 

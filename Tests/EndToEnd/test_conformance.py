@@ -1,0 +1,130 @@
+"""The official conformance suite's server scenarios (rewritten in conformance.py), directly and through the gateway."""
+
+import concurrent.futures
+import json
+import os
+import pathlib
+import sys
+
+import conformance
+from harness import ALLOW_BOTH_WAYS, CLIENTS, UPSTREAMS, Case, Fixture, Pending
+
+PYTHON2, PYTHON1 = CLIENTS["mcp-2.3.0"], CLIENTS["mcp-1.30.0"]
+
+# route → (fixture, its path; None for stdio, eras of the client)
+ROUTES = {
+    "stdio2": ("everything2", None, ("legacy", "modern")),
+    "http2-legacy": ("everything2", "/legacy/mcp", ("legacy", "modern")),
+    "http2-modern": ("everything2", "/modern/mcp", ("legacy", "modern")),
+    "resumable2": ("everything2", "/resumable/mcp", ("legacy",)),
+    "sse2": ("everything2", "/sse", ("legacy",)),
+    "http1": ("everything1", "/mcp", ("legacy",)),
+}
+
+# What the SDK's own servers get wrong, or see otherwise. "direct/route/era/scenario" → why.
+EXPLAINED = {
+    "direct/mcp2/*/parse-error": "mcp 2.x writes id null where the schema wants none",
+    "direct/mcp2/*/batch-refused": "mcp 2.x writes id null where the schema wants none",
+    "direct/mcp2/legacy/accept-header": "mcp 2.x writes id null where the schema wants none",
+    "direct/mcp2/modern/posted-response-refused": "mcp 2.x writes id null where the schema wants none",
+    "direct/mcp2/modern/server-stateless: versions":
+        "mcp 2.x takes a request with a legacy version header for a legacy one, whatever the body says",
+    "direct/*/legacy/no-request-without-capability": "the fixture asks without looking; the gateway must not let it",
+    "direct/mcp1/legacy/accept-header": "mcp 1.x does not take */* for both types",
+}
+
+# What can't be translated between the eras (docs/protocol.md says it to users): not applicable, whatever comes of it.
+IMPOSSIBLE = {
+    "http2-legacy/modern/input-required-*": "the keys are the modern server's own; a legacy one has none",
+    "http2-modern/legacy/elicitation-url-required": "a modern server asks instead of refusing with -32042",
+    "http2-modern/legacy/elicitation-url": "a modern server sends no notifications/elicitation/complete",
+    "stdio2/legacy/elicitation-url*": "the server speaks the modern era with the gateway",
+}
+
+# What the gateway can't do yet.
+PENDING = {
+    "sse2/*/*": "no HTTP+SSE upstream yet",
+    "http2-modern/legacy/*": "no 2026-07-28 upstream yet",
+    "*/*/prompts-*": "prompts are not relayed yet",
+    "*/*/input-required-*": "nothing is asked of clients yet",
+    "*/*/resources-*": "resources are not relayed yet",
+    "*/*/server-stateless: *": "not yet",
+    "*/modern/tools-call-*": "no 2026-07-28 client yet",
+    "*/*/sep-2164-resource-not-found": "resources are not relayed yet",
+    "*/*/http-*": "not yet",
+    "*/*/tools-call-roots": "nothing is asked of clients, and no logs are relayed yet",
+    "*/*/tools-call-sampling": "nothing is asked of clients, and no logs are relayed yet",
+    "*/*/elicitation-declined": "nothing is asked of clients yet",
+    "*/*/tools-call-elicitation": "nothing is asked of clients, and no logs are relayed yet",
+    "*/*/elicitation-sep1330-enums": "nothing is asked of clients yet",
+    "*/*/elicitation-sep1034-defaults": "nothing is asked of clients yet",
+    "*/*/caching": "not yet",
+    "*/modern/pagination": "no 2026-07-28 client yet",
+    "*/modern/tools-list": "no 2026-07-28 client yet",
+    "*/*/elicitation-url": "nothing is asked of clients yet",
+    "*/modern/unknown-tool": "no 2026-07-28 client yet",
+    "*/*/completion-complete": "completion is not relayed yet",
+    "*/*/notification-accepted": "not yet",
+    "*/modern/json-schema-2020-12": "no 2026-07-28 client yet",
+    "*/*/disconnect-is-cancellation": "not yet",
+    "*/modern/dns-rebinding-protection": "no 2026-07-28 client yet",
+    "*/modern/ids-echoed-with-their-type": "no 2026-07-28 client yet",
+    "*/modern/server-sse-multiple-streams": "no 2026-07-28 client yet",
+}
+
+
+class Conformance(Case):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.fixtures = {"everything2": Fixture(PYTHON2, "everything2.py"), "everything1": Fixture(PYTHON1, "everything1.py")}
+        for fixture in cls.fixtures.values():
+            cls.addClassCleanup(fixture.close)
+
+    def run_all(self, targets):
+        """`targets`: (name, url, token, era); name/era/scenario → outcome."""
+        outcomes = {}
+        with concurrent.futures.ThreadPoolExecutor(4) as pool:
+            waiting = {pool.submit(conformance.run, url, token, era): f"{name}/{era}" for name, url, token, era in targets}
+            for done in concurrent.futures.as_completed(waiting):
+                for scenario, outcome in done.result().items():
+                    outcomes[f"{waiting[done]}/{scenario}"] = outcome
+        return outcomes
+
+    def settle(self, title, outcomes, table):
+        impossible = Pending(IMPOSSIBLE)
+        away = {name for name, o in outcomes.items()
+                if isinstance(o, conformance.NotApplicable) or impossible.reason(name)}
+        rest = {name: o for name, o in outcomes.items() if name not in away}
+        failed = sum(o is not None for o in rest.values())
+        print(f"conformance, {title}: {len(rest) - failed} passed, {failed} failed (each explained), "
+              f"{len(away)} not applicable", file=sys.stderr)
+        if os.environ.get("SLUICE_OUTCOMES"):
+            pathlib.Path(f"{os.environ['SLUICE_OUTCOMES']}.{title[:6]}").write_text(json.dumps(rest, indent=1))
+        complaints = Pending(table).settle(rest)
+        self.assertFalse(complaints, f"{len(complaints)} complaints\n" + "\n".join(complaints[:80]))
+
+    def test_the_fixtures_themselves(self):
+        outcomes = self.run_all([
+            ("direct/mcp2", self.fixtures["everything2"].url(), None, "legacy"),
+            ("direct/mcp2", self.fixtures["everything2"].url(), None, "modern"),
+            ("direct/mcp1", self.fixtures["everything1"].url(), None, "legacy")])
+        self.settle("direct", outcomes, EXPLAINED)
+
+    def test_through_the_gateway(self):
+        for route, (fixture, path, _) in ROUTES.items():
+            if path is None:
+                self.sluice("server", "add", route, "--", PYTHON2, UPSTREAMS / f"{fixture}.py")
+            else:
+                self.sluice("server", "add", route, "--url", self.fixtures[fixture].url(path), "--allow-private")
+            self.put_policy(route, ALLOW_BOTH_WAYS, route)
+        tokens = {route: self.grant(route, route, route) for route in ROUTES}
+        gateway = self.gateway()
+        outcomes = self.run_all([(route, gateway.url(route), tokens[route], era)
+                                 for route, (_, _, eras) in ROUTES.items() for era in eras])
+        self.settle("through the gateway", outcomes, PENDING)
+
+
+if __name__ == "__main__":
+    import harness
+    harness.main()
