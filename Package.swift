@@ -43,6 +43,7 @@ let package = Package(
         .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
         .systemLibrary(name: "CSodium", pkgConfig: "libsodium", providers: [.apt(["libsodium-dev"])]),
         .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+        .systemLibrary(name: "CYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
         .target(name: "CRE2", linkerSettings: [.linkedLibrary("re2")]),
         .target(
             name: "CCodecs",
@@ -66,6 +67,7 @@ let package = Package(
         room("Runtime", uses: ["Base", "CUV"]),
         room("HTTP", uses: ["Base", "Runtime"]),
         room("Imaging", uses: ["Base", "CCodecs", "COpenCV", "COpenVINO"]),
+        room("PolicyImport", uses: ["Base", "JSON", "Policy", "CYAML"]),
 
         // Floor 4: what survives
         room("Store", uses: ["Base", "JSON"]),
@@ -80,8 +82,8 @@ let package = Package(
         program(
             "sluice",
             uses: [
-                "Base", "JSON", "Arguments", "Policy", "MCP", "Runtime", "HTTP", "Store", "StoreSQLite", "Gateway",
-                "Console",
+                "Base", "JSON", "Arguments", "Policy", "PolicyImport", "MCP", "Runtime", "HTTP", "Store", "StoreSQLite",
+                "Gateway", "Console",
             ]),
         program("sluice-studio", uses: ["Base", "Arguments", "Runtime", "Studio", "HTTP"]),
 
@@ -91,6 +93,7 @@ let package = Package(
         tests("JSONTests", uses: ["JSON", "Base"], data: ["Golden", "oracle.py"]),
         tests("ArgumentsTests", uses: ["Arguments"]),
         tests("PolicyTests", uses: ["Policy", "JSON", "Base"]),
+        tests("PolicyImportTests", uses: ["PolicyImport", "Policy", "JSON", "Base"], data: ["Cases"]),
         tests("MCPTests", uses: ["MCP", "JSON", "Base"]),
         tests("RuntimeTests", uses: ["Runtime", "Base"]),
         tests("HTTPTests", uses: ["HTTP", "Runtime", "Base"], data: ["Golden", "h11_decisions.py"]),
