@@ -25,6 +25,11 @@ package enum LookAlikeNames {
         package let kind: Kind
         /// Sorted by server, then name.
         package let entries: [Entry]
+
+        package init(kind: Kind, entries: [Entry]) {
+            self.kind = kind
+            self.entries = entries
+        }
     }
 
     /// What is odd about the names of tools (or of prompts) of several servers. The result does not depend on the order of

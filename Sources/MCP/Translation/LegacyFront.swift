@@ -68,6 +68,8 @@ package enum LegacyFront {
     /// client has no business there.
     package static func request(_ message: RPCMessage, from sender: Sender, in splice: inout JSONSplice) {
         let root = message.document.root
+        // SPEC: a stray `task` is ignored by modern servers; whether a task may be made stands in the capabilities.
+        splice.remove(["params", "task"], under: root)
         if let meta = message.params?["_meta"], meta.kind != .object {
             return splice.set(["params", "_meta"], to: object(sender.meta), under: root)
         }
@@ -75,8 +77,6 @@ package enum LegacyFront {
         for key in MetaKey.envelope where !sender.meta.contains(where: { $0.key == key.description }) {
             splice.remove(["params", "_meta", key.description], under: root)
         }
-        // SPEC: a stray `task` is ignored by modern servers; whether a task may be made stands in the capabilities.
-        splice.remove(["params", "task"], under: root)
     }
 
     /// Sends a request again with the client's answers: the same parameters, and a new id from elsewhere.
