@@ -277,15 +277,19 @@ struct PolicyGenerator {
 
     /// The same value in other words: keys in another order, white space, escapes. `arguments.unknown` names the first key
     /// it meets, so the top level keeps its order.
-    mutating func written(_ value: JSONValue, isTop: Bool = true) -> String {
+    mutating func written(_ value: JSONValue, shuffled: Bool = true) -> String {
         let space = random.pick(["", "", " ", "\n\t"])
         switch value {
         case .array(let list):
-            return "[" + space + list.map { written($0, isTop: false) }.joined(separator: "," + space) + space + "]"
+            return "[" + space
+                + list.map { written($0, shuffled: shuffled) }.joined(separator: "," + space) + space
+                + "]"
         case .object(var members):
-            if !isTop { members.shuffle(using: &random) }
+            if shuffled { members.shuffle(using: &random) }
             return "{" + space
-                + members.map { JSONValue.string($0.key).text + space + ":" + written($0.value, isTop: false) }.joined(
+                + members.map {
+                    JSONValue.string($0.key).text + space + ":" + written($0.value, shuffled: shuffled)
+                }.joined(
                     separator: "," + space)
                 + "}" + space
         case .string(let text) where random.oneIn(4):

@@ -165,4 +165,22 @@ import Testing
         let schema = CompiledSchema.compile(try json(#"{"items":{"not":{"multipleOf":7}}}"#))
         #expect(schema.accepts(try json(list)))
     }
+
+    /// Of several faults the same one is named, however the arguments are written.
+    @Test func orderDoesNotMatter() throws {
+        let schema = CompiledSchema.compile(
+            try json(
+                #"{"properties":{"a":{"type":"string"},"b":{"properties":{"x":false,"y":false}},"c":{"maximum":5}},"additionalProperties":false}"#
+            ))
+        for text in [
+            #"{"c":9,"zz":1,"b":{"y":1,"x":1},"a":1}"#, #"{"a":1,"b":{"x":1,"y":1},"c":9,"zz":1}"#,
+            #"{"zz":1,"b":{"x":1,"y":1},"a":1,"c":9e0}"#,
+        ] {
+            let fault = try #require(schema.fault(in: try json(text)))
+            #expect(fault.pointer == "/a" && fault.keyword == "type", "\(text)")
+        }
+        for text in [#"{"b":{"y":1,"x":1},"zz":0}"#, #"{"zz":0,"b":{"x":1,"y":1}}"#] {
+            #expect(try #require(schema.fault(in: try json(text))).pointer == "/b/x", "\(text)")
+        }
+    }
 }

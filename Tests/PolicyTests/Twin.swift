@@ -74,7 +74,8 @@ struct Twin {
         {
             return answer
         }
-        if policy["arguments"]?["unknown"]?.string == "deny", let first = members(call.arguments).first,
+        if policy["arguments"]?["unknown"]?.string == "deny",
+            let first = members(call.arguments).min(by: { Array($0.key.utf8).lexicographicallyPrecedes($1.key.utf8) }),
             let answer = deny(
                 Answer(
                     word: "deny", rule: "/arguments/unknown",

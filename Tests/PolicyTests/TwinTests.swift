@@ -52,7 +52,13 @@ import Testing
         _ call: Twin.Call, _ policy: CompiledPolicy, _ quotas: inout QuotaWindows, random: inout PolicyGenerator
     ) throws -> (Twin.Answer, [ReservationRecord]) {
         // White space and the order of keys must not matter.
-        let text = random.written(call.arguments)
+        try engine(call, random.written(call.arguments), policy, &quotas)
+    }
+
+    /// - Parameter text: The arguments, however they are written.
+    static func engine(
+        _ call: Twin.Call, _ text: String, _ policy: CompiledPolicy, _ quotas: inout QuotaWindows
+    ) throws -> (Twin.Answer, [ReservationRecord]) {
         let facts = CallFacts(
             tool: call.tool, arguments: try JSONDocument.parse(Array(text.utf8)).root,
             facts: ToolFacts(
@@ -95,23 +101,58 @@ import Testing
 
     // MARK: Laws
 
-    /// Adding a guard never turns a denial into an allowance.
+    /// Adding a `require`, `deny_if`, `hide` or limit never turns a denial into an allowance, whatever has been counted
+    /// before.
     @Test(arguments: 100..<108) func guardsOnlyTighten(_ seed: UInt64) throws {
         var random = PolicyGenerator(seed: seed)
+        var tighter = 0
         for round in 0..<400 {
             let value = random.policy(shadow: false)
             let tightened = random.tightened(value)
             let before = try #require(PolicyDocument.load(value.bytes, name: "a", version: 1).policy)
             let load = PolicyDocument.load(tightened.bytes, name: "b", version: 1)
             let after = try #require(load.policy, "\(load.errors)")
-            for _ in 0..<4 {
-                let call = random.call(at: 1_767_607_200_000_000)
-                var (first, second) = (QuotaWindows(), QuotaWindows())
-                let (old, _) = try Self.engine(call, before, &first, random: &random)
-                let (new, _) = try Self.engine(call, after, &second, random: &random)
+            var quotas = QuotaWindows()
+            var now: Int64 = 1_767_607_200_000_000
+            for _ in 0..<6 {
+                now += random.wait()
+                let call = random.call(at: now)
+                var counted = quotas
+                let (old, _) = try Self.engine(call, before, &quotas, random: &random)
+                let (new, _) = try Self.engine(call, after, &counted, random: &random)
+                if new.word == "deny", old.word != "deny" { tighter += 1 }
                 #expect(
                     new.word != "allow" || old.word == "allow",
                     "seed \(seed) round \(round): \(old) became \(new)\n\(value.text)\n\(tightened.text)\n\(call)")
+                // Nor does a question come in place of a denial.
+                #expect(new.word != "ask" || old.word != "deny", "seed \(seed) round \(round)")
+            }
+        }
+        // The guards must bite now and then, or the law says little.
+        #expect(tighter > 50)
+    }
+
+    /// How a call is written changes nothing of the answer: order of keys at every depth, white space, escapes.
+    @Test(arguments: 500..<506) func writingNeverMatters(_ seed: UInt64) throws {
+        var random = PolicyGenerator(seed: seed)
+        for round in 0..<400 {
+            let value = random.policy()
+            let policy = try #require(PolicyDocument.load(value.bytes, name: "a", version: 1).policy)
+            // Nor does the way the policy is written; in it, the order of entries means something.
+            let spaced = random.written(value, shuffled: false)
+            let again = try #require(PolicyDocument.load(Array(spaced.utf8), name: "a", version: 1).policy)
+            var quotas = QuotaWindows()
+            var now: Int64 = 1_767_607_200_000_000
+            for _ in 0..<6 {
+                now += random.wait()
+                let call = random.call(at: now)
+                var (shuffled, rewritten) = (quotas, quotas)
+                let (plain, _) = try Self.engine(call, call.arguments.text, policy, &quotas)
+                let other = random.written(call.arguments)
+                let (second, _) = try Self.engine(call, other, policy, &shuffled)
+                let (third, _) = try Self.engine(call, call.arguments.text, again, &rewritten)
+                #expect(plain == second, "seed \(seed) round \(round): \(value.text)\n\(call.arguments.text)\n\(other)")
+                #expect(plain == third, "seed \(seed) round \(round): \(value.text)\n\(spaced)")
             }
         }
     }

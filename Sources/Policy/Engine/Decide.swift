@@ -101,8 +101,13 @@ private struct Judge {
         }
         // Only tools say which arguments they have.
         if policy.refusesUnknown, call.subject == .tool, let arguments = call.arguments {
+            // The least of them, so that the order in which a call is written does not matter.
+            var least: String?
             for (key, _) in arguments.members {
                 guard let name = key.string, call.facts?.schema?.names(argument: name) != true else { continue }
+                if least.map({ name.utf8.lexicographicallyPrecedes($0.utf8) }) ?? true { least = name }
+            }
+            if let name = least {
                 let pointer = boundedPointer([name])
                 let denial = Denial(
                     .arguments, rule: "/arguments/unknown",

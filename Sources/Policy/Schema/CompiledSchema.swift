@@ -64,11 +64,16 @@ package final class CompiledSchema: Sendable {
         }
     }
 
-    /// Nil if the schema accepts the arguments.
+    /// Nil if the schema accepts the arguments. Of several faults the one that comes first when keys are sorted, so that the
+    /// order in which a call is written does not matter.
     func fault(in arguments: JSONView?) -> Fault? {
         guard let instance = arguments ?? Self.noArguments else { return nil }
         var validator = SchemaValidator(self)
         if validator.accepts(instance) { return nil }
+        if let sorted = (try? JSONDocument.parse(instance.canonical()))?.root {
+            var again = SchemaValidator(self)
+            if !again.accepts(sorted), let fault = again.fault { return fault }
+        }
         return validator.fault ?? Fault(pointer: "", keyword: "schema")
     }
 
