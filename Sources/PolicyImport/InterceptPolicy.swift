@@ -51,6 +51,9 @@ struct InterceptPolicy {
         reader.remark(
             "calls also have to satisfy the tools' own schemas, which Intercept does not check; "
                 + "`\"arguments\": { \"schema\": \"off\" }` turns that off")
+        reader.remark(
+            "`default` and the rules for all tools count for resources and prompts as well, which Intercept never judges; "
+                + "entries `resource:*` and `prompt:*` allow them")
     }
 
     private mutating func tools(_ node: SourceNode, _ pointer: JSONPointer, _ fallback: Default) {

@@ -153,11 +153,12 @@ struct SourceReader {
                 "a tool's name is text that is not blank")
             return nil
         }
-        if name.utf8.contains(UInt8(ascii: "*")) || name.hasPrefix("@") {
+        let others = ["@", "resource:", "prompt:", "client:"]
+        if name.utf8.contains(UInt8(ascii: "*")) || others.contains(where: { name.hasPrefix($0) }) {
             report(
                 .badName, at: node.offset, pointer,
-                "`\(readable(name))` is the exact name of a tool there, and would stand for many tools here",
-                mend: "name the tools one by one")
+                "`\(readable(name))` is the exact name of a tool there, and would stand for something else here",
+                mend: "name tools one by one")
             return nil
         }
         return name

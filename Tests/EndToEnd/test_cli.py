@@ -210,6 +210,53 @@ class Policies(Case):
     def test_the_schema_for_editors(self):
         self.assertEqual(sluice("policy", "schema").stdout, (ROOT / "schema/policy.schema.json").read_text())
 
+    def test_import(self):
+        source = self.folder / "intercept.yaml"
+        source.write_text("""\
+version: "1"
+default: deny
+hide: [drop]
+tools:
+  refund:
+    rules:
+      - name: one refund
+        conditions: [{path: args.amount, op: lte, value: 200}]
+        on_deny: At most 200.
+      - {name: ten an hour, rate_limit: 10/hour}
+  "*":
+    rules: [{name: calm, rate_limit: 60/minute}]
+""")
+        done = sluice("policy", "import", source)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn(f'{source}:7: /tools/refund/rules/0 "one refund" -> /tools/refund/require/0\n', done.stderr)
+        policy = json.loads(done.stdout)
+        self.assertEqual(policy["tools"]["refund"]["require"],
+                         [{"path": "args.amount", "op": "lte", "value": 200, "on_deny": "At most 200."}])
+        self.assertEqual(sluice("policy", "validate", "-", stdin=done.stdout).stdout, "-: valid\n")
+        for amount, outcome in [(200, "allow"), (201, "deny")]:
+            said = sluice("policy", "explain", "-", "--tool", "refund", "--args", json.dumps({"amount": amount}), "--json",
+                          stdin=done.stdout)
+            self.assertEqual(json.loads(said.stdout)["outcome"], outcome)
+        answer = json.loads(sluice("policy", "import", "--json", "-", stdin=source.read_text()).stdout)
+        self.assertEqual((answer["imported"], answer["format"], answer["policy"]), (True, "intercept", policy))
+        # What PolicyLayer publishes stays as it is.
+        self.assertEqual(json.loads(sluice("policy", "import", ROOT / "Assets/policies/seed-inpaint-write.policy.json").stdout),
+                         json.loads((ROOT / "Assets/policies/seed-inpaint-write.policy.json").read_text()))
+
+    def test_import_refuses_all_at_once(self):
+        source = "version: '1'\ntools:\n  t:\n    rules:\n      - {name: a, rate_limit: 5/week}\n      - {name: b, spend: 5}\n"
+        done = sluice("policy", "import", "-", stdin=source)
+        self.assertEqual((done.returncode, done.stdout), (1, ""))
+        for says in ["-:5:30: error: ", "import.bad_limit", "-:6:19: error: ", "import.not_sayable", "nothing was written"]:
+            self.assertIn(says, done.stderr)
+        done = sluice("policy", "import", "-", "--json", stdin=source)
+        self.assertEqual(done.returncode, 1)
+        answer = json.loads(done.stdout)
+        self.assertEqual((answer["imported"], answer["policy"], answer["steps"]), (False, None, []))
+        self.assertIn("import.bad_limit", [problem["code"] for problem in answer["problems"]])
+        self.assertEqual(sluice("policy", "import", "/nonexistent").returncode, 2)
+        self.assertEqual(sluice("policy", "import", "-", "--format", "opa", stdin=source).returncode, 2)
+
     def test_all_problems_at_once(self):
         path = pathlib.Path(self.folder / "bad.policy.json")
         path.write_text('{\n "version": "2",\n "default": "deny",\n "tools": {"t": {"requires": [], "limits": [{"max": 0}]}}\n}\n')

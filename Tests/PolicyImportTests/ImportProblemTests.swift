@@ -38,7 +38,7 @@ import Testing
         "version: '1'\ndefault: no", "version: '1'\nDefault: deny", "version: '1'\ntool: {}", "version: '1'\ntools: []",
         "version: '1'\ntools: {t: []}", "version: '1'\ntools: {t: {rule: []}}", "version: '1'\ntools: {t: {rules: {}}}",
         "version: '1'\nhide: x", "version: '1'\nhide: [a, a, '', ~, [b], 'x*', '@read']",
-        "version: '1'\ntools: {'': {rules: []}, ~: {rules: []}, 'get_*': {rules: []}, '@read': {rules: []}}",
+        "version: '1'\ntools: {'': {rules: []}, ~: {rules: []}, 'get_*': {rules: []}, '@read': {rules: []}, 'resource:x': ~}",
         "version: '1'\napprovals: {webhook: x}", "version: '1'\ntools: {t: {spend: {daily: 5}}}",
         // Rules
         rule("~"), rule("x"), rule("{}"), rule("{name: r}"), rule("{name: r, conditions: []}"),

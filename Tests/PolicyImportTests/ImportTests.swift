@@ -86,3 +86,20 @@ func imported(
         }
     }
 }
+
+extension ImportTests {
+    /// The example of docs/policy.md, and every code is explained there.
+    @Test func documentation() throws {
+        let text = String(decoding: try readFile(Places.packageRoot + "/docs/policy.md"), as: UTF8.self)
+        func block(_ language: String, in part: Substring) throws -> Substring {
+            let start = try #require(part.firstRange(of: "```\(language)\n"))
+            let end = try #require(part[start.upperBound...].firstRange(of: "```"))
+            return part[start.upperBound..<end.lowerBound]
+        }
+        let section = text[try #require(text.firstRange(of: "\n## Importing\n")).upperBound...]
+        let policy = try #require(PolicyImport.translate(Array(try block("yaml", in: section).utf8)).policy)
+        #expect(
+            try JSONDocument.parse(policy).root == JSONDocument.parse(Array(try block("json", in: section).utf8)).root)
+        for code in ImportCode.allCases { #expect(text.contains("`\(code.rawValue)`"), "\(code.rawValue)") }
+    }
+}

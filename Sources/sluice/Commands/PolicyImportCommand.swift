@@ -8,8 +8,9 @@ enum PolicyImportCommand {
         command: Command(
             "policy", "import", summary: "translate a policy of Intercept (YAML) or PolicyLayer (JSON)",
             details: """
-                The policy goes to standard output, and what became of each rule to standard error. Whatever can't be said \
-                exactly here is refused, with its place and what to do; then nothing is written and the exit code is 1.
+                The policy goes to standard output, and what became of each rule to standard error.
+                Whatever can't be said exactly here is refused, with its place and what to do; then nothing is
+                written and the exit code is 1.
                 """,
             positionals: [Positional("FILE", "the document, '-' for standard input")],
             options: [
@@ -50,11 +51,7 @@ enum PolicyImportCommand {
         writer.member("format", result.format.rawValue)
         writer.member("imported", result.policy != nil)
         writer.key("policy")
-        if let policy = result.policy {
-            writer.raw(policy.filter { $0 != UInt8(ascii: "\n") })
-        } else {
-            writer.null()
-        }
+        writer.value(result.policy.flatMap { try? JSONDocument.parse($0).root.value } ?? .null)
         writer.key("problems")
         writer.beginArray()
         for problem in result.problems { problem.write(to: &writer) }
