@@ -247,7 +247,7 @@ tools:
         source = "version: '1'\ntools:\n  t:\n    rules:\n      - {name: a, rate_limit: 5/week}\n      - {name: b, spend: 5}\n"
         done = sluice("policy", "import", "-", stdin=source)
         self.assertEqual((done.returncode, done.stdout), (1, ""))
-        for says in ["-:5:30: error: ", "import.bad_limit", "-:6:19: error: ", "import.not_sayable", "nothing was written"]:
+        for says in ["-:5:31: error: ", "import.bad_limit", "-:6:19: error: ", "import.not_sayable", "nothing was written"]:
             self.assertIn(says, done.stderr)
         done = sluice("policy", "import", "-", "--json", stdin=source)
         self.assertEqual(done.returncode, 1)
