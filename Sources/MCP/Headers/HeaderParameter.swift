@@ -37,15 +37,17 @@ package struct HeaderParameter: Sendable, Hashable {
         }
     }
 
-    /// Whether a header's decoded text says the same as the argument. Numbers are compared by value, at any size.
+    /// Whether a header's decoded text says the same as the argument. Plain decimals are compared by value, at any size; a
+    /// power of ten is not, as other readers would not take it for a number.
     package static func agrees(_ text: String, with argument: JSONView) -> Bool {
-        switch argument.kind {
-        case .string: argument.equals(text)
-        case .boolean: text == (argument.bool == true ? "true" : "false")
-        case .number:
-            argument.number.flatMap { number in JSONNumber(text).map { number.compare(to: $0) == 0 } } ?? false
-        case .null, .array, .object: false
+        guard argument.kind == .number else {
+            return Self.text(of: argument).map { $0.utf8.elementsEqual(text.utf8) } ?? false
         }
+        if argument.numberText == text { return true }
+        guard !text.utf8.contains(where: { $0 | 0x20 == UInt8(ascii: "e") }), let number = argument.number,
+            let other = JSONNumber(text)
+        else { return false }
+        return number.compare(to: other) == 0
     }
 }
 

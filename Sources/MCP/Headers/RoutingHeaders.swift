@@ -65,6 +65,7 @@ package struct RoutingHeaders: Sendable {
                 try Self.same(try Self.only(names, "Mcp-Name"), text, "Mcp-Name", "params.\(member)")
             }
         }
+        guard names.count <= 1 else { throw Self.fault("the header Mcp-Name is there more than once") }
         if message.method == "tools/call", let toolParameters {
             try check(toolParameters, arguments: message.params?["arguments"])
         }
@@ -81,7 +82,12 @@ package struct RoutingHeaders: Sendable {
                 continue
             }
             // An array or object has no header; that it is there at all is for the schema to refuse.
-            guard HeaderParameter.text(of: argument) != nil else { continue }
+            guard HeaderParameter.text(of: argument) != nil else {
+                guard values.isEmpty else {
+                    throw Self.fault("\(parameter.headerName) is there, but the argument is no text, number or boolean")
+                }
+                continue
+            }
             let value = try Self.only(values, parameter.headerName)
             guard let text = HeaderValue.decode(value) else {
                 throw Self.fault("\(parameter.headerName) has characters or Base64 that can't be read")
