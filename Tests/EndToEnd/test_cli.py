@@ -179,6 +179,13 @@ class Policies(Case):
         self.assertEqual(sluice("policy", "diff", path, path).stdout, "no difference\n")
         self.assertEqual(sluice("policy", "diff", path, "/nonexistent").returncode, 2)
 
+    def test_schemas_that_can_not_be_checked(self):
+        tools = self.folder / "tools.json"
+        tools.write_text(json.dumps({"tools": [{"name": "t", "inputSchema": {"properties": {"a": {"pattern": "(?=x)"}}}}]}))
+        done = sluice("policy", "validate", "-", "--tools", tools, stdin='{"version":"1","default":"allow"}')
+        self.assertEqual(done.returncode, 0)
+        self.assertRegex(done.stderr, r"tools.json: warning: tool `t`: the pattern `\(\?=x\)` can't be checked by RE2")
+
     def test_diff_with_recorded_calls(self):
         changed = json.loads(STARTER_POLICY.read_text())
         del changed["tools"]["imageUpload"]

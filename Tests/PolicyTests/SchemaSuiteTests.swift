@@ -44,6 +44,35 @@ import Testing
         #expect(MetaSchemas.documents.count == MetaSchemas.texts.count)
     }
 
+    static let formats = ["draft2020-12", "draft7"].flatMap { files($0 + "/optional/format") }
+
+    /// No format is asserted: all that the optional cases call invalid is accepted, with nothing to complain about. A list of
+    /// those that are asserted would begin here; docs/policy.md holds it for users.
+    @Test(arguments: formats) func formatsAreAnnotations(_ file: String) throws {
+        let document = try JSONDocument.parse(try readFile(Self.suite + "/tests/" + file))
+        for group in document.root.elements {
+            let schema = try #require(group["schema"])
+            // Some cases are about patterns instead, or hold the format beside other keywords.
+            guard schema.members.allSatisfy({ ["$schema", "format"].contains($0.key.string) }) else { continue }
+            let compiled = CompiledSchema.compile(
+                schema, documents: [:], assuming: file.hasPrefix("draft7") ? .draft7 : .draft2020)
+            #expect(compiled.problems == [])
+            for test in try #require(group["tests"]).elements {
+                #expect(compiled.accepts(try #require(test["data"])), "\(file): \(test["description"]?.string ?? "")")
+            }
+        }
+    }
+
+    /// A dialect that insists on asserting formats is reported rather than passed over; one that merely may is not.
+    @Test func dialectsThatAssertFormats() throws {
+        let document = try JSONDocument.parse(
+            try readFile(Self.suite + "/tests/draft2020-12/optional/format-assertion.json"))
+        for (group, isReported) in zip(document.root.elements, [false, true]) {
+            let compiled = CompiledSchema.compile(try #require(group["schema"]), documents: Self.remotes)
+            #expect(compiled.problems.isEmpty != isReported)
+        }
+    }
+
     @Test(arguments: all) func mandatory(_ file: String) throws {
         let document = try JSONDocument.parse(try readFile(Self.suite + "/tests/" + file))
         let dialect: SchemaDialect = file.hasPrefix("draft7") ? .draft7 : .draft2020

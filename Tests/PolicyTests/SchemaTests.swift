@@ -75,6 +75,14 @@ import Testing
             (#"{"properties":{"a":{"$ref":"https://example.com/x"}}}"#, #"{"a":1}"#, false),
             (#"{"properties":{"a":{"$ref":"https://example.com/x"}}}"#, #"{"b":1}"#, true),
             (#"{"$schema":"http://json-schema.org/draft-04/schema#"}"#, "{}", true),
+            (
+                #"{"$schema":"http://json-schema.org/draft-04/schema#","dependencies":{"a":["b"]}}"#, #"{"a":1}"#,
+                false
+            ),
+            (
+                #"{"$schema":"http://json-schema.org/draft-04/schema#","minimum":1,"exclusiveMinimum":true}"#, "{}",
+                false
+            ),
             (#"{"type":"objekt"}"#, "{}", false),
             (#"{"minProperties":-1}"#, "{}", false), (#"{"properties":{"a":5}}"#, #"{"a":1}"#, false),
             ("[]", "{}", false),

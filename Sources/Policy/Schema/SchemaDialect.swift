@@ -13,12 +13,10 @@ struct SchemaDialect: Hashable, Sendable {
     static let draft7 = SchemaDialect(version: .draft7)
     static let draft2020 = SchemaDialect(version: .draft2020)
 
+    /// Without `format-assertion`: no format is asserted, so a dialect that insists on it is reported.
     static let draft2020Vocabularies: Set<String> = Set(
-        [
-            "core", "applicator", "unevaluated", "validation", "meta-data", "format-annotation", "format-assertion",
-            "content",
-        ]
-        .map { "https://json-schema.org/draft/2020-12/vocab/" + $0 })
+        ["core", "applicator", "unevaluated", "validation", "meta-data", "format-annotation", "content"]
+            .map { "https://json-schema.org/draft/2020-12/vocab/" + $0 })
 
     enum Reading {
         case dialect(SchemaDialect)

@@ -51,7 +51,10 @@ struct SchemaIndex {
         if let written = view["$schema"]?.string {
             switch SchemaDialect.read(written, documents: documents) {
             case .dialect(let read): dialect = read
-            case .refused(let reason): problems.append(reason)
+            case .refused(let reason):
+                problems.append(reason)
+                // The older ones share their keywords with draft-07 (`dependencies`), and what differs refuses.
+                if written.utf8.starts(with: "http://json-schema.org/draft-0".utf8) { dialect = .draft7 }
             }
         }
         var resource = SchemaResource(uri: uri, view: view, dialect: dialect)

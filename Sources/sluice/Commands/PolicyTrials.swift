@@ -191,9 +191,9 @@ enum PolicyTrials {
         }
         return tools.elements.compactMap { tool in
             guard let name = tool["name"]?.string else { return nil }
-            return ToolFacts(
-                name: name, annotations: tool["annotations"],
-                schema: tool["inputSchema"].map { CompiledSchema.compile($0) })
+            let schema = tool["inputSchema"].map { CompiledSchema.compile($0) }
+            for problem in schema?.problems ?? [] { Output.note("\(file): warning: tool `\(name)`: \(problem)") }
+            return ToolFacts(name: name, annotations: tool["annotations"], schema: schema)
         }
     }
 }
