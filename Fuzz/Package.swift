@@ -1,9 +1,14 @@
 // swift-tools-version: 6.2
 import PackageDescription
 
-// libFuzzer programs for whatever reads bytes from strangers. `Parts` is a link to `../Sources`; keep the settings as in
-// ../Package.swift. Fuzz/run builds and runs them.
+// One libFuzzer program for whatever reads bytes from strangers; FUZZ_TARGET says what it fuzzes (see README.md).
+// `Parts` is a link to `../Sources` and `Tests` to `../Tests`; keep the settings as in ../Package.swift.
 let sanitizers: SwiftSetting = .unsafeFlags(["-sanitize=fuzzer,address"])
+/// The same for our C: libFuzzer's counters and the address checks.
+let sanitizedC: [CSetting] = [.unsafeFlags(["-fsanitize=address,fuzzer-no-link", "-g"])]
+let sanitizedCXX: [CXXSetting] = [.unsafeFlags(["-fsanitize=address,fuzzer-no-link", "-g"])]
+/// For modules whose inner parts are fuzzed by themselves.
+let testable: SwiftSetting = .unsafeFlags(["-enable-testing"])
 let house: [SwiftSetting] = [
     .swiftLanguageMode(.v6),
     .enableUpcomingFeature("ExistentialAny"),
@@ -12,42 +17,44 @@ let house: [SwiftSetting] = [
     sanitizers,
 ]
 
-func part(_ name: String, uses: [Target.Dependency] = []) -> Target {
-    .target(name: name, dependencies: uses, path: "Parts/\(name)", swiftSettings: house)
-}
-
-func fuzzer(_ name: String, _ folder: String, uses: [Target.Dependency]) -> Target {
-    .executableTarget(
-        name: name, dependencies: uses + ["Driver"], path: folder,
-        swiftSettings: house,
-        linkerSettings: [.unsafeFlags(["-use-ld=lld", "-sanitize=fuzzer,address"])])
+func part(_ name: String, uses: [Target.Dependency] = [], settings: [SwiftSetting] = []) -> Target {
+    .target(name: name, dependencies: uses, path: "Parts/\(name)", swiftSettings: house + settings)
 }
 
 let package = Package(
     name: "sluice-fuzz",
     targets: [
         .systemLibrary(name: "CUV", path: "Parts/CUV", pkgConfig: "libuv"),
-        .target(name: "CRE2", path: "Parts/CRE2", linkerSettings: [.linkedLibrary("re2")]),
+        .target(name: "CRE2", path: "Parts/CRE2", cxxSettings: sanitizedCXX, linkerSettings: [.linkedLibrary("re2")]),
         .target(
-            name: "CCodecs", path: "Parts/CCodecs",
+            name: "CCodecs", path: "Parts/CCodecs", cSettings: sanitizedC, cxxSettings: sanitizedCXX,
             linkerSettings: [.linkedLibrary("jpeg"), .linkedLibrary("png16"), .linkedLibrary("webp")]),
         .target(
-            name: "COpenCV", path: "Parts/COpenCV", cxxSettings: [.unsafeFlags(["-I/usr/include/opencv4"])],
+            name: "COpenCV", path: "Parts/COpenCV",
+            cxxSettings: sanitizedCXX + [.unsafeFlags(["-I/usr/include/opencv4"])],
             linkerSettings: [.linkedLibrary("opencv_imgproc"), .linkedLibrary("opencv_core")]),
         .target(name: "COpenVINO", path: "Parts/COpenVINO", linkerSettings: [.linkedLibrary("dl")]),
         .target(name: "Driver", path: "Driver"),
         part("Base"),
         part("JSON", uses: ["Base"]),
-        part("Policy", uses: ["Base", "JSON", "CRE2"]),
+        part("Policy", uses: ["Base", "JSON", "CRE2"], settings: [testable]),
         part("Runtime", uses: ["Base", "CUV"]),
         part("HTTP", uses: ["Base", "Runtime"]),
         part("MCP", uses: ["Base", "JSON"]),
         part("Imaging", uses: ["Base", "CCodecs", "COpenCV", "COpenVINO"]),
-        fuzzer("fuzz-json", "JSONTarget", uses: ["Base", "JSON"]),
-        fuzzer("fuzz-http", "HTTPTarget", uses: ["Base", "HTTP"]),
-        fuzzer("fuzz-policy", "PolicyTarget", uses: ["Base", "JSON", "Policy"]),
-        fuzzer("fuzz-mcp", "MCPTarget", uses: ["Base", "JSON", "MCP"]),
-        fuzzer("fuzz-image", "ImageTarget", uses: ["Base", "Imaging"]),
+        // The slow twin of the policy engine and its generator, which here takes its choices from the fuzzer's bytes.
+        .target(name: "Support", path: "Support", swiftSettings: house),
+        .target(
+            name: "Oracle", dependencies: ["JSON", "Support"], path: "Tests/PolicyTests",
+            sources: ["Twin.swift", "TwinConditions.swift", "PolicyGenerator.swift"],
+            swiftSettings: house + [testable]),
+        .executableTarget(
+            name: "sluice-fuzz",
+            dependencies: [
+                "Driver", "Base", "JSON", "Policy", "Runtime", "HTTP", "MCP", "Imaging", "Support", "Oracle",
+            ],
+            path: "Targets", swiftSettings: house,
+            linkerSettings: [.unsafeFlags(["-use-ld=lld", "-sanitize=fuzzer,address"])]),
     ],
     cxxLanguageStandard: .cxx17
 )

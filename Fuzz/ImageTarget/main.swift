@@ -1,6 +1,0 @@
-import Driver
-import Glibc
-
-var count = CommandLine.argc
-var words: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>? = CommandLine.unsafeArgv
-exit(LLVMFuzzerRunDriver(&count, &words) { bytes, count in bytes.map { fuzzImage($0, count) } ?? 0 })

@@ -1,0 +1,97 @@
+import Base
+import JSON
+import MCP
+
+/// A relayed message is the one that was judged: only the id, the progress token and our own member may differ.
+func fuzzMessages(_ bytes: [UInt8]) {
+    guard let document = try? JSONDocument.parse(bytes),
+        let message = try? RPCMessage(document)
+    else { return }
+    switch message.kind {
+    case .request: checkRequest(message)
+    case .notification: checkProgress(message)
+    case .response: checkResponse(message)
+    }
+}
+
+private func checkRequest(_ message: RPCMessage) {
+    let bytes = Relay.request(message, upstreamID: 77)
+    expect(parsed(Relay.singleLine(bytes)).root == parsed(bytes).root, "the line says something else")
+    let relayed = parsed(bytes)
+    expect(relayed.root["id"]?.int == 77, "the id is not ours")
+    if message.progressToken != nil { expect(relayed.progressToken?.int == 77, "the token is not ours") }
+    expect(relayed.method == message.method, "another method")
+    let token = ["params", "_meta", "progressToken"]
+    expect(
+        relayed.root.value.without(["id"]).without(message.progressToken == nil ? [] : token)
+            == message.root.value.without(["id"]).without(message.progressToken == nil ? [] : token),
+        "more than id and token changed")
+    if let call = try? ToolCall(message) {
+        guard let again = try? ToolCall(relayed) else { fail("no call any more") }
+        expect(
+            again.name == call.name && again.arguments?.rawBytes.elementsEqual(call.arguments?.rawBytes ?? []) != false,
+            "another call")
+    }
+}
+
+private func checkProgress(_ message: RPCMessage) {
+    guard let bytes = Relay.progress(message, clientToken: Array("\"t\"".utf8)) else { return }
+    let relayed = parsed(bytes)
+    expect(relayed.params?["progressToken"]?.string == "t", "the token is not the client's")
+    expect(
+        relayed.root.value.without(["params", "progressToken"])
+            == message.root.value.without(["params", "progressToken"]),
+        "more than the token changed")
+}
+
+private func checkResponse(_ message: RPCMessage) {
+    guard let id = try? JSONDocument.parse(Array("\"c\"".utf8)).root, let client = RequestID(id) else { return }
+    let meta = MetaMember(key: "sluice/limits", value: Array("[1]".utf8))
+    let relayed = parsed(Relay.response(message, clientID: client, meta: meta))
+    expect(relayed.root["id"]?.string == "c", "the id is not the client's")
+    let (before, after) = (
+        message.root.value.without(["id"]).withoutOurs, relayed.root.value.without(["id"]).withoutOurs
+    )
+    expect(before == after || before == after.without(["result", "_meta"]), "more than id and our members changed")
+    if let forged = relayed.outcome?["_meta"]?["sluice/limits"], relayed.root["result"] != nil {
+        expect(forged.rawBytes.elementsEqual("[1]".utf8), "the upstream spoke in our name")
+    }
+    if let list = ToolList(message) {
+        let some = parsed(list.filtered(for: client) { $0.utf8.count.isMultiple(of: 2) })
+        expect(
+            ToolList(some)?.definitions.map(\.name)
+                == list.definitions.map(\.name).filter { $0.utf8.count.isMultiple(of: 2) },
+            "other tools than asked for")
+    }
+}
+
+private func parsed(_ bytes: [UInt8]) -> RPCMessage {
+    guard let document = try? JSONDocument.parse(bytes), let message = try? RPCMessage(document) else {
+        fail("what is relayed is no message")
+    }
+    return message
+}
+
+extension RPCMessage {
+    fileprivate var root: JSONView { document.root }
+}
+
+extension JSONValue {
+    /// The value without what only the gateway may write into a result.
+    fileprivate var withoutOurs: JSONValue {
+        guard case .object(let fields)? = self["result"]?["_meta"] else { return self }
+        return fields.filter { $0.key.hasPrefix("sluice/") }.reduce(self) { value, field in
+            value.without(["result", "_meta", field.key])
+        }
+    }
+
+    /// The value without the member at a path of keys.
+    fileprivate func without(_ path: [String]) -> JSONValue {
+        guard let key = path.first, case .object(let members) = self else { return self }
+        return .object(
+            members.compactMap { member in
+                guard member.key == key else { return member }
+                return path.count == 1 ? nil : JSONMember(key, member.value.without(Array(path.dropFirst())))
+            })
+    }
+}
