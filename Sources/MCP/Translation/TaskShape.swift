@@ -39,6 +39,8 @@ package enum TaskShape {
             switch key.string ?? "" {
             case "ttlMs": writer.key("ttl")
             case "pollIntervalMs": writer.key("pollInterval")
+            // What is written in the other era's words as well is not said twice.
+            case "ttl" where task["ttlMs"] != nil, "pollInterval" where task["pollIntervalMs"] != nil: continue
             case "resultType", "result", "error", "inputRequests", "requestState", "_meta": continue
             case let key: writer.key(key)
             }
@@ -101,6 +103,7 @@ package enum TaskShape {
             switch key.string ?? "" {
             case "ttl": writer.key("ttlMs")
             case "pollInterval": writer.key("pollIntervalMs")
+            case "ttlMs", "pollIntervalMs": continue
             case "resultType", "result", "error", "inputRequests": continue
             case let key: writer.key(key)
             }
