@@ -71,7 +71,7 @@ let package = Package(
 
         // Floor 4: what survives
         room("Store", uses: ["Base", "JSON"]),
-        room("StoreSQLite", uses: ["Base", "JSON", "Store", "CSQLite", "CSodium", "COpenSSL"]),
+        room("StoreSQLite", uses: ["Base", "JSON", "MCP", "Policy", "Store", "CSQLite", "CSodium", "COpenSSL"]),
 
         // Floor 5: features
         room("Gateway", uses: ["Base", "JSON", "Policy", "MCP", "Runtime", "HTTP", "Store"]),
@@ -98,7 +98,7 @@ let package = Package(
         tests("RuntimeTests", uses: ["Runtime", "Base"]),
         tests("HTTPTests", uses: ["HTTP", "Runtime", "Base"], data: ["Golden", "h11_decisions.py"]),
         tests("ImagingTests", uses: ["Imaging", "Base"], data: ["judge"]),
-        tests("StoreTests", uses: ["StoreSQLite", "Store", "Runtime", "JSON", "Base", "CSQLite"]),
+        tests("StoreTests", uses: ["StoreSQLite", "Store", "Policy", "Runtime", "JSON", "Base", "CSQLite"]),
         tests(
             "StudioTests", uses: ["Studio", "MCP", "HTTP", "Runtime", "Imaging", "JSON", "Base"], data: ["agent"]),
         tests("GatewayTests", uses: ["Gateway", "Policy", "MCP", "Store", "HTTP", "Runtime", "JSON", "Base"]),
