@@ -29,7 +29,7 @@ package final class Gateway: Sendable {
     /// Rebuilds the counters from the ledger, then listens. Nothing is answered before both have worked.
     package static func start(
         _ options: GatewayOptions, on group: EventLoopGroup, store: any ConfigurationStore, hasher: any KeyedHasher,
-        ledger: any Ledger, log: Log = .standardError
+        sealer: any StateSealer, ledger: any Ledger, log: Log = .standardError
     ) async throws(GatewayError) -> Gateway {
         let metrics = GatewayMetrics()
         let quotas = Quotas()
@@ -41,8 +41,9 @@ package final class Gateway: Sendable {
         let clients = HTTPClients(group, options: clientOptions)
         let limits = StdioLimits(start: options.startTimeout, call: options.callTimeout)
         let upstreams = UpstreamTable(group, clients: clients, limits: limits, log: log) { server, message in
-            if message.method == Endpoint.toolsChanged {
-                sessions.push(message.document.bytes, toSessionsOf: server.name)
+            // What a shared server says of somebody's call is for nobody else.
+            if message.method == "notifications/resources/updated" || message.method.hasSuffix("/list_changed") {
+                sessions.deliver(message, toSessionsOf: server.name)
             }
         }
         let recorder = Recorder(ledger: ledger, hasher: hasher, quotas: quotas)
@@ -51,7 +52,11 @@ package final class Gateway: Sendable {
                 upstreams.keep(only: snapshot.servers)
                 sessions.keep(only: snapshot, on: group.next())
                 // What clients see of the tools may be another now.
-                sessions.push(RPCWriter.notification(method: Endpoint.toolsChanged), toSessionsOf: nil)
+                for kind in [ListKind.tools, .prompts, .resources] {
+                    let text = RPCWriter.notification(method: kind.changeNotification)
+                    guard let changed = try? RPCMessage(JSONDocument.parse(text)) else { continue }
+                    sessions.deliver(changed, toSessionsOf: nil)
+                }
             }
             let judge = Judge(quotas: quotas) { visit, now throws(StoreError) in
                 guard !visit.session.isEnded,
@@ -60,8 +65,12 @@ package final class Gateway: Sendable {
                 else { return nil }
                 return caller
             }
-            let journey = ToolCallJourney(
-                judge: judge, recorder: recorder, metrics: metrics, maxInFlight: options.maxCallsInFlight, log: log)
+            let exchange = Exchange(
+                desk: AskDesk(judge: judge, recorder: recorder, metrics: metrics),
+                states: RequestStates(sealer: sealer, hasher: hasher))
+            let journey = CallJourney(
+                judge: judge, recorder: recorder, forwarder: Forwarder(exchange: exchange), metrics: metrics,
+                maxInFlight: options.maxCallsInFlight, log: log)
             let endpoint = Endpoint(
                 options, upstreams: upstreams, journey: journey, sessions: sessions, metrics: metrics, log: log)
             let now = EventLoop.wallNow

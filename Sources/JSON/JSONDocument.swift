@@ -36,4 +36,13 @@ package final class JSONDocument: Sendable {
     }
 
     package var root: JSONView { JSONView(document: self, index: 0) }
+
+    /// `{}`
+    package static let emptyObject: JSONDocument = {
+        do throws(JSONError) {
+            return try parse(Array("{}".utf8))
+        } catch {
+            preconditionFailure("BUG: {} is JSON")
+        }
+    }()
 }

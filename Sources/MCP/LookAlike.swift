@@ -5,7 +5,7 @@ extension JSONView {
     ///
     /// Some JSON libraries match members regardless of case and take the last one. A message with `name` and `Name` would be
     /// judged by the one and carried out by the other, so such messages are refused.
-    func looksLike(anyOf names: [StaticString]) -> Bool {
+    package func looksLike(anyOf names: [StaticString]) -> Bool {
         let range = range
         for name in names where name.utf8CodeUnitCount == range.count - 2 {
             var isSame = true

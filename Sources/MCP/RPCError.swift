@@ -17,6 +17,8 @@ package enum RPCErrorCode: Int, Sendable {
     case overloaded = -31_005
     /// One side asks for something that the other side's version of the protocol has no word for.
     case untranslatable = -31_006
+    /// The policy denies what was asked, where a result can't say so.
+    case denied = -31_007
 }
 
 /// Why a JSON value is no message.

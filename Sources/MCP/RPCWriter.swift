@@ -58,6 +58,18 @@ package enum RPCWriter {
         }
     }
 
+    /// - Parameter paramsBytes: a JSON object, if there are parameters.
+    package static func request(id: Int64, method: String, paramsBytes: [UInt8]?) -> [UInt8] {
+        message { writer in
+            writer.member("id", id)
+            writer.member("method", method)
+            if let paramsBytes {
+                writer.key("params")
+                writer.raw(paramsBytes)
+            }
+        }
+    }
+
     package static func notification(method: String, params: JSONValue? = nil) -> [UInt8] {
         message { writer in
             writer.member("method", method)

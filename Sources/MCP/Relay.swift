@@ -11,6 +11,13 @@ package enum Relay {
         return splice.applied(to: message.document.bytes)
     }
 
+    /// A message with another id and nothing else changed.
+    package static func renumbered(_ message: RPCMessage, _ id: RequestID) -> [UInt8] {
+        var splice = Splice()
+        if let range = message.idRange { splice.replace(range, with: id.raw) }
+        return splice.applied(to: message.document.bytes)
+    }
+
     /// An upstream's response as it goes to the client: the client's id, and our member in the result's `_meta`, if any.
     package static func response(_ message: RPCMessage, clientID: RequestID, meta: MetaMember? = nil)
         -> [UInt8]

@@ -1,6 +1,7 @@
 import Base
 import CSodium
 import Glibc
+import MCP
 import Store
 
 /// The installation's key, `secret.key`, and the keys derived from it. Immutable: usable on any thread.
@@ -181,4 +182,13 @@ package final class SecretKey: KeyedHasher {
 /// The system's words for an `errno`.
 func errorText(_ code: Int32) -> String {
     String(cString: strerror(code)).lowercased()
+}
+
+/// Texts that the gateway gives away and gets back.
+extension SecretKey: StateSealer {
+    package func seal(_ plain: [UInt8], context: [UInt8]) -> [UInt8] { seal(plain, place: Self.place(context)) }
+    package func open(_ sealed: [UInt8], context: [UInt8]) -> [UInt8]? { open(sealed, place: Self.place(context)) }
+
+    /// Apart from all places in the database.
+    private static func place(_ context: [UInt8]) -> String { "state:" + Hex.encode(context) }
 }

@@ -6,6 +6,7 @@ import Policy
 import Runtime
 import Store
 import Synchronization
+import Testing
 
 @testable import Gateway
 
@@ -28,9 +29,12 @@ final class FakeLink: UpstreamLink {
     func prepare() async throws(UpstreamError) {}
     func mintID() -> Int64 { counter.add(1, ordering: .relaxed).newValue }
 
-    func send(_ message: [UInt8], id: Int64, on loop: EventLoop, handle: CallHandle) async throws(UpstreamError)
+    var isShared: Bool { false }
+
+    func send(_ outgoing: Outgoing, on loop: EventLoop, handle: CallHandle) async throws(UpstreamError)
         -> UpstreamReply
     {
+        let (message, id) = (outgoing.message, outgoing.id)
         state.withLock { $0.sent.append(message) }
         guard let request = try? RPCMessage(JSONDocument.parse(message)) else {
             throw UpstreamError(.broken, mayHaveRun: false, detail: "the gateway sent no message")
@@ -39,7 +43,9 @@ final class FakeLink: UpstreamLink {
     }
 
     func post(_ message: [UInt8], on loop: EventLoop) { state.withLock { $0.posted.append(message) } }
-    func listen(on loop: EventLoop, handle: CallHandle, _ take: @Sendable (RPCMessage) -> Void) async {}
+    func listen(
+        _ filter: ListenFilter, on loop: EventLoop, handle: CallHandle, _ take: @escaping @Sendable (RPCMessage) -> Void
+    ) async {}
     func close(on loop: EventLoop) {}
 }
 
@@ -115,15 +121,30 @@ struct PlainHasher: KeyedHasher {
     }
 }
 
+/// Seals nothing: for tests that only look at what is sealed.
+struct PlainSealer: StateSealer {
+    func seal(_ plain: [UInt8], context: [UInt8]) -> [UInt8] { context + plain }
+    func open(_ sealed: [UInt8], context: [UInt8]) -> [UInt8]? {
+        sealed.starts(with: context) ? Array(sealed.dropFirst(context.count)) : nil
+    }
+}
+
 /// One call's surroundings, around a scripted link and a policy text.
 struct Scene {
     let quotas = Quotas()
     let ledger = FakeLedger()
     let visit: Visit
-    let call: ToolCall
+    let errand: Errand
     let link: FakeLink
     var recorder: Recorder { Recorder(ledger: ledger, hasher: PlainHasher(), quotas: quotas) }
     var judge: Judge { Self.judge(quotas) }
+    var forwarder: Forwarder {
+        let hasher = PlainHasher()
+        return Forwarder(
+            exchange: Exchange(
+                desk: AskDesk(judge: judge, recorder: recorder, metrics: GatewayMetrics()),
+                states: RequestStates(sealer: PlainSealer(), hasher: hasher)))
+    }
 
     static func judge(_ quotas: Quotas) -> Judge { Judge(quotas: quotas) { visit, _ in visit.caller } }
 
@@ -156,17 +177,17 @@ struct Scene {
         let message = try Self.message(
             #"{"jsonrpc":"2.0","id":"c1","method":"tools/call","params":{"name":"\#(tool)","arguments":{"b":1,"a":2}\#(token)}}"#
         )
-        call = try ToolCall(message)
+        errand = try #require(try Errand(message))
         let group = try EventLoopGroup(count: 1)
         let upstream = UpstreamServer(
             server, limits: StdioLimits(start: .seconds(1), call: .seconds(1)),
             clients: HTTPClients(group, options: .init()), on: loop, log: Log { _, _, _ in }, notified: { _, _ in })
+        let caller = Caller(grant: grant, server: server, policy: load.policy)
         let session = ClientSession(
-            id: "session", grantID: grant.id, server: upstream, version: .newest,
-            client: ClientInfo(name: "c", version: "1"), link: link, now: .zero)
+            id: "session", caller: caller, server: upstream, profile: .gateway, link: link, now: .zero)
         guard case .request(let id) = message.kind else { throw Unexpected() }
         visit = Visit(
-            requestID: "r1", caller: Caller(grant: grant, server: server, policy: load.policy), session: session,
+            requestID: "r1", caller: caller, session: session,
             message: message, id: id, peerIP: "127.0.0.1", loop: loop, started: .zero)
     }
 
@@ -181,14 +202,17 @@ struct Scene {
     func run(at time: Instant = Scene.start, notify: @escaping ([UInt8]) -> Void = { _ in }) async throws
         -> ForwardedCall?
     {
-        switch try await judge.judge(call, visit, clock: { time }) {
+        switch try await judge.judge(errand, visit, clock: { time }) {
         case .permitted(let permit):
-            let recorded = try await recorder.record(permit, call, visit, now: time)
-            let forwarded = await Forwarder().forward(recorded, visit, handle: CallHandle()) { notify($0) }
+            let recorded = try await recorder.record(permit, errand, visit, now: time)
+            let forwarded = await forwarder.forward(recorded, errand, visit, handle: CallHandle()) {
+                notify($0)
+                return true
+            }
             recorder.settle(forwarded, visit, now: time)
             return forwarded
         case .refused(let refusal):
-            try await recorder.record(refusal, call, visit, now: time)
+            try await recorder.record(refusal, errand, visit, now: time)
             return nil
         case .undecided:
             throw Unexpected()

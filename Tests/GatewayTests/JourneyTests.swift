@@ -98,7 +98,7 @@ import Testing
             for scene in [hidden, unknown] {
                 guard
                     case .refused(let refusal) = try await scene.judge.judge(
-                        scene.call, scene.visit, clock: { Scene.start })
+                        scene.errand, scene.visit, clock: { Scene.start })
                 else { throw Unexpected() }
                 seen.append(refusal.text + refusal.meta(requestID: "r").text)
             }
@@ -110,7 +110,7 @@ import Testing
         try await withLoop { loop in
             let scene = try Scene(loop)
             let judge = Judge(quotas: scene.quotas) { _, _ in nil }
-            guard case .refused(let refusal) = try await judge.judge(scene.call, scene.visit, clock: { Scene.start })
+            guard case .refused(let refusal) = try await judge.judge(scene.errand, scene.visit, clock: { Scene.start })
             else { throw Unexpected() }
             #expect(refusal.rule == "(grant ended)")
         }
@@ -121,12 +121,14 @@ import Testing
             let scene = try Scene(loop)
             guard
                 case .permitted(let permit) = try await scene.judge.judge(
-                    scene.call, scene.visit, clock: { Scene.start })
+                    scene.errand, scene.visit, clock: { Scene.start })
             else { throw Unexpected() }
-            let recorded = try await scene.recorder.record(permit, scene.call, scene.visit, now: Scene.start)
+            let recorded = try await scene.recorder.record(permit, scene.errand, scene.visit, now: Scene.start)
             let handle = CallHandle()
             handle.cancel()
-            let forwarded = await Forwarder().forward(recorded, scene.visit, handle: handle) { _ in }
+            let forwarded = await scene.forwarder.forward(
+                recorded, scene.errand, scene.visit, handle: handle
+            ) { _ in true }
             #expect(forwarded.failure?.code == .cancelled)
             #expect(forwarded.isReleased)
             #expect(scene.link.state.withLock { $0.sent.count } == 1, "only tools/list")
@@ -158,7 +160,8 @@ import Testing
             let forwarded = try #require(try await scene.run { relayed.add($0) })
             #expect(
                 relayed.texts == [
-                    #"{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":"p","progress":1}}"#
+                    #"{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":"p","progress":1}}"#,
+                    #"{"jsonrpc":"2.0","method":"notifications/message","params":{"level":"info","data":"x"}}"#,
                 ])
             #expect(forwarded.answer != nil)
             let posted = scene.link.state.withLock { $0.posted }
@@ -186,7 +189,7 @@ import Testing
             let restarted = Quotas()
             try restarted.restore(from: scene.ledger, longestWindow: .minutes(1), now: Scene.start + .seconds(10))
             let judge = Scene.judge(restarted)
-            switch try await judge.judge(scene.call, scene.visit, clock: { Scene.start + .seconds(10) }) {
+            switch try await judge.judge(scene.errand, scene.visit, clock: { Scene.start + .seconds(10) }) {
             case .permitted: Issue.record("a restart gave quota back")
             case .undecided: Issue.record("the counters did not answer")
             case .refused(let refusal): #expect(refusal.rule == "/tools/t/limits/0")

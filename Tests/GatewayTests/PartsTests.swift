@@ -90,6 +90,11 @@ final class Counter: Sendable {
             let number = try #require(body["error"]?["code"]?.int)
             #expect(!(-32_768 ... -32_000).contains(number))
             #expect(body["id"]?.int == 3)
+            // What our own words can't say in the client's version is no fault of the connection; its text is ours.
+            guard code != .untranslatable else {
+                #expect(status == .ok)
+                continue
+            }
             #expect([502, 503, 504].contains(Int(status.code)))
             #expect(!String(decoding: message, as: UTF8.self).contains("secret host"))
         }

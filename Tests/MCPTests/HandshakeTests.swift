@@ -3,25 +3,33 @@ import MCP
 import Testing
 
 @Suite struct HandshakeTests {
-    @Test(arguments: [
-        ("2025-03-26", "2025-03-26"), ("2025-06-18", "2025-06-18"), ("2025-11-25", "2025-11-25"),
-        ("2024-11-05", "2025-11-25"), ("2026-07-28", "2025-11-25"), ("", "2025-11-25"),
-    ])
-    func negotiates(asked: String, answered: String) {
-        #expect(MCPVersion.negotiated(asked).rawValue == answered)
-    }
-
-    @Test func theClientIsToldOnlyWhatIsRelayed() throws {
+    @Test func aLegacyClientIsToldWhatTheServerSaid() throws {
         let answer = try message(
-            #"{"jsonrpc":"2.0","id":1,"result":{"protocolVersion":"2025-06-18","capabilities":{"tools":{},"resources":{}},"#
+            #"{"jsonrpc":"2.0","id":1,"result":{"protocolVersion":"2025-06-18","capabilities":{"tools":{},"resources":{"subscribe":true}},"#
                 + #""serverInfo":{"name":"s","version":"2","title":"T"},"instructions":"Do."}}"#)
         let hello = try #require(UpstreamHello(answer))
-        #expect(hello.hasTools)
-        let result = Handshake.result(version: .november2025, upstream: hello)
+        #expect(hello.hasTools && hello.hasSubscriptions)
+        let result = hello.initializeResult(version: .november2025, relays: .all)
         #expect(result["protocolVersion"] == "2025-11-25")
-        #expect(result["capabilities"] == ["tools": ["listChanged": true]])
+        #expect(result["capabilities"] == ["tools": [:], "resources": ["subscribe": true]])
         #expect(result["serverInfo"] == ["name": "s", "version": "2", "title": "T"])
         #expect(result["instructions"] == "Do.")
+        let discovered = hello.discoverResult(relays: .all)
+        #expect(discovered["resultType"] == "complete")
+        #expect(discovered["supportedVersions"] == ["2026-07-28"])
+        #expect(discovered["instructions"] == "Do.")
+    }
+
+    @Test func aModernServerIntroducesItselfToBothEras() throws {
+        let answer = try message(
+            #"{"jsonrpc":"2.0","id":1,"result":{"resultType":"complete","supportedVersions":["2026-07-28"],"#
+                + #""capabilities":{"tools":{"listChanged":true}},"instructions":"Do.","_meta":"#
+                + #"{"io.modelcontextprotocol/serverInfo":{"name":"m","version":"3"}}}}"#)
+        let hello = try #require(UpstreamHello(discovered: answer))
+        #expect(hello.version == .july2026)
+        #expect(
+            hello.initializeResult(version: .june2025, relays: .all)["serverInfo"] == ["name": "m", "version": "3"])
+        #expect(hello.discoverResult(relays: .all)["capabilities"] == ["tools": ["listChanged": true]])
     }
 
     @Test(arguments: [

@@ -1,3 +1,5 @@
+import Base
+import MCP
 import Policy
 import Store
 
@@ -8,11 +10,22 @@ final class Caller: Sendable {
     /// Nil when the grant's policy is missing or can't be loaded: every call is then denied.
     let policy: CompiledPolicy?
     let facts: GrantFacts
+    /// What the policy lets servers ask of this grant's clients. What it does not list, a server is not told of.
+    let relays: Relays
 
     init(grant: Grant, server: Server, policy: CompiledPolicy?) {
         self.grant = grant
         self.server = server
         self.policy = policy
-        facts = GrantFacts(id: grant.id, label: grant.label, identity: grant.identity)
+        let facts = GrantFacts(id: grant.id, label: grant.label, identity: grant.identity)
+        func mayAsk(_ what: String) -> Bool {
+            policy?.lists(
+                CallFacts(
+                    subject: .client, tool: Subject.client.selectorName(of: what), arguments: nil, server: server.name,
+                    grant: facts, now: Instant(microseconds: 0))) ?? false
+        }
+        relays = Relays(
+            elicitation: mayAsk("elicitation"), sampling: mayAsk("sampling"), roots: mayAsk("roots"), tasks: true)
+        self.facts = facts
     }
 }

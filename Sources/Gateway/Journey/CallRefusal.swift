@@ -1,4 +1,5 @@
 import JSON
+import MCP
 import Policy
 import Store
 
@@ -83,4 +84,25 @@ struct CallRefusal: Sendable {
     static func number(_ text: String) -> JSONValue { JSONNumber(text).map(JSONValue.number) ?? .string(text) }
 
     var text: String { "[POLICY DENIED] \(message)" }
+
+    /// What the agent is told. A tool's result can say that it failed, and a model reads it; other results can't, so it is an
+    /// error: what can't be seen looks as if it did not exist.
+    func answer(to errand: Errand, _ visit: Visit) -> [UInt8] {
+        let meta = meta(requestID: visit.requestID)
+        switch errand.subject {
+        case .tool:
+            return ToolAnswer.failure(
+                id: visit.id, text: text, metaKey: Self.metaKey, meta: meta, isModern: visit.profile.era == .modern)
+        case .resource, .prompt, .client:
+            guard agentRule == "(default deny)" else {
+                return RPCWriter.error(
+                    id: visit.id, code: .denied, message: text, data: ["reason": "policy", "decision": meta])
+            }
+            guard errand.subject == .resource else {
+                return RPCWriter.error(id: visit.id, code: .invalidParams, message: message)
+            }
+            let number = visit.profile.era == .modern ? -32_602 : -32_002
+            return RPCWriter.error(id: visit.id, number: number, message: message, data: ["uri": .string(errand.name)])
+        }
+    }
 }

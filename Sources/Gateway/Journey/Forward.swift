@@ -23,9 +23,12 @@ struct Forwarder: Sendable {
     /// The member of `_meta` that an allowed call's result carries if it took quota.
     static let metaKey = "sluice/limits"
 
-    /// - Parameter notify: takes progress that comes before the answer, with the client's own token.
+    let exchange: Exchange
+
+    /// - Parameter notify: takes what comes before the answer, ready for the client.
     func forward(
-        _ permit: consuming RecordedPermit, _ visit: Visit, handle: CallHandle, notify: ([UInt8]) async -> Void
+        _ permit: consuming RecordedPermit, _ errand: Errand, _ visit: Visit, handle: CallHandle,
+        notify: ([UInt8]) async -> Bool
     ) async -> ForwardedCall {
         let decision = permit.decision
         let meta = Self.limits(permit.permit)
@@ -36,53 +39,27 @@ struct Forwarder: Sendable {
                 decision: decision, reservations: reservations, isReleased: true, failure: error, upstreamStatus: nil,
                 answer: nil)
         }
-        let id = visit.session.link.mintID()
-        let message = Relay.request(visit.message, upstreamID: id)
         do throws(UpstreamError) {
-            let (response, status) = try await exchange(message, id, visit, handle, notify)
-            var isError = false
-            if case .response(_, isError: true) = response.kind { isError = true }
+            let end = try await exchange.run(visit, errand, handle: handle, notify: notify)
             // SPEC: policy.md, "Settlement": a JSON-RPC error had no effect; a result had one, `isError` or not.
-            return ForwardedCall(
-                decision: decision, reservations: reservations, isReleased: isError, failure: nil,
-                upstreamStatus: status,
-                answer: Relay.response(response, clientID: visit.id, meta: isError ? nil : meta))
+            switch end {
+            case .response(let response, let status):
+                var isError = false
+                if case .response(_, isError: true) = response.kind { isError = true }
+                return ForwardedCall(
+                    decision: decision, reservations: reservations, isReleased: isError, failure: nil,
+                    upstreamStatus: status,
+                    answer: visit.crossing.response(
+                        response, clientID: visit.id, meta: isError ? nil : meta, introduction: visit.introduction))
+            case .answer(let bytes, let status, let hadEffect):
+                return ForwardedCall(
+                    decision: decision, reservations: reservations, isReleased: !hadEffect, failure: nil,
+                    upstreamStatus: status, answer: bytes)
+            }
         } catch {
             return ForwardedCall(
                 decision: decision, reservations: reservations, isReleased: !error.mayHaveRun, failure: error,
                 upstreamStatus: error.status, answer: nil)
-        }
-    }
-
-    private func exchange(
-        _ message: [UInt8], _ id: Int64, _ visit: Visit, _ handle: CallHandle, _ notify: ([UInt8]) async -> Void
-    ) async throws(UpstreamError) -> (RPCMessage, Int?) {
-        let link = visit.session.link
-        switch try await link.send(message, id: id, on: visit.loop, handle: handle) {
-        case .response(let response, let status):
-            return (response, status)
-        case .stream(let stream):
-            let token = visit.message.progressToken.map { Array($0.rawBytes) }
-            while true {
-                let next = try await stream.next()
-                switch next.kind {
-                case .response(let answered, let isError):
-                    guard answered?.int == id || (isError && answered?.int == nil) else {
-                        throw UpstreamError(
-                            .broken, mayHaveRun: true, detail: "the answer has the id of another request")
-                    }
-                    return (next, stream.status)
-                case .notification:
-                    // Only progress of this very call: other notifications have no place in it.
-                    guard next.method == "notifications/progress", let token,
-                        next.params?["progressToken"]?.int == id,
-                        let relayed = Relay.progress(next, clientToken: token)
-                    else { continue }
-                    await notify(relayed)
-                case .request(let asked):
-                    link.post(ServerRequest.answer(next.method, id: asked), on: visit.loop)
-                }
-            }
         }
     }
 

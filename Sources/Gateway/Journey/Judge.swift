@@ -19,10 +19,13 @@ struct Judge: Sendable {
 
     /// Decides on the bytes that will be forwarded. Nothing waits between here and the record of the decision.
     /// - Throws: when the server can't be reached or its tools can't be listed, so that nothing is known of the tool.
-    func judge(_ call: ToolCall, _ visit: Visit, clock: () -> Instant) async throws(UpstreamError) -> Judgement {
+    func judge(_ errand: Errand, _ visit: Visit, clock: () -> Instant) async throws(UpstreamError) -> Judgement {
         let session = visit.session
-        try await session.link.prepare()
-        let tool = try await session.server.catalogue.facts(of: call.name, from: session.link, on: visit.loop)
+        var tool: ToolFacts?
+        if errand.subject != .client { try await session.link.prepare() }
+        if errand.subject == .tool {
+            tool = try await session.server.catalogue.facts(of: errand.name, from: session.link, on: visit.loop)
+        }
         let now = clock()
         let caller: Caller
         do throws(StoreError) {
@@ -32,15 +35,16 @@ struct Judge: Sendable {
             return .undecided
         }
         let facts = CallFacts(
-            tool: call.name, arguments: call.arguments, facts: tool, server: caller.server.name,
-            grant: caller.facts, client: session.client, session: session.id, ip: visit.peerIP, now: now)
+            subject: errand.subject, tool: errand.selectorName, arguments: errand.arguments, facts: tool,
+            server: caller.server.name, grant: caller.facts, client: visit.profile.facts, session: session.id,
+            ip: visit.peerIP, now: now)
         var counters = quotas.ledger
         switch decide(facts, policy: caller.policy, quotas: &counters) {
         case .permit(let permit):
-            guard tool == nil else { return .permitted(permit) }
+            guard tool == nil, errand.subject == .tool else { return .permitted(permit) }
             // A name that the server does not have takes no quota.
             quotas.release(permit.forwarded())
-            return .refused(.unknownTool(call.name, policy: caller.policy))
+            return .refused(.unknownTool(errand.name, policy: caller.policy))
         case .denial(let denial) where denial.reason == .unavailable:
             return .undecided
         case .denial(let denial):

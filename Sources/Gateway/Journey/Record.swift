@@ -40,10 +40,10 @@ struct Recorder: Sendable {
     let quotas: Quotas
 
     /// Returns once the decision is on disk. If it can't be written, the quota is given back and nothing may be forwarded.
-    func record(_ permit: consuming Permit, _ call: ToolCall, _ visit: Visit, now: Instant)
+    func record(_ permit: consuming Permit, _ errand: Errand, _ visit: Visit, now: Instant)
         async throws(StoreError) -> RecordedPermit
     {
-        var row = row(call, visit, now, outcome: permit.shadow == nil ? .allowed : .shadowDenied)
+        var row = row(errand, visit, now, outcome: permit.shadow == nil ? .allowed : .shadowDenied)
         row.policy = permit.policyName
         row.policyVersion = permit.policyVersion
         if !permit.reservations.isEmpty { row.reservations = ReservationRecord.encode(permit.reservations) }
@@ -63,8 +63,8 @@ struct Recorder: Sendable {
     }
 
     /// Records a call that does not go on.
-    func record(_ refusal: CallRefusal, _ call: ToolCall?, _ visit: Visit, now: Instant) async throws(StoreError) {
-        var row = row(call, visit, now, outcome: .denied)
+    func record(_ refusal: CallRefusal, _ errand: Errand?, _ visit: Visit, now: Instant) async throws(StoreError) {
+        var row = row(errand, visit, now, outcome: .denied)
         row.policy = refusal.policyName
         row.policyVersion = refusal.policyVersion
         row.rule = refusal.rule
@@ -75,8 +75,8 @@ struct Recorder: Sendable {
     }
 
     /// Records a call that failed on our side or upstream before there was a decision.
-    func record(_ failure: CallFailure, _ call: ToolCall, _ visit: Visit, now: Instant) async throws(StoreError) {
-        var row = row(call, visit, now, outcome: .error)
+    func record(_ failure: CallFailure, _ errand: Errand, _ visit: Visit, now: Instant) async throws(StoreError) {
+        var row = row(errand, visit, now, outcome: .error)
         row.message = failure.text
         _ = try await ledger.append(row)
     }
@@ -96,7 +96,7 @@ struct Recorder: Sendable {
         ledger.append(row, completion: nil)
     }
 
-    private func row(_ call: ToolCall?, _ visit: Visit, _ now: Instant, outcome: Outcome) -> LedgerRow {
+    private func row(_ errand: Errand?, _ visit: Visit, _ now: Instant, outcome: Outcome) -> LedgerRow {
         var row = LedgerRow(time: now, requestID: visit.requestID, outcome: outcome)
         let caller = visit.caller
         row.server = caller.grant.server
@@ -104,9 +104,9 @@ struct Recorder: Sendable {
         row.grantLabel = caller.grant.label
         row.identity = caller.grant.identity
         row.sessionID = visit.session.id
-        row.method = visit.message.method
-        row.tool = call?.name
-        if let arguments = call?.arguments {
+        row.method = errand?.method ?? visit.message.method
+        row.tool = errand?.selectorName
+        if let arguments = errand?.arguments {
             row.argumentKeys.reserveCapacity(arguments.count)
             for (key, _) in arguments.members { row.argumentKeys.append(key.string ?? "") }
             row.argumentDigest = arguments.document.bytes.withUnsafeBytes {

@@ -13,9 +13,11 @@ enum UpstreamAnswer {
             case .timeout: (.upstreamTimeout, 504)
             case .broken, .refused, .cancelled: (.upstreamBroken, 502)
             case .overloaded: (.overloaded, 503)
+            case .untranslatable: (.untranslatable, 200)
             }
+        let text = failure.code == .untranslatable ? failure.detail : failure.clientText
         let message = RPCWriter.error(
-            id: id, code: code, message: failure.clientText,
+            id: id, code: code, message: text,
             data: [
                 "reason": .string(failure.code.rawValue), "mayHaveRun": .bool(failure.mayHaveRun),
                 "requestId": .string(requestID),

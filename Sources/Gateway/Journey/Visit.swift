@@ -1,4 +1,6 @@
 import Base
+import HTTP
+import JSON
 import MCP
 import Runtime
 
@@ -9,6 +11,8 @@ final class Visit: Sendable {
     let requestID: String
     let caller: Caller
     let session: ClientSession
+    /// What the client says of itself: in this request, if it is a modern one, else in its session.
+    let profile: ClientProfile
     let message: RPCMessage
     /// The id of the request, as the client wrote it.
     let id: RequestID
@@ -16,18 +20,66 @@ final class Visit: Sendable {
     let loop: EventLoop
     /// When the request was complete, on the monotonic clock.
     let started: TimeSpan
+    /// How long to wait for somebody who is silent.
+    let patience: TimeSpan
+    /// What the server gave as `requestState` the last time, taken out of ours.
+    let upstreamState: String?
+    /// How many rounds of questions this request has had before.
+    let round: UInt64
 
     init(
-        requestID: String, caller: Caller, session: ClientSession, message: RPCMessage, id: RequestID, peerIP: String?,
-        loop: EventLoop, started: TimeSpan
+        requestID: String, caller: Caller, session: ClientSession, profile: ClientProfile? = nil, message: RPCMessage,
+        id: RequestID, peerIP: String?, loop: EventLoop, started: TimeSpan, patience: TimeSpan = .seconds(120),
+        upstreamState: String? = nil, round: UInt64 = 0
     ) {
         self.requestID = requestID
         self.caller = caller
         self.session = session
+        self.profile = profile ?? session.profile
         self.message = message
         self.id = id
         self.peerIP = peerIP
         self.loop = loop
         self.started = started
+        self.patience = patience
+        self.upstreamState = upstreamState
+        self.round = round
+    }
+
+    /// How the request changes on its way.
+    var crossing: Crossing {
+        Crossing(
+            message: message, profile: profile, serverVersion: session.link.hello.version, relays: caller.relays,
+            logLevel: session.logLevel, upstreamState: upstreamState)
+    }
+
+    /// What the server says of itself, for modern clients.
+    var introduction: JSONValue { session.link.hello.serverInfo }
+}
+
+// MARK: - Its place in the session
+
+extension Visit {
+    /// From now on the client can cancel it: by a notification, or, in the modern era, by going away.
+    func begin(_ handle: CallHandle, _ reply: any ReplyChannel) {
+        if profile.era == .legacy {
+            session.began(id, handle)
+        } else {
+            reply.onGone { handle.cancel() }
+        }
+    }
+
+    func finish(_ handle: CallHandle) {
+        if profile.era == .legacy { session.finished(id, handle) }
+    }
+
+    /// The HTTP status of an answer. Legacy clients get every JSON-RPC error of a server in a 200.
+    func status(of answer: [UInt8]) -> HTTPStatus {
+        // An error answer is short; a long one is a result.
+        guard profile.era == .modern, answer.count < 64 << 10,
+            let message = try? RPCMessage(JSONDocument.parse(answer)), case .response(_, isError: true) = message.kind,
+            let code = message.outcome?["code"]?.int
+        else { return .ok }
+        return HTTPStatus(ErrorTranslation.modernStatus(of: Int(clamping: code)))
     }
 }

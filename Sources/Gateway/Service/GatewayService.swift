@@ -50,16 +50,19 @@ final class GatewayService: HTTPService {
             guard path.hasPrefix("/mcp/") else { throw .unknownPath }
             let caller = try caller(of: request, path, requestID)
             let arrival = Arrival(
-                requestID: requestID, caller: caller, request: request, loop: loop, started: loop.now)
+                requestID: requestID, caller: caller, body: request.body, fields: request.head.fields,
+                peerIP: request.peer.ip, loop: loop, started: loop.now)
             switch request.head.method {
             case .post:
                 try Self.checkMedia(request.head)
-                await endpoint.post(arrival, ReplyChannel(writer, requestID: requestID))
+                await endpoint.post(arrival, HTTPReply(writer, requestID: requestID))
             case .get:
+                guard !arrival.isModern else { throw .methodNotAllowed }
                 guard accepts(request.head.fields, "text/event-stream") else { throw .notAcceptable }
                 let session = try endpoint.session(of: arrival)
                 endpoint.openStream(arrival, session, writer)
             case .delete:
+                guard !arrival.isModern else { throw .methodNotAllowed }
                 let session = try endpoint.session(of: arrival)
                 endpoint.end(session, on: loop)
                 writer.send(HTTPStatus(204), Self.fields(requestID))
@@ -119,23 +122,5 @@ final class GatewayService: HTTPService {
         var fields = Fields()
         fields.append(.xRequestID, requestID)
         return fields
-    }
-}
-
-/// An authenticated request.
-final class Arrival: Sendable {
-    let requestID: String
-    let caller: Caller
-    let request: HTTPRequest
-    let loop: EventLoop
-    /// When the request was complete, on the monotonic clock.
-    let started: TimeSpan
-
-    init(requestID: String, caller: Caller, request: HTTPRequest, loop: EventLoop, started: TimeSpan) {
-        self.requestID = requestID
-        self.caller = caller
-        self.request = request
-        self.loop = loop
-        self.started = started
     }
 }

@@ -1,21 +1,40 @@
 import HTTP
 import MCP
 
-/// The one way back to the client for one POST: a JSON answer, or an event stream once something has to be said before it.
-/// Used on the connection's loop only.
-final class ReplyChannel {
+/// The one way back to the client for one message. Used on its loop only.
+protocol ReplyChannel: AnyObject {
+    /// Whether the client has hung up.
+    var isGone: Bool { get }
+    /// Calls `body` once if the client hangs up before the answer.
+    func onGone(_ body: @escaping @Sendable () -> Void)
+    /// Something that belongs to the request and comes before its answer. Waits while the client does not read.
+    func notify(_ message: [UInt8]) async
+    /// The answer. On a stream the status was sent already.
+    func answer(_ message: [UInt8], status: HTTPStatus) async
+    /// The answer to `initialize`: names the session.
+    func answer(_ message: [UInt8], session: String)
+    /// The call was cancelled by the client: it gets no answer, but the exchange has to end.
+    func silence()
+    /// For notifications and responses.
+    func accepted()
+    func refuse(_ refusal: Refusal)
+}
+
+extension ReplyChannel {
+    func answer(_ message: [UInt8]) async { await answer(message, status: .ok) }
+}
+
+/// The answer to one POST: JSON, or an event stream once something has to be said before it.
+final class HTTPReply: ReplyChannel {
     private var writer: ResponseWriter?
     private var stream: ResponseStream?
     private let requestID: String
-    /// Inside a batch answers are collected, and there is no place for notifications.
-    private var batch: [[UInt8]]?
 
     init(_ writer: consuming ResponseWriter, requestID: String) {
         self.writer = consume writer
         self.requestID = requestID
     }
 
-    /// Whether the client has hung up.
     var isGone: Bool {
         if let stream { return stream.isClosed }
         return switch writer {
@@ -24,22 +43,20 @@ final class ReplyChannel {
         }
     }
 
-    func beginBatch() { batch = [] }
-
-    /// Something that belongs to the call and comes before its answer. Waits while the client does not read.
-    func notify(_ message: [UInt8]) async {
-        guard batch == nil else { return }
-        if stream == nil, let writer = writer.take() {
-            stream = writer.streamEvents(fields(isJSON: false))
+    func onGone(_ body: @escaping @Sendable () -> Void) {
+        if let stream { return stream.onClose(body) }
+        switch writer {
+        case .some(let writer): writer.onClose(body)
+        case .none: break
         }
-        _ = await stream?.writeEvent(SSEEvent(data: message, event: "message"))
     }
 
-    /// The answer. On a stream the status was sent already.
-    func answer(_ message: [UInt8], status: HTTPStatus = .ok) async {
-        if batch != nil {
-            batch?.append(message)
-        } else if let stream {
+    func notify(_ message: [UInt8]) async {
+        _ = await events()?.writeEvent(SSEEvent(data: message, event: "message"))
+    }
+
+    func answer(_ message: [UInt8], status: HTTPStatus) async {
+        if let stream {
             _ = await stream.writeEvent(SSEEvent(data: message, event: "message"))
             stream.end()
         } else if let writer = writer.take() {
@@ -47,24 +64,11 @@ final class ReplyChannel {
         }
     }
 
-    /// The call was cancelled by the client: it gets no answer, but the exchange has to end.
-    func silence() {
-        guard batch == nil else { return }
-        if stream == nil, let writer = writer.take() { stream = writer.streamEvents(fields(isJSON: false)) }
-        stream?.end()
-    }
+    func silence() { events()?.end() }
 
-    /// 202 without a body: for notifications and responses.
     func accepted() {
-        guard batch == nil, let writer = writer.take() else { return }
+        guard let writer = writer.take() else { return }
         writer.send(.accepted, fields(isJSON: false))
-    }
-
-    func endBatch() async {
-        guard let answers = batch else { return }
-        batch = nil
-        if answers.isEmpty { return accepted() }
-        await answer([UInt8(ascii: "[")] + answers.joined(separator: [UInt8(ascii: ",")]) + [UInt8(ascii: "]")])
     }
 
     func refuse(_ refusal: Refusal) {
@@ -72,12 +76,22 @@ final class ReplyChannel {
         writer.send(refusal.response(requestID: requestID))
     }
 
-    /// Answers `initialize`: the session's id goes into the head.
     func answer(_ message: [UInt8], session: String) {
         guard let writer = writer.take() else { return }
         var fields = fields(isJSON: true)
         fields.append(.mcpSessionID, session)
         writer.send(.ok, fields, message)
+    }
+
+    /// Makes the answer an event stream.
+    func events() -> ResponseStream? {
+        if stream == nil, let writer = writer.take() {
+            var fields = fields(isJSON: false)
+            // SPEC: 2026-07-28: proxies that gather a response would hold the events back.
+            fields.append(.xAccelBuffering, "no")
+            stream = writer.streamEvents(fields)
+        }
+        return stream
     }
 
     private static let jsonFields = Fields((.contentType, "application/json"))
@@ -86,5 +100,31 @@ final class ReplyChannel {
         var fields = isJSON ? Self.jsonFields : Fields()
         fields.append(.xRequestID, requestID)
         return fields
+    }
+}
+
+/// One message of a batch: answers are collected, and there is no place for anything else.
+final class BatchReply: ReplyChannel {
+    private let whole: any ReplyChannel
+    private var answers: [[UInt8]] = []
+
+    init(_ whole: any ReplyChannel) {
+        self.whole = whole
+    }
+
+    var isGone: Bool { whole.isGone }
+    func onGone(_ body: @escaping @Sendable () -> Void) { whole.onGone(body) }
+    func notify(_ message: [UInt8]) async {}
+    func answer(_ message: [UInt8], status: HTTPStatus) async { answers.append(message) }
+    func answer(_ message: [UInt8], session: String) { answers.append(message) }
+    func silence() {}
+    func accepted() {}
+    func refuse(_ refusal: Refusal) {}
+
+    /// All messages were seen to.
+    func end() async {
+        if answers.isEmpty { return whole.accepted() }
+        let list = answers.joined(separator: [UInt8(ascii: ",")])
+        await whole.answer([UInt8(ascii: "[")] + list + [UInt8(ascii: "]")])
     }
 }

@@ -1,12 +1,14 @@
 import Base
 import HTTP
+import JSON
 import MCP
 import Policy
 import Runtime
 import Store
 import Synchronization
 
-/// A client's conversation with one server, opened by `initialize` and bound to the grant that opened it.
+/// A client's conversation with one server, bound to the grant that opened it. Legacy clients open one by `initialize`;
+/// modern clients, whose requests stand alone, share a standing one for each grant and set of capabilities.
 ///
 /// Its requests may come in on any loop.
 final class ClientSession: Sendable {
@@ -16,29 +18,42 @@ final class ClientSession: Sendable {
         var stream: ResponseStream?
         var listener: CallHandle?
         var isEnded = false
+        var asks: [Int64: ServerAsk] = [:]
+        var lastAsk: Int64 = 0
+        var logLevel: LogLevel?
+        var subscriptions = ListenFilter()
+        var listens: [ObjectIdentifier: Listen] = [:]
+        var tasks: Set<String> = []
     }
 
+    /// What the server may have asked at once without an answer.
+    private static let maxAsks = 64
+    private static let maxListens = 32
+    private static let maxTasks = 1_000
+
     let id: String
-    let grantID: String
+    let caller: Caller
     let server: UpstreamServer
-    let version: MCPVersion
-    let client: ClientFacts
+    let profile: ClientProfile
     let link: any UpstreamLink
     private let lastUsed: Atomic<Int64>
     private let state = Mutex(State())
 
     init(
-        id: String, grantID: String, server: UpstreamServer, version: MCPVersion, client: ClientInfo,
-        link: any UpstreamLink, now: TimeSpan
+        id: String, caller: Caller, server: UpstreamServer, profile: ClientProfile, link: any UpstreamLink,
+        now: TimeSpan
     ) {
         self.id = id
-        self.grantID = grantID
+        self.caller = caller
         self.server = server
-        self.version = version
-        self.client = ClientFacts(name: client.name, version: client.version)
+        self.profile = profile
         self.link = link
         lastUsed = Atomic(now.microseconds)
     }
+
+    var grantID: String { caller.grant.id }
+    var version: ProtocolVersion { profile.version }
+    var client: ClientFacts { profile.facts }
 
     // MARK: Use
 
@@ -47,14 +62,35 @@ final class ClientSession: Sendable {
     /// Whether nobody has used it since `limit` and no stream is open.
     func isIdle(since limit: TimeSpan) -> Bool {
         lastUsed.load(ordering: .relaxed) < limit.microseconds
-            && state.withLock { $0.calls.isEmpty && $0.stream.map(\.isClosed) ?? true }
+            && state.withLock { state in
+                state.calls.isEmpty && (state.stream.map(\.isClosed) ?? true)
+                    && state.listens.values.allSatisfy { $0.stream.isClosed }
+            }
     }
 
     /// No request may use it any more.
     var isEnded: Bool { state.withLock { $0.isEnded } }
 
-    // MARK: Calls
+    /// Takes an idle session out of use; false when it is not idle after all.
+    func end(on loop: EventLoop) {
+        let (streams, listener, calls) = state.withLock { state in
+            state.isEnded = true
+            state.asks.removeAll()
+            let listens = state.listens.values.map(\.stream)
+            state.listens.removeAll()
+            defer { (state.stream, state.listener) = (nil, nil) }
+            return (listens + (state.stream.map { [$0] } ?? []), state.listener, state.calls.values.flatMap(\.self))
+        }
+        for call in calls { call.cancel() }
+        listener?.cancel()
+        for stream in streams { stream.loop.execute { stream.end() } }
+        link.close(on: loop)
+    }
+}
 
+// MARK: - Calls
+
+extension ClientSession {
     func began(_ id: RequestID, _ handle: CallHandle) {
         state.withLock { $0.calls[id, default: []].append(handle) }
     }
@@ -71,7 +107,77 @@ final class ClientSession: Sendable {
         for handle in handles { handle.cancel() }
     }
 
-    // MARK: The stream for what belongs to no call
+    /// Tasks that this session's calls have started: only they can be asked for.
+    func owns(task: String) -> Bool { state.withLock { $0.tasks.contains(task) } }
+
+    /// False when there is no room for another.
+    func started(task: String) -> Bool {
+        state.withLock { state in
+            guard state.tasks.count < Self.maxTasks else { return false }
+            state.tasks.insert(task)
+            return true
+        }
+    }
+}
+
+// MARK: - What the server asks of the client
+
+/// A server's request that was sent to the client and not answered yet.
+struct ServerAsk: Sendable {
+    let link: any UpstreamLink
+    /// The id that the server gave it.
+    let upstreamID: RequestID
+    /// Told how it ended: the answer, or nil if there will be none.
+    let ended: @Sendable (RPCMessage?) -> Void
+}
+
+extension ClientSession {
+    /// An id under which the client can answer; nil when too many wait already or the session is over.
+    func add(_ ask: ServerAsk) -> Int64? {
+        state.withLock { state in
+            guard !state.isEnded, state.asks.count < Self.maxAsks else { return nil }
+            state.lastAsk += 1
+            state.asks[state.lastAsk] = ask
+            return state.lastAsk
+        }
+    }
+
+    /// Takes the request out that an answer belongs to. Unknown ids have none: the client answered twice, or too late.
+    func takeAsk(_ id: Int64) -> ServerAsk? { state.withLock { $0.asks.removeValue(forKey: id) } }
+
+    /// The id under which the client knows a server's request.
+    func ask(of upstreamID: RequestID, on link: any UpstreamLink) -> Int64? {
+        state.withLock { state in
+            state.asks.first { $0.value.upstreamID == upstreamID && $0.value.link === link }?.key
+        }
+    }
+}
+
+// MARK: - What belongs to no call
+
+/// One `subscriptions/listen` of a modern client.
+struct Listen: Sendable {
+    let id: RequestID
+    let filter: ListenFilter
+    let stream: ResponseStream
+}
+
+extension ClientSession {
+    var logLevel: LogLevel? {
+        get { state.withLock { $0.logLevel } }
+        set { state.withLock { $0.logLevel = newValue } }
+    }
+
+    /// What the client wants to hear of single resources: by `resources/subscribe` or by its listens.
+    var wanted: ListenFilter {
+        state.withLock { state in
+            state.listens.values.reduce(state.subscriptions) { $0.joined(with: $1.filter) }
+        }
+    }
+
+    /// False when there is no room for another.
+    func subscribe(to uri: String) -> Bool { state.withLock { $0.subscriptions.subscribe(to: uri) } }
+    func unsubscribe(from uri: String) { state.withLock { $0.subscriptions.unsubscribe(from: uri) } }
 
     /// Takes the place of an older stream: behind proxies a dead one is often not noticed by the server.
     func attach(_ stream: ResponseStream, listener: CallHandle) {
@@ -79,36 +185,83 @@ final class ClientSession: Sendable {
             defer { (state.stream, state.listener) = (state.isEnded ? nil : stream, state.isEnded ? nil : listener) }
             return state.isEnded ? (stream, listener) : (state.stream, state.listener)
         }
-        end(old.0, old.1)
+        old.1?.cancel()
+        if let stream = old.0 { stream.loop.execute { stream.end() } }
     }
 
-    /// Sends a message on the stream; without one it is lost, as the protocol allows for notifications.
-    func push(_ message: [UInt8]) {
-        guard let stream = state.withLock({ $0.stream }) else { return }
+    /// False when there is no room for another.
+    func attach(_ listen: Listen) -> Bool {
+        state.withLock { state in
+            guard !state.isEnded, state.listens.count < Self.maxListens else { return false }
+            state.listens[ObjectIdentifier(listen.stream)] = listen
+            return true
+        }
+    }
+
+    func detach(_ listen: Listen) { state.withLock { $0.listens[ObjectIdentifier(listen.stream)] = nil } }
+
+    /// Brings a server's notification to whoever of this client wants it. Without a stream it is lost, as the protocol allows.
+    func deliver(_ notification: RPCMessage) {
+        guard profile.era == .legacy else {
+            let listens = state.withLock { Array($0.listens.values) }
+            for listen in listens where listen.filter.passes(notification) {
+                var splice = JSONSplice(notification.document)
+                Subscription.stamp(notification, listen.id, in: &splice)
+                Self.write(splice.applied(), to: listen.stream)
+            }
+            return
+        }
+        switch notification.method {
+        case "notifications/message" where !wantsLog(notification): return
+        // A shared server reports what any of its clients has asked for.
+        case "notifications/resources/updated" where link.isShared && !wanted.passes(notification): return
+        default: break
+        }
+        var splice = JSONSplice(notification.document)
+        Subscription.unstamp(notification, in: &splice)
+        push(splice.isEmpty ? notification.document.bytes : splice.applied())
+    }
+
+    /// Whether a log message is severe enough. A legacy client that set no level leaves it to the server.
+    func wantsLog(_ notification: RPCMessage) -> Bool {
+        let level = notification.params?["level"]?.string.flatMap(LogLevel.init(rawValue:))
+        guard profile.era == .legacy else {
+            guard let wanted = profile.logLevel, let level else { return false }
+            return level >= wanted
+        }
+        guard let wanted = logLevel, let level else { return true }
+        return level >= wanted
+    }
+
+    /// Sends a message of our own on the legacy stream. Returns whether there is one.
+    @discardableResult
+    func push(_ message: [UInt8]) -> Bool {
+        guard let stream = state.withLock({ $0.stream }) else { return false }
+        Self.write(message, to: stream)
+        return true
+    }
+
+    private static func write(_ message: [UInt8], to stream: ResponseStream) {
         stream.loop.execute { _ = stream.writeEventNow(SSEEvent(data: message, event: "message")) }
     }
 
-    func closeStream() {
-        let (stream, listener) = state.withLock { state in
+    /// Ends the standing streams; calls go on.
+    func closeStreams() {
+        let (stream, listener, listens) = state.withLock { state in
+            let listens = Array(state.listens.values)
+            state.listens.removeAll()
             defer { (state.stream, state.listener) = (nil, nil) }
-            return (state.stream, state.listener)
+            return (state.stream, state.listener, listens)
         }
-        end(stream, listener)
-    }
-
-    func end(on loop: EventLoop) {
-        let (stream, listener, calls) = state.withLock { state in
-            state.isEnded = true
-            defer { (state.stream, state.listener) = (nil, nil) }
-            return (state.stream, state.listener, state.calls.values.flatMap(\.self))
-        }
-        for call in calls { call.cancel() }
-        end(stream, listener)
-        link.close(on: loop)
-    }
-
-    private func end(_ stream: ResponseStream?, _ listener: CallHandle?) {
         listener?.cancel()
         if let stream { stream.loop.execute { stream.end() } }
+        for listen in listens {
+            listen.stream.loop.execute {
+                // SPEC: 2026-07-28: a graceful end is the result of the listen.
+                let end = Subscription.end(of: listen.id)
+                _ = listen.stream.writeEventNow(SSEEvent(data: end, event: "message"))
+                listen.stream.end()
+            }
+        }
     }
 }

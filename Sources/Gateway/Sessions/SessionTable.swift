@@ -1,4 +1,5 @@
 import Base
+import MCP
 import Runtime
 import Store
 import Synchronization
@@ -32,6 +33,22 @@ final class SessionTable: Sendable {
         }
     }
 
+    /// Adds it unless there is one of its name already: the one that is in the table now, or nil when it is full.
+    func adopt(_ session: ClientSession) -> ClientSession? {
+        sessions.withLock { sessions in
+            if let known = sessions[session.id], !known.isEnded, known.server === session.server { return known }
+            guard sessions.count < capacity else { return nil }
+            sessions[session.id] = session
+            return session
+        }
+    }
+
+    /// Whether any session of the server still wants to hear of a resource.
+    func wants(_ uri: String, of server: UpstreamServer) -> Bool {
+        let all = sessions.withLock { Array($0.values) }
+        return all.contains { $0.server === server && $0.wanted.resourceSubscriptions.contains(uri) }
+    }
+
     func find(_ id: String) -> ClientSession? { sessions.withLock { $0[id] } }
 
     func remove(_ id: String) -> ClientSession? { sessions.withLock { $0.removeValue(forKey: id) } }
@@ -57,12 +74,12 @@ final class SessionTable: Sendable {
 
     /// Ends the standing streams of all sessions; calls go on.
     func closeStreams() {
-        for session in sessions.withLock({ Array($0.values) }) { session.closeStream() }
+        for session in sessions.withLock({ Array($0.values) }) { session.closeStreams() }
     }
 
-    /// Sends a message on the streams of all sessions, or of one server's.
-    func push(_ message: [UInt8], toSessionsOf server: String?) {
+    /// Brings a notification to all sessions, or to those of one server.
+    func deliver(_ notification: RPCMessage, toSessionsOf server: String?) {
         let sessions = sessions.withLock { $0.values.filter { server == nil || $0.server.definition.name == server } }
-        for session in sessions { session.push(message) }
+        for session in sessions { session.deliver(notification) }
     }
 }

@@ -17,7 +17,8 @@ final class HTTPLink: UpstreamLink {
 
     private let url: HTTPURL
     private let baseFields: Fields
-    private let client: ClientInfo
+    private let client: ClientProfile
+    private let relays: Relays
     private let clients: HTTPClients
     private let session: Mutex<Session>
     private let counter = Atomic<Int64>(1)
@@ -25,18 +26,21 @@ final class HTTPLink: UpstreamLink {
     private let posts = Atomic<Int>(0)
     private static let maxPosts = 16
 
-    private init(url: HTTPURL, baseFields: Fields, client: ClientInfo, clients: HTTPClients, session: Session) {
+    private init(
+        url: HTTPURL, baseFields: Fields, client: ClientProfile, relays: Relays, clients: HTTPClients, session: Session
+    ) {
         self.url = url
         self.baseFields = baseFields
         self.client = client
+        self.relays = relays
         self.clients = clients
         self.session = Mutex(session)
     }
 
     /// Performs the handshake.
     static func open(
-        _ address: String, headers: [NamedSecret], allowPrivate: Bool, client: ClientInfo, clients: HTTPClients,
-        on loop: EventLoop
+        _ address: String, headers: [NamedSecret], allowPrivate: Bool, client: ClientProfile, relays: Relays,
+        clients: HTTPClients, on loop: EventLoop
     ) async throws(UpstreamError) -> HTTPLink {
         let url: HTTPURL
         var fields = Fields()
@@ -48,8 +52,9 @@ final class HTTPLink: UpstreamLink {
         }
         fields.append(.contentType, "application/json")
         fields.append(.accept, "application/json, text/event-stream")
-        let session = try await handshake(url, fields, client, clients, on: loop)
-        return HTTPLink(url: url, baseFields: fields, client: client, clients: clients, session: session)
+        let session = try await handshake(url, fields, client, relays, clients, on: loop)
+        return HTTPLink(
+            url: url, baseFields: fields, client: client, relays: relays, clients: clients, session: session)
     }
 
     var hello: UpstreamHello { session.withLock { $0.hello } }
@@ -59,9 +64,12 @@ final class HTTPLink: UpstreamLink {
 
     func mintID() -> Int64 { counter.add(1, ordering: .relaxed).newValue }
 
-    func send(_ message: [UInt8], id: Int64, on loop: EventLoop, handle: CallHandle) async throws(UpstreamError)
+    var isShared: Bool { false }
+
+    func send(_ outgoing: Outgoing, on loop: EventLoop, handle: CallHandle) async throws(UpstreamError)
         -> UpstreamReply
     {
+        let (message, id) = (outgoing.message, outgoing.id)
         let (fields, hasSession) = session.withLock { ($0.fields, $0.hasID) }
         let request = ClientRequest(.post, url, fields: fields, body: message)
         let cancel = ClientCancel()
@@ -77,7 +85,7 @@ final class HTTPLink: UpstreamLink {
         if case .complete(let response) = answer, response.head.status.code == 404, hasSession {
             // SPEC: 2025-11-25 transports, session management: 404 means start anew. The request was not carried out,
             // so sending it once more is safe.
-            let fresh = try await Self.handshake(url, baseFields, client, clients, on: loop)
+            let fresh = try await Self.handshake(url, baseFields, client, relays, clients, on: loop)
             session.withLock { $0 = fresh }
             let again = ClientRequest(.post, url, fields: fresh.fields, body: message)
             return try await reply(Self.open(again, clients, on: loop, cancel: cancel), to: id)
@@ -105,7 +113,9 @@ final class HTTPLink: UpstreamLink {
         Task(executorPreference: loop) { [clients] in _ = try? await clients.client(on: loop).send(request) }
     }
 
-    func listen(on loop: EventLoop, handle: CallHandle, _ take: @Sendable (RPCMessage) -> Void) async {
+    func listen(
+        _ filter: ListenFilter, on loop: EventLoop, handle: CallHandle, _ take: @escaping @Sendable (RPCMessage) -> Void
+    ) async {
         let cancel = ClientCancel()
         handle.onCancel { loop.execute { cancel.cancel() } }
         while !handle.isCancelled {
@@ -143,9 +153,13 @@ final class HTTPLink: UpstreamLink {
 
 extension HTTPLink {
     private static func handshake(
-        _ url: HTTPURL, _ base: Fields, _ client: ClientInfo, _ clients: HTTPClients, on loop: EventLoop
+        _ url: HTTPURL, _ base: Fields, _ client: ClientProfile, _ relays: Relays, _ clients: HTTPClients,
+        on loop: EventLoop
     ) async throws(UpstreamError) -> Session {
-        let request = ClientRequest(.post, url, fields: base, body: Handshake.request(id: 1, client: client))
+        let request = ClientRequest(
+            .post, url, fields: base,
+            body: Handshake.request(
+                id: 1, capabilities: client.declared(to: .newestLegacy, relays), client: client.introduction))
         let head: ResponseHead
         let message: RPCMessage
         switch try await open(request, clients, on: loop, cancel: ClientCancel()) {
@@ -235,13 +249,6 @@ private final class HTTPStream: UpstreamStream {
                 return message
             }
             try await readMore()
-        }
-    }
-
-    func response() async throws(UpstreamError) -> RPCMessage {
-        while true {
-            let message = try await next()
-            if case .response = message.kind { return message }
         }
     }
 

@@ -42,9 +42,9 @@ package func probe(_ definition: Server, on group: EventLoopGroup, timeout: Time
 }
 
 private func report(of server: UpstreamServer, on loop: EventLoop) async throws(UpstreamError) -> ServerReport {
-    let link = try await server.link(for: ClientInfo(name: "sluice", version: "1"), on: loop)
+    let link = try await server.link(for: .gateway, relays: Relays(), on: loop)
     var tools: [JSONValue] = []
-    try await ToolCatalogue.eachPage(of: link, on: loop) { page in tools += page.definitions.map(\.definition.value) }
+    try await ToolCatalogue.eachPage(of: link, on: loop) { page in tools += page.entries.map(\.view.value) }
     let hello = link.hello
     link.close(on: loop)
     return ServerReport(

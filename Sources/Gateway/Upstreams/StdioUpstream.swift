@@ -68,9 +68,12 @@ actor StdioUpstream: UpstreamLink {
 
     // MARK: Sending
 
-    nonisolated func send(_ message: [UInt8], id: Int64, on callerLoop: EventLoop, handle: CallHandle)
+    nonisolated var isShared: Bool { true }
+
+    nonisolated func send(_ outgoing: Outgoing, on callerLoop: EventLoop, handle: CallHandle)
         async throws(UpstreamError) -> UpstreamReply
     {
+        let (message, id) = (outgoing.message, outgoing.id)
         let inbox = Inbox()
         let line = Relay.singleLine(message)
         loop.execute { self.assumeIsolated { $0.begin(line, id, inbox) } }
@@ -100,7 +103,9 @@ actor StdioUpstream: UpstreamLink {
     }
 
     /// Shared by all sessions: what it sends outside of calls goes through `notified`.
-    nonisolated func listen(on loop: EventLoop, handle: CallHandle, _ take: @Sendable (RPCMessage) -> Void) async {}
+    nonisolated func listen(
+        _ filter: ListenFilter, on loop: EventLoop, handle: CallHandle, _ take: @escaping @Sendable (RPCMessage) -> Void
+    ) async {}
 
     /// The child outlives client sessions.
     nonisolated func close(on loop: EventLoop) {}
@@ -223,7 +228,7 @@ extension StdioUpstream {
         let id = mintID()
         let inbox = Inbox()
         pending[id] = inbox
-        writeLine(Handshake.request(id: id, client: ClientInfo(name: "sluice", version: "1")))
+        writeLine(Handshake.request(id: id, client: ClientProfile.gateway.introduction))
         let deadline = SilenceTimer(limits.start, on: loop) {
             inbox.fail(UpstreamError(.timeout, mayHaveRun: false, detail: "no answer to initialize in time"))
         }

@@ -9,6 +9,8 @@ import Synchronization
 final class ToolCatalogue: Sendable {
     private struct State {
         var tools: [String: ToolFacts]?
+        /// What calls of a tool repeat in HTTP headers, for modern servers; tools without any are not here.
+        var headers: [String: [HeaderParameter]] = [:]
         var refreshed = TimeSpan.zero
     }
 
@@ -34,14 +36,19 @@ final class ToolCatalogue: Sendable {
         return try await refresh(from: link, on: loop)[name]
     }
 
+    /// What a call repeats in HTTP headers.
+    func headerParameters(of errand: Errand) -> [HeaderParameter] {
+        errand.subject == .tool ? state.withLock { $0.headers[errand.name] ?? [] } : []
+    }
+
     /// The server says that its list has changed.
     func invalidate() {
         state.withLock { $0.tools = nil }
     }
 
     /// Takes over definitions that passed by in a client's `tools/list`.
-    func learn(_ page: ToolList) {
-        let facts = page.definitions.map { ($0.name, Self.facts($0.name, $0.definition)) }
+    func learn(_ page: ListPage) {
+        let facts = page.entries.map { ($0.id, Self.facts($0.id, $0.view)) }
         state.withLock { state in
             guard var tools = state.tools else { return }
             for (name, fact) in facts where tools.count < Self.maxTools || tools[name] != nil { tools[name] = fact }
@@ -53,31 +60,40 @@ final class ToolCatalogue: Sendable {
         -> [String: ToolFacts]
     {
         var tools: [String: ToolFacts] = [:]
+        var headers: [String: [HeaderParameter]] = [:]
         try await Self.eachPage(of: link, on: loop) { page in
-            for (name, definition) in page.definitions { tools[name] = Self.facts(name, definition) }
+            for entry in page.entries {
+                tools[entry.id] = Self.facts(entry.id, entry.view)
+                guard let schema = entry.view["inputSchema"], let parameters = try? HeaderParameter.all(in: schema),
+                    !parameters.isEmpty
+                else { continue }
+                headers[entry.id] = parameters
+            }
         }
         let now = loop.now
-        state.withLock { state in
+        state.withLock { [headers] state in
             state.tools = tools
+            state.headers = headers
             state.refreshed = now
         }
         return tools
     }
 
     /// Follows `nextCursor` to the end.
-    static func eachPage(of link: any UpstreamLink, on loop: EventLoop, _ take: (ToolList) -> Void)
+    static func eachPage(of link: any UpstreamLink, on loop: EventLoop, _ take: (ListPage) -> Void)
         async throws(UpstreamError)
     {
         var cursor: String?
         var count = 0
         for _ in 0..<maxPages {
-            let answer = try await link.ask("tools/list", cursor.map { ["cursor": .string($0)] }, on: loop)
-            guard let page = ToolList(answer) else {
+            let answer = try await link.ask(
+                "tools/list", cursor.map { [JSONMember("cursor", .string($0))] } ?? [], on: loop)
+            guard let page = ListPage(answer, .tools) else {
                 throw UpstreamError(
                     .broken, mayHaveRun: false, detail: "tools/list was not answered with a list of tools")
             }
             take(page)
-            count += page.definitions.count
+            count += page.entries.count
             guard let next = page.nextCursor, next != cursor, count <= maxTools else { return }
             cursor = next
         }

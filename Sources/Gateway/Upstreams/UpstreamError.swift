@@ -15,6 +15,8 @@ package struct UpstreamError: Error, Sendable, Hashable, CustomStringConvertible
         case overloaded
         /// The client took the call back.
         case cancelled
+        /// The server's answer can't be put into the words of the client's version.
+        case untranslatable
     }
 
     package let code: Code
@@ -44,6 +46,7 @@ package struct UpstreamError: Error, Sendable, Hashable, CustomStringConvertible
         case .refused: "The server behind the gateway refused the request."
         case .overloaded: "Too many calls are waiting for the server behind the gateway. Try again later."
         case .cancelled: "The call was cancelled."
+        case .untranslatable: "The server's answer can't be told in this protocol version."
         }
     }
 }

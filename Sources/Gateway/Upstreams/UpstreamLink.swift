@@ -2,10 +2,26 @@ import JSON
 import MCP
 import Runtime
 
+/// A request as it goes to a server.
+struct Outgoing: Sendable {
+    /// The whole JSON-RPC request, with `id` as its id.
+    let message: [UInt8]
+    let id: Int64
+    let method: String
+    /// What modern servers want repeated in headers: the name or URI as the server knows it, and the arguments.
+    var name: String?
+    var arguments: JSONView?
+    var headerParameters: [HeaderParameter] = []
+}
+
 /// A client session's way to one server. Requests carry ids that the link minted; answers come back by exchange.
 protocol UpstreamLink: AnyObject, Sendable {
-    /// What the server said of itself in the handshake.
+    /// What the server said of itself.
     var hello: UpstreamHello { get }
+
+    /// Whether other sessions use it too. Then the server may ask nothing, because nobody knows whom it asks, and what it
+    /// says outside of calls goes only to those who have subscribed to it.
+    var isShared: Bool { get }
 
     /// Waits until the server can take a request, starting it if need be. Called before the decision, so that a permitted
     /// call goes on at once.
@@ -16,17 +32,18 @@ protocol UpstreamLink: AnyObject, Sendable {
 
     /// Sends a request and waits for the first message that answers it.
     /// - Parameters:
-    ///   - message: the whole JSON-RPC request, with `id` as its id.
     ///   - loop: the caller's loop.
     ///   - handle: how the call is cancelled.
-    func send(_ message: [UInt8], id: Int64, on loop: EventLoop, handle: CallHandle) async throws(UpstreamError)
-        -> UpstreamReply
+    func send(_ request: Outgoing, on loop: EventLoop, handle: CallHandle) async throws(UpstreamError) -> UpstreamReply
 
     /// Sends a notification or a response; failures are of no consequence.
     func post(_ message: [UInt8], on loop: EventLoop)
 
     /// Relays what the server sends outside of calls until it ends or `handle` is cancelled.
-    func listen(on loop: EventLoop, handle: CallHandle, _ take: @Sendable (RPCMessage) -> Void) async
+    /// - Parameter filter: what modern servers are asked for; legacy ones send what they like.
+    func listen(
+        _ filter: ListenFilter, on loop: EventLoop, handle: CallHandle, _ take: @escaping @Sendable (RPCMessage) -> Void
+    ) async
 
     /// The client session is over.
     func close(on loop: EventLoop)
@@ -36,7 +53,7 @@ protocol UpstreamLink: AnyObject, Sendable {
 enum UpstreamReply: Sendable {
     /// The response itself, and the HTTP status it came with.
     case response(RPCMessage, status: Int?)
-    /// Notifications come before the response.
+    /// Other messages come before the response.
     case stream(any UpstreamStream)
 }
 
@@ -47,18 +64,37 @@ protocol UpstreamStream: AnyObject, Sendable {
     var status: Int? { get }
 }
 
+extension UpstreamStream {
+    /// The response; what comes before it is passed over.
+    func response() async throws(UpstreamError) -> RPCMessage {
+        while true {
+            let message = try await next()
+            if case .response = message.kind { return message }
+        }
+    }
+}
+
 extension UpstreamLink {
-    /// A request of our own; notifications before its answer are passed over.
-    func ask(_ method: String, _ params: JSONValue?, on loop: EventLoop) async throws(UpstreamError) -> RPCMessage {
+    /// A request of our own.
+    /// - Parameter params: without the modern envelope, which is added where the server wants it.
+    func ask(_ method: String, _ params: [JSONMember] = [], on loop: EventLoop) async throws(UpstreamError)
+        -> RPCMessage
+    {
         let id = mintID()
-        let request = RPCWriter.request(id: id, method: method, params: params)
-        switch try await send(request, id: id, on: loop, handle: CallHandle()) {
+        var params = params
+        if hello.version.era == .modern {
+            params.append(
+                JSONMember(
+                    "_meta",
+                    .object([
+                        JSONMember(MetaKey.protocolVersion.description, .string(hello.version.rawValue)),
+                        JSONMember(MetaKey.clientCapabilities.description, [:]),
+                    ])))
+        }
+        let message = RPCWriter.request(id: id, method: method, params: params.isEmpty ? nil : .object(params))
+        switch try await send(Outgoing(message: message, id: id, method: method), on: loop, handle: CallHandle()) {
         case .response(let message, _): return message
-        case .stream(let stream):
-            while true {
-                let message = try await stream.next()
-                if case .response = message.kind { return message }
-            }
+        case .stream(let stream): return try await stream.response()
         }
     }
 }

@@ -40,14 +40,18 @@ final class UpstreamServer: Sendable {
     }
 
     /// A way for one client session.
-    func link(for client: ClientInfo, on loop: EventLoop) async throws(UpstreamError) -> any UpstreamLink {
+    /// - Parameter relays: what the policy lets the server ask of the client.
+    func link(for client: ClientProfile, relays: Relays, on loop: EventLoop) async throws(UpstreamError)
+        -> any UpstreamLink
+    {
         switch way {
         case .stdio(let upstream):
             _ = try await upstream.ready()
             return upstream
         case .http(let url, let headers):
             return try await HTTPLink.open(
-                url, headers: headers, allowPrivate: definition.allowPrivate, client: client, clients: clients, on: loop
+                url, headers: headers, allowPrivate: definition.allowPrivate, client: client, relays: relays,
+                clients: clients, on: loop
             )
         }
     }

@@ -37,6 +37,7 @@ package struct FieldName: Sendable {
     package static var userAgent: FieldName { .init("User-Agent") }
     package static var vary: FieldName { .init("Vary") }
     package static var wwwAuthenticate: FieldName { .init("WWW-Authenticate") }
+    package static var xAccelBuffering: FieldName { .init("X-Accel-Buffering") }
     package static var xContentTypeOptions: FieldName { .init("X-Content-Type-Options") }
     package static var xFrameOptions: FieldName { .init("X-Frame-Options") }
     package static var xRequestID: FieldName { .init("X-Request-Id") }

@@ -27,6 +27,12 @@ package struct ResponseWriter: ~Copyable, Sendable {
         return connection.assumeIsolated { !$0.isOpen(number) }
     }
 
+    /// Calls `body` on the loop, once, when the client goes away before the answer; at once if it has gone already.
+    package func onClose(_ body: @escaping @Sendable () -> Void) {
+        let number = number
+        connection.assumeIsolated { $0.onClose(number, body) }
+    }
+
     /// Answers with a whole response, in one write.
     package consuming func send(_ response: Response) {
         isUsed = true

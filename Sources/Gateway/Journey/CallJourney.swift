@@ -7,61 +7,59 @@ import Runtime
 import Store
 import Synchronization
 
-/// The way of one `tools/call` through the house: judge, record, forward, record. Every path ends in the ledger.
-struct ToolCallJourney: Sendable {
+/// The way of one `tools/call`, `resources/read` or `prompts/get` through the house: judge, record, forward, record. Every
+/// path ends in the ledger.
+struct CallJourney: Sendable {
     let judge: Judge
     let recorder: Recorder
-    let forwarder = Forwarder()
+    let forwarder: Forwarder
     let metrics: GatewayMetrics
     let maxInFlight: Int
     let log: Log
 
-    func run(_ visit: Visit, _ reply: ReplyChannel) async {
+    func run(_ visit: Visit, _ reply: any ReplyChannel) async {
         let inFlight = metrics.callsInFlight.add(1, ordering: .relaxed).newValue
         defer { metrics.callsInFlight.subtract(1, ordering: .relaxed) }
         let now = EventLoop.wallNow
-        let call: ToolCall
-        do throws(ToolCallFault) {
-            call = try ToolCall(visit.message)
+        let errand: Errand
+        do throws(ErrandFault) {
+            guard let known = try Errand(visit.message) else { return }
+            errand = known
         } catch {
-            let refusal = CallRefusal(rule: "(bad parameters)", message: error.rawValue)
+            let refusal = CallRefusal(rule: "(bad parameters)", message: error.text)
             return await refuse(refusal, nil, visit, reply, now) {
-                RPCWriter.error(id: visit.id, code: .invalidParams, message: error.rawValue)
+                RPCWriter.error(id: visit.id, code: .invalidParams, message: error.text)
             }
         }
         guard inFlight <= maxInFlight else {
-            try? await recorder.record(.overload, call, visit, now: now)
+            try? await recorder.record(.overload, errand, visit, now: now)
             return await unavailable(visit, reply, isOverload: true)
         }
         let handle = CallHandle()
-        visit.session.began(visit.id, handle)
-        defer { visit.session.finished(visit.id, handle) }
+        visit.begin(handle, reply)
+        defer { visit.finish(handle) }
         do throws(UpstreamError) {
-            switch try await judge.judge(call, visit, clock: { EventLoop.wallNow }) {
+            switch try await judge.judge(errand, visit, clock: { EventLoop.wallNow }) {
             case .permitted(let permit):
-                await carry(permit, call, visit, handle, reply)
+                await carry(permit, errand, visit, handle, reply)
             case .refused(let refusal):
-                await refuse(refusal, call, visit, reply, now) {
-                    ToolAnswer.failure(
-                        id: visit.id, text: refusal.text, metaKey: CallRefusal.metaKey,
-                        meta: refusal.meta(requestID: visit.requestID))
-                }
+                await refuse(refusal, errand, visit, reply, now) { refusal.answer(to: errand, visit) }
             case .undecided:
-                try? await recorder.record(.undecided, call, visit, now: now)
+                try? await recorder.record(.undecided, errand, visit, now: now)
                 await unavailable(visit, reply, isOverload: false)
             }
         } catch {
-            await failed(error, call, visit, reply, now)
+            await failed(error, errand, visit, reply, now)
         }
     }
 
     private func carry(
-        _ permit: consuming Permit, _ call: ToolCall, _ visit: Visit, _ handle: CallHandle, _ reply: ReplyChannel
+        _ permit: consuming Permit, _ errand: Errand, _ visit: Visit, _ handle: CallHandle, _ reply: any ReplyChannel
     ) async {
         let isShadowed = permit.shadow != nil
         let recorded: RecordedPermit
         do throws(StoreError) {
-            recorded = try await recorder.record(permit, call, visit, now: EventLoop.wallNow)
+            recorded = try await recorder.record(permit, errand, visit, now: EventLoop.wallNow)
         } catch {
             return await unrecorded(error, visit, reply)
         }
@@ -70,19 +68,22 @@ struct ToolCallJourney: Sendable {
         } else {
             metrics.allowed.add(1, ordering: .relaxed)
         }
-        let forwarded = await forwarder.forward(recorded, visit, handle: handle) { await reply.notify($0) }
+        let forwarded = await forwarder.forward(recorded, errand, visit, handle: handle) { message in
+            await reply.notify(message)
+            return !reply.isGone
+        }
         recorder.settle(forwarded, visit, now: EventLoop.wallNow)
-        if let answer = forwarded.answer { return await reply.answer(answer) }
+        if let answer = forwarded.answer { return await reply.answer(answer, status: visit.status(of: answer)) }
         guard let failure = forwarded.failure else { return }
         await answer(failure, visit, reply)
     }
 
     private func refuse(
-        _ refusal: CallRefusal, _ call: ToolCall?, _ visit: Visit, _ reply: ReplyChannel, _ now: Instant,
+        _ refusal: CallRefusal, _ errand: Errand?, _ visit: Visit, _ reply: any ReplyChannel, _ now: Instant,
         answer: () -> [UInt8]
     ) async {
         do throws(StoreError) {
-            try await recorder.record(refusal, call, visit, now: now)
+            try await recorder.record(refusal, errand, visit, now: now)
         } catch {
             return await unrecorded(error, visit, reply)
         }
@@ -91,17 +92,17 @@ struct ToolCallJourney: Sendable {
     }
 
     private func failed(
-        _ error: UpstreamError, _ call: ToolCall, _ visit: Visit, _ reply: ReplyChannel, _ now: Instant
+        _ error: UpstreamError, _ errand: Errand, _ visit: Visit, _ reply: any ReplyChannel, _ now: Instant
     ) async {
         do throws(StoreError) {
-            try await recorder.record(.upstream(error.code), call, visit, now: now)
+            try await recorder.record(.upstream(error.code), errand, visit, now: now)
         } catch {
             return await unrecorded(error, visit, reply)
         }
         await answer(error, visit, reply)
     }
 
-    private func answer(_ failure: UpstreamError, _ visit: Visit, _ reply: ReplyChannel) async {
+    private func answer(_ failure: UpstreamError, _ visit: Visit, _ reply: any ReplyChannel) async {
         if failure.code == .cancelled { return reply.silence() }
         metrics.upstreamFailures.add(1, ordering: .relaxed)
         log(
@@ -111,13 +112,13 @@ struct ToolCallJourney: Sendable {
         await reply.answer(message, status: status)
     }
 
-    private func unrecorded(_ error: StoreError, _ visit: Visit, _ reply: ReplyChannel) async {
+    private func unrecorded(_ error: StoreError, _ visit: Visit, _ reply: any ReplyChannel) async {
         metrics.ledgerFailures.add(1, ordering: .relaxed)
         log(.error, "a decision could not be recorded, so the call is refused", ("reason", error.message))
         await unavailable(visit, reply, isOverload: error.code == .queueFull)
     }
 
-    private func unavailable(_ visit: Visit, _ reply: ReplyChannel, isOverload: Bool) async {
+    private func unavailable(_ visit: Visit, _ reply: any ReplyChannel, isOverload: Bool) async {
         let text =
             isOverload
             ? "The gateway has too many calls in flight. Try again later."

@@ -1,0 +1,152 @@
+import Base
+import JSON
+import MCP
+import Policy
+import Runtime
+import Store
+import Synchronization
+
+/// What servers ask of clients: judged by the policy, recorded, and carried there and back like a call the other way.
+struct AskDesk: Sendable {
+    let judge: Judge
+    let recorder: Recorder
+    let metrics: GatewayMetrics
+
+    /// Why the client is not asked: one sentence for the server.
+    struct Refusal: Error, Sendable {
+        let text: String
+        var code = RPCErrorCode.methodNotFound
+    }
+
+    /// An allowed request to the client that has still to be settled in the ledger.
+    struct Ticket: Sendable {
+        fileprivate let decision: Int64
+        fileprivate let reservations: [ReservationRecord]
+        fileprivate let visit: Visit
+    }
+
+    // MARK: The decision
+
+    /// Judges and records.
+    /// - Parameter visit: the request during which the server asks.
+    func admit(_ kind: InputKind, _ params: JSONView?, _ visit: Visit) async throws(Refusal) -> Ticket {
+        guard kind.isDeclared(in: visit.profile.capabilities), visit.profile.version >= kind.since else {
+            throw Refusal(text: "the client has not declared that it can be asked for \(kind.text)")
+        }
+        let errand = Errand(asking: kind, params)
+        let now = EventLoop.wallNow
+        let unavailable = Refusal(text: "the gateway can't record decisions at the moment", code: .cannotRecord)
+        let judgement: Judgement
+        do throws(UpstreamError) {
+            judgement = try await judge.judge(errand, visit, clock: { EventLoop.wallNow })
+        } catch {
+            throw unavailable
+        }
+        switch consume judgement {
+        case .permitted(let permit):
+            do throws(StoreError) {
+                let recorded = try await recorder.record(permit, errand, visit, now: now)
+                metrics.allowed.add(1, ordering: .relaxed)
+                return Self.ticket(recorded, visit)
+            } catch {
+                metrics.ledgerFailures.add(1, ordering: .relaxed)
+                throw unavailable
+            }
+        case .refused(let refusal):
+            do throws(StoreError) { try await recorder.record(refusal, errand, visit, now: now) } catch {
+                metrics.ledgerFailures.add(1, ordering: .relaxed)
+                throw unavailable
+            }
+            metrics.denied.add(1, ordering: .relaxed)
+            throw Refusal(text: refusal.text)
+        case .undecided:
+            throw unavailable
+        }
+    }
+
+    private static func ticket(_ recorded: consuming RecordedPermit, _ visit: Visit) -> Ticket {
+        Ticket(decision: recorded.decision, reservations: recorded.permit.reservations, visit: visit)
+    }
+
+    /// Records how it ended.
+    /// - Parameter answer: nil if the client gave none.
+    func settle(_ ticket: Ticket, _ answer: RPCMessage?) {
+        var isReleased = false
+        if let answer, case .response(_, isError: true) = answer.kind { isReleased = true }
+        let failure =
+            answer == nil ? UpstreamError(.lost, mayHaveRun: true, detail: "the client gave no answer") : nil
+        recorder.settle(
+            ForwardedCall(
+                decision: ticket.decision, reservations: ticket.reservations, isReleased: isReleased, failure: failure,
+                upstreamStatus: nil, answer: answer?.document.bytes),
+            ticket.visit, now: EventLoop.wallNow)
+    }
+
+    // MARK: A legacy server's request to a legacy client
+
+    /// Passes a server's request on to the client, or answers it. Returns at once: the client's answer finds its own way.
+    /// - Parameter send: brings a message to the client; false if there is no way.
+    func relay(_ request: RPCMessage, _ id: RequestID, _ visit: Visit, send: ([UInt8]) async -> Bool) async {
+        let link = visit.session.link
+        if request.method == "ping" { return link.post(RPCWriter.result(id: id, [:]), on: visit.loop) }
+        guard let kind = InputKind(method: request.method, params: request.params) else {
+            return refuse(id, Refusal(text: "the gateway does not relay `\(request.method.prefix(64))`"), visit)
+        }
+        guard !link.isShared else {
+            let text = "this server is shared by several clients, so nobody knows whom it asks"
+            return refuse(id, Refusal(text: text), visit)
+        }
+        let ticket: Ticket
+        do throws(Refusal) { ticket = try await admit(kind, request.params, visit) } catch {
+            return refuse(id, error, visit)
+        }
+        let loop = visit.loop
+        let ask = ServerAsk(link: link, upstreamID: id) { answer in
+            if let answer { link.post(Relay.renumbered(answer, id), on: loop) }
+            settle(ticket, answer)
+        }
+        guard let number = visit.session.add(ask) else {
+            settle(ticket, nil)
+            return refuse(id, Refusal(text: "too many requests wait for the client", code: .overloaded), visit)
+        }
+        guard await send(Relay.renumbered(request, RequestID(number))) else {
+            _ = visit.session.takeAsk(number)
+            settle(ticket, nil)
+            return refuse(id, Refusal(text: "the client can't be reached", code: .internalError), visit)
+        }
+    }
+
+    /// The same for a request that came outside of any call: it goes on the session's own stream.
+    func relayOutside(_ request: RPCMessage, _ id: RequestID, _ visit: Visit) async {
+        if visit.session.profile.era == .modern, request.method != "ping" {
+            return refuse(id, Refusal(text: Untranslatable.inputOutsideCall(request.method).text), visit)
+        }
+        await relay(request, id, visit) { visit.session.push($0) }
+    }
+
+    func refuse(_ id: RequestID, _ refusal: Refusal, _ visit: Visit) {
+        visit.session.link.post(RPCWriter.error(id: id, code: refusal.code, message: refusal.text), on: visit.loop)
+    }
+
+    // MARK: A modern server's input request to a legacy client
+
+    /// Sends a request to the client and waits for the answer; nil if there will be none.
+    func ask(_ request: LegacyFront.ServerRequest, _ visit: Visit, notify: ([UInt8]) async -> Void) async -> RPCMessage?
+    {
+        let session = visit.session
+        let inbox = Inbox()
+        let id = RequestID(0)
+        let ask = ServerAsk(link: session.link, upstreamID: id) { answer in
+            if let answer {
+                inbox.put(answer)
+            } else {
+                inbox.fail(UpstreamError(.lost, mayHaveRun: true, detail: "the client gave no answer"))
+            }
+        }
+        guard let number = session.add(ask) else { return nil }
+        let timeout = SilenceTimer(visit.patience, on: visit.loop) { _ = session.takeAsk(number)?.ended(nil) }
+        defer { timeout.stop() }
+        await notify(RPCWriter.request(id: number, method: request.method, paramsBytes: request.params))
+        return try? await inbox.next()
+    }
+}

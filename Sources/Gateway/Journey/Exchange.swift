@@ -1,0 +1,202 @@
+import Base
+import JSON
+import MCP
+import Policy
+import Runtime
+import Store
+
+/// One request with its server: sends it, relays what comes before the answer, and carries questions to the client and
+/// back, until the answer is there.
+struct Exchange: Sendable {
+    /// What came of it.
+    enum End: Sendable {
+        /// The server's own response, still in the server's words.
+        case response(RPCMessage, status: Int?)
+        /// Words of ours, ready for the client.
+        case answer([UInt8], status: Int?, hadEffect: Bool)
+    }
+
+    let desk: AskDesk
+    let states: RequestStates
+
+    /// - Parameter notify: brings a message to the client before the answer; false if the client can't be reached.
+    func run(_ visit: Visit, _ errand: Errand?, handle: CallHandle, notify: ([UInt8]) async -> Bool)
+        async throws(UpstreamError) -> End
+    {
+        let link = visit.session.link
+        let crossing = visit.crossing
+        var id = link.mintID()
+        var message = crossing.request(id: id)
+        for _ in 0..<RequestState.maximumRounds {
+            let outgoing = Outgoing(
+                message: message, id: id, method: visit.message.method,
+                name: errand?.name
+                    ?? RoutingHeaders.nameMember(of: visit.message.method).flatMap {
+                        visit.message.params?[$0]?.string
+                    }, arguments: errand?.arguments,
+                headerParameters: errand.map { visit.session.server.catalogue.headerParameters(of: $0) } ?? [])
+            let (response, status) = try await once(outgoing, visit, crossing, handle, notify)
+            guard case .response(_, isError: false) = response.kind, let result = response.outcome,
+                link.hello.version.era == .modern
+            else { return .response(response, status: status) }
+            switch ResultType(result) {
+            case .complete: return .response(response, status: status)
+            case .task where visit.profile.era == .modern: return .response(response, status: status)
+            case .inputRequired where MethodTable.mayRequireInput.contains(visit.message.method):
+                let input = try Self.input(result, status)
+                if visit.profile.era == .modern {
+                    return try await passOn(input, response, status, visit)
+                }
+                let answers = try await collect(input, visit, notify)
+                id = link.mintID()
+                message = crossing.retry(id: id, answers: answers, state: input.requestState)
+            case .task, .inputRequired, .unknown:
+                throw UpstreamError(
+                    .broken, mayHaveRun: true, detail: "the result has a type that this request can't have",
+                    status: status)
+            }
+        }
+        throw UpstreamError(.broken, mayHaveRun: true, detail: "the server asks for input again and again")
+    }
+
+    /// One request and its response, with everything between.
+    private func once(
+        _ outgoing: Outgoing, _ visit: Visit, _ crossing: Crossing, _ handle: CallHandle,
+        _ notify: ([UInt8]) async -> Bool
+    ) async throws(UpstreamError) -> (RPCMessage, Int?) {
+        let link = visit.session.link
+        switch try await link.send(outgoing, on: visit.loop, handle: handle) {
+        case .response(let response, let status):
+            return (response, status)
+        case .stream(let stream):
+            while true {
+                let next = try await stream.next()
+                switch next.kind {
+                case .response(let answered, let isError):
+                    guard answered?.int == outgoing.id || (isError && answered?.int == nil) else {
+                        throw UpstreamError(
+                            .broken, mayHaveRun: true, detail: "the answer has the id of another request")
+                    }
+                    return (next, stream.status)
+                case .notification:
+                    await relay(next, outgoing.id, visit, crossing, notify)
+                case .request(let asked):
+                    await desk.relay(next, asked, visit, send: notify)
+                }
+            }
+        }
+    }
+
+    private func relay(
+        _ notification: RPCMessage, _ id: Int64, _ visit: Visit, _ crossing: Crossing,
+        _ notify: ([UInt8]) async -> Bool
+    ) async {
+        let session = visit.session
+        switch notification.method {
+        case "notifications/message":
+            // Without a level in the request a modern client must not get any.
+            guard visit.profile.era == .modern ? wantsLog(notification, visit.profile) : session.wantsLog(notification)
+            else { return }
+        case "notifications/cancelled":
+            // The server takes a question back.
+            guard visit.profile.era == .legacy,
+                let asked = notification.params?["requestId"].flatMap(RequestID.init),
+                let number = session.ask(of: asked, on: session.link), let id = notification.params?["requestId"]
+            else { return }
+            session.takeAsk(number)?.ended(nil)
+            var splice = JSONSplice(notification.document)
+            splice.replace(id, with: RequestID(number).raw)
+            _ = await notify(splice.applied())
+            return
+        case "notifications/tools/list_changed": session.server.catalogue.invalidate()
+        default: break
+        }
+        // Changes are shown to those who listen for them, never twice.
+        if visit.profile.era == .modern, notification.method != "notifications/message",
+            notification.method != "notifications/progress"
+        {
+            return session.deliver(notification)
+        }
+        if let relayed = crossing.notification(notification, token: id) { _ = await notify(relayed) }
+    }
+
+    private func wantsLog(_ notification: RPCMessage, _ profile: ClientProfile) -> Bool {
+        guard let wanted = profile.logLevel,
+            let level = notification.params?["level"]?.string.flatMap(LogLevel.init(rawValue:))
+        else { return false }
+        return level >= wanted
+    }
+}
+
+// MARK: - Input that modern servers want
+
+extension Exchange {
+    private static func input(_ result: JSONView, _ status: Int?) throws(UpstreamError) -> InputRequired {
+        do throws(InputFault) { return try InputRequired(result) } catch {
+            throw UpstreamError(.broken, mayHaveRun: true, detail: error.rawValue, status: status)
+        }
+    }
+
+    /// To a modern client: the server's own result, once the policy has allowed each question, with a state that only this
+    /// grant can bring back.
+    private func passOn(_ input: InputRequired, _ response: RPCMessage, _ status: Int?, _ visit: Visit)
+        async throws(UpstreamError) -> End
+    {
+        for request in input.requests {
+            do throws(AskDesk.Refusal) {
+                let ticket = try await desk.admit(request.kind, request.params, visit)
+                // The answer comes with another request; what is recorded here is that the client was asked.
+                desk.settle(ticket, response)
+            } catch {
+                let fault = ProtocolFault.missingCapability(request.kind.capability, error.text)
+                let isUndeclared = !request.kind.isDeclared(in: visit.profile.capabilities)
+                let answer =
+                    isUndeclared
+                    ? fault.answer(to: visit.id)
+                    : RPCWriter.error(id: visit.id, code: .denied, message: error.text, data: ["reason": "policy"])
+                return .answer(answer, status: status, hadEffect: true)
+            }
+        }
+        guard let result = response.outcome else { return .response(response, status: status) }
+        guard let state = states.seal(visit, upstreamState: input.requestState, parked: nil) else {
+            throw UpstreamError(.broken, mayHaveRun: true, detail: "requestState is too long", status: status)
+        }
+        var splice = JSONSplice(response.document)
+        splice.set("requestState", to: .string(state), in: result)
+        splice.set("id", to: visit.id.raw, in: response.document.root)
+        return .answer(splice.applied(), status: status, hadEffect: true)
+    }
+
+    /// From a legacy client: asks it one after the other, on the stream of its call.
+    private func collect(_ input: InputRequired, _ visit: Visit, _ notify: ([UInt8]) async -> Bool)
+        async throws(UpstreamError) -> [(key: String, result: [UInt8])]
+    {
+        do throws(Untranslatable) {
+            let requests = try LegacyFront.serverRequests(
+                input, version: visit.profile.version, capabilities: visit.profile.capabilities,
+                elicitationID: { "\(visit.requestID)-\($0)" })
+            var answers: [(key: String, result: [UInt8])] = []
+            for (request, asked) in zip(requests, input.requests) {
+                answers.append((request.key, try await answer(request, asked, visit, notify)))
+            }
+            return answers
+        } catch {
+            throw UpstreamError(.untranslatable, mayHaveRun: true, detail: error.text)
+        }
+    }
+
+    private func answer(
+        _ request: LegacyFront.ServerRequest, _ asked: InputRequest, _ visit: Visit, _ notify: ([UInt8]) async -> Bool
+    ) async throws(Untranslatable) -> [UInt8] {
+        let ticket: AskDesk.Ticket
+        do throws(AskDesk.Refusal) { ticket = try await desk.admit(asked.kind, asked.params, visit) } catch {
+            // Refused by policy: to the server it looks as if the person had said no.
+            guard asked.kind == .form || asked.kind == .url else { throw .inputUndeclared(asked.kind) }
+            return Array(#"{"action":"decline"}"#.utf8)
+        }
+        let answer = await desk.ask(request, visit) { _ = await notify($0) }
+        desk.settle(ticket, answer)
+        guard let answer else { throw .inputError(asked.kind) }
+        return try LegacyFront.inputResponse(answer, for: asked.kind)
+    }
+}

@@ -1,0 +1,67 @@
+import HTTP
+import JSON
+import MCP
+import Policy
+import Runtime
+import Store
+
+/// The four lists, without what no call of this grant could pass.
+extension Endpoint {
+    /// The upstream's own page, filtered.
+    func list(_ kind: ListKind, _ visit: Visit, _ reply: any ReplyChannel) async {
+        let session = visit.session
+        let handle = CallHandle()
+        visit.begin(handle, reply)
+        defer { visit.finish(handle) }
+        do throws(UpstreamError) {
+            try await session.link.prepare()
+            guard
+                case .response(let message, _) = try await exchange.run(
+                    visit, nil, handle: handle, notify: { _ in true })
+            else { throw UpstreamError(.broken, mayHaveRun: false, detail: "\(kind.method) was not answered") }
+            guard let page = ListPage(message, kind) else {
+                guard case .response(_, isError: true) = message.kind else {
+                    throw UpstreamError(
+                        .broken, mayHaveRun: false, detail: "\(kind.method) was not answered with a list")
+                }
+                return await answer(message, visit, reply)
+            }
+            if kind == .tools { session.server.catalogue.learn(page) }
+            var visible: Set<String> = []
+            for entry in page.entries where try await isListed(kind, entry.id, visit) { visible.insert(entry.id) }
+            var splice = JSONSplice(message.document)
+            page.filter(in: &splice) { visible.contains($0.id) }
+            guard !splice.isEmpty,
+                let shown = try? RPCMessage(JSONDocument.parse(splice.applied(), limits: .upstream))
+            else { return await answer(message, visit, reply) }
+            await answer(shown, visit, reply)
+        } catch {
+            await fail(error, visit, reply)
+        }
+    }
+
+    func answer(_ response: RPCMessage, _ visit: Visit, _ reply: any ReplyChannel) async {
+        let answer = visit.crossing.response(response, clientID: visit.id, introduction: visit.introduction)
+        await reply.answer(answer, status: visit.status(of: answer))
+    }
+
+    /// Whether a call of it could pass. The name or URI is the server's.
+    func isListed(_ kind: ListKind, _ name: String, _ visit: Visit) async throws(UpstreamError) -> Bool {
+        guard let policy = visit.caller.policy else { return false }
+        let session = visit.session
+        let subject: Subject =
+            switch kind {
+            case .tools: .tool
+            case .prompts: .prompt
+            case .resources, .resourceTemplates: .resource
+            }
+        let tool =
+            subject == .tool
+            ? try await session.server.catalogue.facts(of: name, from: session.link, on: visit.loop) : nil
+        return policy.lists(
+            CallFacts(
+                subject: subject, tool: subject.selectorName(of: name), arguments: nil, facts: tool,
+                server: visit.caller.server.name, grant: visit.caller.facts, client: visit.profile.facts,
+                session: session.id, ip: visit.peerIP, now: EventLoop.wallNow))
+    }
+}

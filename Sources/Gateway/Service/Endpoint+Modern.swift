@@ -1,0 +1,140 @@
+import Base
+import HTTP
+import JSON
+import MCP
+import Policy
+import Runtime
+import Store
+import Synchronization
+
+/// The era without sessions: each request says all about itself.
+extension Endpoint {
+    func modern(_ message: RPCMessage, _ arrival: Arrival, _ reply: any ReplyChannel) async {
+        switch message.kind {
+        case .response:
+            // SPEC: 2026-07-28: clients never send responses.
+            metrics.refusedRequests.add(1, ordering: .relaxed)
+            reply.refuse(.notAMessage("clients of this protocol version send no responses"))
+        case .notification:
+            reply.accepted()
+        case .request(let id):
+            do throws(ProtocolFault) {
+                try await modern(message, id, arrival, reply)
+            } catch {
+                metrics.refusedRequests.add(1, ordering: .relaxed)
+                await reply.answer(error.answer(to: id), status: HTTPStatus(error.code.httpStatus))
+            }
+        }
+    }
+
+    private func modern(_ message: RPCMessage, _ id: RequestID, _ arrival: Arrival, _ reply: any ReplyChannel)
+        async throws(ProtocolFault)
+    {
+        let headers = arrival.fields.isEmpty ? nil : arrival.routing
+        let envelope = try ModernRequest.check(message, headers: headers, serverExtensions: [ExtensionID.tasks])
+        let profile = ClientProfile(envelope, version: try envelope.version())
+        let state = try exchange.states.open(message, arrival.caller)
+        let session: ClientSession
+        do throws(UpstreamError) {
+            session = try await standing(profile, arrival)
+        } catch {
+            metrics.upstreamFailures.add(1, ordering: .relaxed)
+            log(
+                .warning, "a server could not be reached", ("request", arrival.requestID),
+                ("server", arrival.caller.server.name), ("detail", error.detail))
+            let (answer, status) = UpstreamAnswer.error(error, id: id, requestID: arrival.requestID)
+            return await reply.answer(answer, status: status)
+        }
+        let visit = visit(message, id, session, arrival, profile: profile, state: state)
+        if let parked = state?.parked { return await resume(parked, visit, reply) }
+        try await checkParameters(visit, headers)
+        switch message.method {
+        case "server/discover":
+            let result = session.link.hello.discoverResult(relays: arrival.caller.relays)
+            await reply.answer(RPCWriter.result(id: id, result))
+        case "subscriptions/listen": try await listen(visit, arrival, reply)
+        default: await serve(visit, reply)
+        }
+    }
+
+    /// Holds `Mcp-Param-*` against the arguments, once it is known which the tool has.
+    private func checkParameters(_ visit: Visit, _ headers: RoutingHeaders?) async throws(ProtocolFault) {
+        guard let headers, visit.message.method == "tools/call", let name = visit.message.params?["name"]?.string else {
+            return
+        }
+        let session = visit.session
+        guard (try? await session.server.catalogue.facts(of: name, from: session.link, on: visit.loop)) != nil else {
+            return
+        }
+        let errand = Errand("tools/call", .tool, name, nil)
+        try headers.check(
+            visit.message, version: visit.profile.version.rawValue,
+            parameters: session.server.catalogue.headerParameters(of: errand))
+    }
+
+    /// What stands in for a session: one for each grant and set of capabilities, since a legacy server is told once what its
+    /// client can do. Its name is the same after a restart, so that limits of scope `session` go on.
+    private func standing(_ profile: ClientProfile, _ arrival: Arrival) async throws(UpstreamError) -> ClientSession {
+        let caller = arrival.caller
+        let declared = profile.declared(to: .newestLegacy, caller.relays)
+        let digest = declared.bytes.withUnsafeBytes { journey.recorder.hasher.argumentDigest($0) }.hex.prefix(16)
+        let key = "stateless:\(caller.grant.id):\(digest)"
+        if let session = sessions.find(key), session.server.definition == caller.server, !session.isEnded {
+            session.touch(arrival.started)
+            return session
+        }
+        let session = try await open(key, profile, arrival)
+        guard let kept = sessions.adopt(session) else {
+            session.end(on: arrival.loop)
+            throw UpstreamError(.overloaded, mayHaveRun: false, detail: "too many sessions")
+        }
+        // Another request was quicker.
+        if kept !== session { session.end(on: arrival.loop) }
+        metrics.sessions.store(sessions.count, ordering: .relaxed)
+        return kept
+    }
+
+    // MARK: subscriptions/listen
+
+    private func listen(_ visit: Visit, _ arrival: Arrival, _ reply: any ReplyChannel) async throws(ProtocolFault) {
+        let session = visit.session
+        var filter = try ListenFilter(visit.message.params)
+        let capabilities = session.link.hello.capabilities ?? JSONDocument.emptyObject.root
+        var granted = filter.granted(by: capabilities)
+        // The gateway itself changes what a caller sees of the tools.
+        granted.toolsListChanged = filter.toolsListChanged && session.link.hello.hasTools
+        var readable: [String] = []
+        for uri in granted.resourceSubscriptions where (try? await isListed(.resources, uri, visit)) == true {
+            readable.append(uri)
+        }
+        granted.resourceSubscriptions = readable
+        filter = granted
+        guard let events = reply as? HTTPReply, let stream = events.events() else {
+            throw ProtocolFault(.unknownMethod, "subscriptions/listen needs a way to send events")
+        }
+        let listen = Listen(id: visit.id, filter: filter, stream: stream)
+        guard session.attach(listen) else {
+            stream.end()
+            return
+        }
+        let handle = CallHandle()
+        stream.onClose {
+            handle.cancel()
+            session.detach(listen)
+        }
+        let acknowledged = Subscription.acknowledgement(of: visit.id, granted: filter)
+        _ = stream.writeEventNow(SSEEvent(data: acknowledged, event: "message"))
+        keepAlive(stream, session, visit.loop)
+        self.listen(filter, session, handle, arrival)
+        guard session.link.hello.version.era == .legacy, !session.link.isShared || !filter.resourceSubscriptions.isEmpty
+        else { return }
+        for uri in filter.resourceSubscriptions {
+            _ = try? await session.link.ask("resources/subscribe", [JSONMember("uri", .string(uri))], on: visit.loop)
+        }
+    }
+
+    /// A call that waits for the client's answers goes on.
+    private func resume(_ token: String, _ visit: Visit, _ reply: any ReplyChannel) async {
+        await refuse(visit, .invalidParams, "the call that this state belongs to has ended", reply)
+    }
+}

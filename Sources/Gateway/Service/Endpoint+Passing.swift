@@ -1,0 +1,141 @@
+import HTTP
+import JSON
+import MCP
+import Policy
+import Runtime
+
+/// Requests that no rule is about: they go on, or are answered here, as their era wants it.
+extension Endpoint {
+    func pass(_ visit: Visit, _ reply: any ReplyChannel) async {
+        let serverEra = visit.session.link.hello.version.era
+        switch (visit.message.method, visit.profile.era) {
+        case ("ping", .legacy): await reply.answer(RPCWriter.result(id: visit.id, [:]))
+        case ("logging/setLevel", .legacy): await setLevel(visit, reply)
+        case ("resources/subscribe", .legacy): await subscribe(visit, reply)
+        case ("resources/unsubscribe", .legacy): await unsubscribe(visit, reply)
+        case ("completion/complete", _): await complete(visit, reply)
+        case ("tasks/get", _), ("tasks/result", _), ("tasks/cancel", _), ("tasks/update", _):
+            await task(visit, reply)
+        case ("tasks/list", _): await refuse(visit, .methodNotFound, Untranslatable.taskList.text, reply)
+        default:
+            let legality = MethodTable.legality(
+                of: visit.message.method, .request, from: .client, in: visit.profile.version)
+            // What nobody has heard of is the server's to know, unless the policy says that only what it lists may pass.
+            guard legality == .unknown, serverEra == visit.profile.era, visit.caller.policy?.allowsByDefault == true
+            else {
+                let text = "`\(visit.message.method.prefix(64))` is not available through this gateway."
+                return await refuse(visit, .methodNotFound, text, reply)
+            }
+            await relay(visit, reply)
+        }
+    }
+
+    func refuse(_ visit: Visit, _ code: RPCErrorCode, _ text: String, _ reply: any ReplyChannel) async {
+        let answer = RPCWriter.error(id: visit.id, code: code, message: text)
+        await reply.answer(answer, status: visit.status(of: answer))
+    }
+
+    /// To the server and back, without a decision.
+    func relay(_ visit: Visit, _ reply: any ReplyChannel) async {
+        let handle = CallHandle()
+        visit.begin(handle, reply)
+        defer { visit.finish(handle) }
+        do throws(UpstreamError) {
+            try await visit.session.link.prepare()
+            let end = try await exchange.run(visit, nil, handle: handle) { message in
+                await reply.notify(message)
+                return !reply.isGone
+            }
+            switch end {
+            case .response(let response, _): await answer(response, visit, reply)
+            case .answer(let bytes, _, _): await reply.answer(bytes, status: visit.status(of: bytes))
+            }
+        } catch {
+            await fail(error, visit, reply)
+        }
+    }
+
+    // MARK: Legacy only
+
+    private func setLevel(_ visit: Visit, _ reply: any ReplyChannel) async {
+        guard let level = visit.message.params?["level"]?.string.flatMap(LogLevel.init(rawValue:)) else {
+            let text = "params.level is one of \(LogLevel.allCases.map(\.rawValue).joined(separator: ", "))"
+            return await refuse(visit, .invalidParams, text, reply)
+        }
+        visit.session.logLevel = level
+        let link = visit.session.link
+        // A modern server is told with each request. A shared one would change for everybody.
+        guard link.hello.version.era == .legacy, !link.isShared else {
+            return await reply.answer(RPCWriter.result(id: visit.id, [:]))
+        }
+        await relay(visit, reply)
+    }
+
+    private func subscribe(_ visit: Visit, _ reply: any ReplyChannel) async {
+        guard let uri = visit.message.params?["uri"]?.string else {
+            return await refuse(visit, .invalidParams, "params.uri is missing", reply)
+        }
+        // Changes of what may not be read are nobody's business.
+        guard (try? await isListed(.resources, uri, visit)) == true else {
+            let answer = RPCWriter.error(
+                id: visit.id, number: -32_002, message: Denial.unknown(.resource, "resource:" + uri),
+                data: ["uri": .string(uri)])
+            return await reply.answer(answer)
+        }
+        guard visit.session.subscribe(to: uri) else {
+            return await refuse(visit, .overloaded, "this session has too many subscriptions", reply)
+        }
+        guard visit.session.link.hello.version.era == .legacy else {
+            return await reply.answer(RPCWriter.result(id: visit.id, [:]))
+        }
+        await relay(visit, reply)
+    }
+
+    private func unsubscribe(_ visit: Visit, _ reply: any ReplyChannel) async {
+        guard let uri = visit.message.params?["uri"]?.string else {
+            return await refuse(visit, .invalidParams, "params.uri is missing", reply)
+        }
+        visit.session.unsubscribe(from: uri)
+        let link = visit.session.link
+        let others = sessions.wants(uri, of: visit.session.server)
+        guard link.hello.version.era == .legacy, !(link.isShared && others) else {
+            return await reply.answer(RPCWriter.result(id: visit.id, [:]))
+        }
+        await relay(visit, reply)
+    }
+
+    // MARK: Completion and tasks
+
+    /// Completing an argument of what can't be seen would tell that it exists.
+    private func complete(_ visit: Visit, _ reply: any ReplyChannel) async {
+        let reference = visit.message.params?["ref"]
+        let isVisible: Bool
+        switch reference?["type"]?.string {
+        case "ref/prompt":
+            guard let name = reference?["name"]?.string else {
+                return await refuse(visit, .invalidParams, "params.ref.name is missing", reply)
+            }
+            isVisible = (try? await isListed(.prompts, name, visit)) == true
+        case "ref/resource":
+            guard let uri = reference?["uri"]?.string else {
+                return await refuse(visit, .invalidParams, "params.ref.uri is missing", reply)
+            }
+            isVisible = (try? await isListed(.resourceTemplates, uri, visit)) == true
+        default: return await refuse(visit, .invalidParams, "params.ref.type is ref/prompt or ref/resource", reply)
+        }
+        guard isVisible else { return await refuse(visit, .invalidParams, "params.ref is not available", reply) }
+        await relay(visit, reply)
+    }
+
+    /// A task belongs to the grant whose call started it.
+    private func task(_ visit: Visit, _ reply: any ReplyChannel) async {
+        let serverEra = visit.session.link.hello.version.era
+        guard serverEra == visit.profile.era else {
+            return await refuse(visit, .methodNotFound, "tasks of this server speak another protocol version", reply)
+        }
+        guard let id = visit.message.params?["taskId"]?.string, visit.session.owns(task: id) else {
+            return await refuse(visit, .invalidParams, "there is no such task of this session", reply)
+        }
+        await relay(visit, reply)
+    }
+}

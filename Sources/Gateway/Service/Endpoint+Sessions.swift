@@ -1,0 +1,124 @@
+import Base
+import HTTP
+import JSON
+import MCP
+import Runtime
+import Store
+import Synchronization
+
+/// Legacy sessions: from `initialize` to DELETE.
+extension Endpoint {
+    /// The session that the request names; another grant's session looks like none.
+    func session(of arrival: Arrival) throws(Refusal) -> ClientSession {
+        guard let id = arrival.fields[.mcpSessionID] else { throw .noSession }
+        guard arrival.fields.count(of: .mcpSessionID) == 1, let session = sessions.find(id.string),
+            session.profile.era == .legacy, session.grantID == arrival.caller.grant.id,
+            session.server.definition == arrival.caller.server
+        else { throw .unknownSession }
+        if let version = arrival.version, ProtocolVersion(rawValue: version)?.era != .legacy {
+            throw .wrongVersion(version)
+        }
+        session.touch(arrival.started)
+        return session
+    }
+
+    func initialize(_ message: RPCMessage, _ id: RequestID, _ arrival: Arrival, _ reply: any ReplyChannel)
+        async throws(Refusal)
+    {
+        guard let requested = Handshake.requestedVersion(message) else {
+            let text = "initialize needs params.protocolVersion, a string"
+            return await reply.answer(RPCWriter.error(id: id, code: .invalidParams, message: text))
+        }
+        guard sessions.hasRoom else { throw .tooManySessions }
+        let profile = ClientProfile(message, version: .answer(toInitializeFor: requested))
+        let session: ClientSession
+        do throws(UpstreamError) {
+            session = try await open(SessionTable.makeID(), profile, arrival)
+        } catch {
+            metrics.upstreamFailures.add(1, ordering: .relaxed)
+            log(
+                .warning, "a session could not be opened", ("request", arrival.requestID),
+                ("server", arrival.caller.server.name), ("detail", error.detail))
+            let (message, status) = UpstreamAnswer.error(error, id: id, requestID: arrival.requestID)
+            return await reply.answer(message, status: status)
+        }
+        guard sessions.add(session) else {
+            session.end(on: arrival.loop)
+            throw .tooManySessions
+        }
+        metrics.sessions.store(sessions.count, ordering: .relaxed)
+        let result = session.link.hello.initializeResult(version: profile.version, relays: arrival.caller.relays)
+        reply.answer(RPCWriter.result(id: id, result), session: session.id)
+    }
+
+    /// A session with its own way to the server, not in the table yet.
+    func open(_ id: String, _ profile: ClientProfile, _ arrival: Arrival) async throws(UpstreamError) -> ClientSession {
+        let caller = arrival.caller
+        let server = upstreams.server(caller.server)
+        let link = try await server.link(for: profile, relays: caller.relays, on: arrival.loop)
+        return ClientSession(
+            id: id, caller: caller, server: server, profile: profile, link: link, now: arrival.started)
+    }
+
+    func end(_ session: ClientSession, on loop: EventLoop) {
+        guard sessions.remove(session.id) != nil else { return }
+        metrics.sessions.store(sessions.count, ordering: .relaxed)
+        session.end(on: loop)
+    }
+
+    /// Ends sessions that nobody uses. Called from a timer.
+    func sweep(now: TimeSpan, on loop: EventLoop) {
+        let limit = TimeSpan(microseconds: now.microseconds - options.sessionIdle.microseconds)
+        for session in sessions.removeAll(where: { $0.isIdle(since: limit) }) { session.end(on: loop) }
+        metrics.sessions.store(sessions.count, ordering: .relaxed)
+    }
+
+    // MARK: The GET stream
+
+    func openStream(_ arrival: Arrival, _ session: ClientSession, _ writer: consuming ResponseWriter) {
+        var fields = Fields()
+        fields.append(.xRequestID, arrival.requestID)
+        fields.append(.xAccelBuffering, "no")
+        let stream = writer.streamEvents(fields)
+        let listener = CallHandle()
+        stream.onClose { listener.cancel() }
+        session.attach(stream, listener: listener)
+        // SPEC: a first byte at once lets intermediaries forward the head.
+        _ = stream.commentNow("open")
+        keepAlive(stream, session, arrival.loop)
+        var filter = ListenFilter()
+        (filter.toolsListChanged, filter.promptsListChanged, filter.resourcesListChanged) = (true, true, true)
+        filter.resourceSubscriptions = session.wanted.resourceSubscriptions
+        listen(filter, session, listener, arrival)
+    }
+
+    /// Has what the server says outside of calls come to the session until `handle` is cancelled.
+    func listen(_ filter: ListenFilter, _ session: ClientSession, _ handle: CallHandle, _ arrival: Arrival) {
+        let loop = arrival.loop
+        let desk = desk
+        Task(executorPreference: loop) { [session] in
+            await session.link.listen(filter, on: loop, handle: handle) { message in
+                switch message.kind {
+                case .notification:
+                    if message.method == Endpoint.toolsChanged { session.server.catalogue.invalidate() }
+                    session.deliver(message)
+                case .request(let id):
+                    let visit = Visit(
+                        requestID: arrival.requestID, caller: arrival.caller, session: session, message: message,
+                        id: id, peerIP: arrival.peerIP, loop: loop, started: loop.now)
+                    Task(executorPreference: loop) { await desk.relayOutside(message, id, visit) }
+                case .response: break
+                }
+            }
+        }
+    }
+
+    func keepAlive(_ stream: ResponseStream, _ session: ClientSession, _ loop: EventLoop) {
+        _ = loop.schedule(after: Self.keepAlive) { [weak stream] in
+            guard let stream, !stream.isClosed else { return }
+            session.touch(loop.now)
+            _ = stream.commentNow("alive")
+            self.keepAlive(stream, session, loop)
+        }
+    }
+}

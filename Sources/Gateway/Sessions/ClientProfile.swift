@@ -1,0 +1,56 @@
+import JSON
+import MCP
+import Policy
+
+/// What a client says of itself: once in `initialize`, or in each request of the modern era. Self-declared.
+struct ClientProfile: Sendable {
+    /// What is spoken with it.
+    let version: ProtocolVersion
+    /// The client's own words, an object; nil if it sent none.
+    let info: JSONValue?
+    /// What it declared: an object.
+    let capabilities: JSONView
+    /// For policies.
+    let facts: ClientFacts
+    /// Modern requests only: log messages are wanted from this severity on.
+    let logLevel: LogLevel?
+
+    var era: Era { version.era }
+
+    /// From `initialize`.
+    init(_ initialize: RPCMessage, version: ProtocolVersion) {
+        let declared = initialize.params?["capabilities"]
+        self.init(
+            version, info: initialize.params?["clientInfo"],
+            capabilities: declared?.kind == .object ? declared : nil, logLevel: nil)
+    }
+
+    /// From a modern request.
+    init(_ envelope: RequestEnvelope, version: ProtocolVersion) {
+        self.init(
+            version, info: envelope.clientInfo, capabilities: envelope.clientCapabilities, logLevel: envelope.logLevel)
+    }
+
+    /// The gateway itself, when it asks on nobody's behalf.
+    static let gateway = ClientProfile(.newestLegacy, info: nil, capabilities: nil, logLevel: nil)
+
+    private init(_ version: ProtocolVersion, info: JSONView?, capabilities: JSONView?, logLevel: LogLevel?) {
+        self.version = version
+        self.info = info?.kind == .object ? info?.value : nil
+        self.capabilities = capabilities ?? JSONDocument.emptyObject.root
+        self.logLevel = logLevel
+        // They go into the ledger and into policies.
+        func text(_ key: StaticString) -> String {
+            String(String.UnicodeScalarView((info?[key]?.string ?? "").unicodeScalars.prefix(128)))
+        }
+        facts = ClientFacts(name: text("name"), version: text("version"))
+    }
+
+    /// How the client is introduced to servers.
+    var introduction: JSONValue { info ?? ["name": "sluice", "version": "1"] }
+
+    /// What a server is told that the client can do.
+    func declared(to version: ProtocolVersion, _ relays: Relays) -> JSONValue {
+        Capabilities.client(capabilities, from: era, to: version, relays: relays)
+    }
+}
