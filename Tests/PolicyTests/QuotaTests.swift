@@ -297,4 +297,25 @@ import Testing
         #expect(ReservationRecord.decode("2|1|0|1|grant|sliding|60000000|named|g|s|c") == nil)
         #expect(ReservationRecord.decode("1|1|0|-1|grant|sliding|60000000|named|g|s|c") == nil)
     }
+
+    /// Ids from which counters could not count on are brought down, and their entries still count.
+    @Test func absurdIDsCount() {
+        var windows = QuotaWindows()
+        let key = Self.key()
+        windows.restore(
+            [UInt64.max, .max, .max - 1, UInt64(Int64.max)].map {
+                ReservationRecord(id: $0, key: key, amount: ExactDecimal(1), time: monday)
+            })
+        guard case .reserved(let records, let remaining) = windows.reserve([Self.request(key, max: 6)], at: monday)
+        else {
+            Issue.record("not reserved")
+            return
+        }
+        #expect(remaining == [ExactDecimal(1)])
+        windows.release(records)
+        guard case .full = windows.reserve([Self.request(key, 3, max: 6)], at: monday) else {
+            Issue.record("admitted too much")
+            return
+        }
+    }
 }

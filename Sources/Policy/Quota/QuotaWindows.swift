@@ -38,6 +38,9 @@ package struct QuotaWindows: QuotaLedger, Sendable {
         var isEmpty: Bool { head == entries.count }
     }
 
+    /// Higher ids never come from counters: they could not count on from there.
+    private static let highestRestored = UInt64(Int64.max)
+
     private let caps: Caps
     private var index: [CounterKey: Int] = [:]
     private var counters: [Counter] = []
@@ -158,14 +161,13 @@ package struct QuotaWindows: QuotaLedger, Sendable {
     package mutating func restore(_ records: [ReservationRecord]) {
         for record in records.sorted(by: { ($0.time, $0.id) < ($1.time, $1.id) }) {
             latest = max(latest, record.time)
-            if record.id < .max { nextID = max(nextID, record.id + 1) }
-            guard record.id < .max, !record.amount.isNegative, !record.amount.isZero,
-                let slot = slot(for: record.key)
-            else { continue }
+            let known = min(record.id, Self.highestRestored)
+            nextID = max(nextID, known + 1)
+            guard !record.amount.isNegative, !record.amount.isZero, let slot = slot(for: record.key) else { continue }
             expire(slot)
             guard let total = counters[slot].total.adding(record.amount) else { continue }
             // Ids must ascend with time even if two runs have handed out the same ones.
-            let id = max(record.id, (counters[slot].entries.last?.id ?? 0) + 1)
+            let id = max(known, (counters[slot].entries.last?.id ?? 0) + 1)
             nextID = max(nextID, id + 1)
             counters[slot].entries.append(Entry(id: id, time: record.time, amount: record.amount))
             counters[slot].total = total
