@@ -2,7 +2,7 @@ import Glibc
 
 /// What can be fuzzed. The name chooses it, and is the name of its folder of examples.
 enum FuzzTarget: String, CaseIterable {
-    case json, policy, path, schema, evaluator, calls, request, response, sse, lines, mcp, image
+    case json, policy, path, schema, evaluator, calls, reservations, request, response, sse, lines, mcp, image
 
     /// From the environment, because libFuzzer hands its own arguments to the processes that it starts.
     static let chosen = getenv("FUZZ_TARGET").flatMap { FuzzTarget(rawValue: String(cString: $0)) }
@@ -15,6 +15,7 @@ enum FuzzTarget: String, CaseIterable {
         case .schema: fuzzSchema(Array(bytes))
         case .evaluator: fuzzEvaluator(Array(bytes))
         case .calls: fuzzCalls(Array(bytes))
+        case .reservations: fuzzReservations(Array(bytes))
         case .request: fuzzRequests(bytes)
         case .response: fuzzResponses(bytes)
         case .sse: fuzzEvents(Array(bytes))
