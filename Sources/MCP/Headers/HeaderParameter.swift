@@ -37,15 +37,12 @@ package struct HeaderParameter: Sendable, Hashable {
         }
     }
 
-    /// Whether a header's decoded text says the same as the argument. Plain decimals are compared by value, at any size; a
-    /// power of ten is not, as other readers would not take it for a number.
-    package static func agrees(_ text: String, with argument: JSONView) -> Bool {
-        guard argument.kind == .number else {
-            return Self.text(of: argument).map { $0.utf8.elementsEqual(text.utf8) } ?? false
-        }
-        if argument.numberText == text { return true }
-        guard !text.utf8.contains(where: { $0 | 0x20 == UInt8(ascii: "e") }), let number = argument.number,
-            let other = JSONNumber(text)
+    /// Whether a header's decoded text says the same as the argument. Integers are compared by value, at any size, if the
+    /// schema wants an integer; a power of ten is not, as other readers would not take it for a number.
+    package func agrees(_ text: String, with argument: JSONView) -> Bool {
+        if let own = Self.text(of: argument), own.utf8.elementsEqual(text.utf8) { return true }
+        guard kind == .integer, !text.utf8.contains(where: { $0 | 0x20 == UInt8(ascii: "e") }),
+            let number = argument.number, let other = JSONNumber(text)
         else { return false }
         return number.compare(to: other) == 0
     }

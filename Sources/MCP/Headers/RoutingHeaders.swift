@@ -92,7 +92,7 @@ package struct RoutingHeaders: Sendable {
             guard let text = HeaderValue.decode(value) else {
                 throw Self.fault("\(parameter.headerName) has characters or Base64 that can't be read")
             }
-            guard HeaderParameter.agrees(text, with: argument) else {
+            guard parameter.agrees(text, with: argument) else {
                 throw Self.fault("\(parameter.headerName) differs from the argument in the body")
             }
         }
