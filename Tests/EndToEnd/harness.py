@@ -141,6 +141,10 @@ class EventStream:
         self.kind = self.response.getheader("Content-Type", "")
 
     def messages(self):
+        """Each message as it comes; the only one, if the answer is no stream."""
+        if self.kind.startswith("application/json"):
+            yield json.loads(self.response.read())
+            return
         data = b""
         end = time.monotonic() + DEADLINE
         while line := self.response.readline():
@@ -395,12 +399,14 @@ def pending(reason):
     def mark(test):
         @functools.wraps(test)
         def run(self):
+            global DEADLINE
+            before, DEADLINE = DEADLINE, 8.0  # It will most likely be waited for in vain.
             try:
                 test(self)
-            except unittest.SkipTest:
-                raise
             except Exception:
                 return
+            finally:
+                DEADLINE = before
             self.fail(f"this works now: take the mark off ({reason})")
         return run
     return mark

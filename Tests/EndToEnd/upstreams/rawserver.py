@@ -4,8 +4,9 @@
 In a test: `RawServer(era=...)` serves HTTP in threads of the test's own process; the test looks at `seen`, changes
 `definitions`, adds tools, notifies. What a tool call does is chosen by the tool's name.
 
-As a program it speaks stdio:
+As a program it speaks stdio, or with --http HTTP (prints {"port": N}; GET /stats counts what is open):
 
+    rawserver.py --http [--era legacy|modern|dual]
     rawserver.py [--era legacy|modern|dual] [--log FILE] [--banner] [--ignore-eof] [--ignore-term] [--slow-start S]
                  [--die-at-start] [--silent] [--noise]
 """
@@ -32,13 +33,13 @@ ODD = ('{"zeta":1.0, "Alpha" : 1E400,"big":12345678901234567890123,"neg":-0,"exp
 
 HTTP_TOOLS = [
     "echo", "odd", "progress", "slow", "never", "twice", "wrong_id", "text_id", "unknown_progress", "progress_after",
-    "crlf", "cr", "empty_first", "no_event_line", "multi_data", "comments", "split", "huge", "gzip_lie", "gzip", "redirect",
+    "crlf", "cr", "empty_first", "other_events", "no_event_line", "multi_data", "comments", "split", "huge", "gzip_lie", "gzip", "redirect",
     "session_gone", "hang_up", "half_stream", "batch", "not_json", "status500", "empty", "unknown_notification", "asks",
     "asks_elsewhere", "unknown_result_type", "null_id_error", "big_error", "links", "many_messages", "server_ping",
-    "steals_meta", "http_error_with_message"]
+    "steals_meta", "http_error_with_message", "mix"]
 STDIO_TOOLS = ["echo", "odd", "progress", "slow", "never", "twice", "wrong_id", "unknown_progress", "garbage", "die", "huge",
                "pid", "spawn", "split", "batch", "stderr_flood", "stop_reading", "no_newline_then_die", "environment",
-               "banner", "asks", "steals_meta"]
+               "banner", "asks", "steals_meta", "mix"]
 
 
 def definition(name, **more):
@@ -121,6 +122,7 @@ class RawServer:
         self.definitions = [definition(name) for name in tools]
         self.tools = {}              # name → function(server, exchange): a test's own behaviour.
         self.seen = []               # Every exchange, in order of arrival.
+        self.remember = True
         self.sessions = {}           # id → open?
         self.streams = []            # Open GET streams and listens: (kind, exchange, subscription id, session)
         self.release = threading.Event()
@@ -192,7 +194,8 @@ class RawServer:
         reader = connection.makefile("rb")
         try:
             while (exchange := self.read(connection, reader)) is not None:
-                self.seen.append(exchange)
+                if self.remember:
+                    self.seen.append(exchange)
                 self.answer(exchange)
                 if not exchange.keep:
                     break
@@ -240,7 +243,15 @@ class RawServer:
             with self.lock:
                 self.streams.remove(entry)
 
+    def stats(self):
+        with self.lock:
+            return {"streams": len(self.streams), "connections": len(self.connections),
+                    "sessions": sum(1 for live in self.sessions.values() if live),
+                    "sent": getattr(self, "sent", 0)}
+
     def answer(self, exchange):
+        if exchange.path == "/stats":
+            return exchange.send(200, dump(self.stats()))
         if exchange.path.startswith("/sse"):
             return self.old_sse(exchange)
         if exchange.path.startswith("/messages"):
@@ -416,8 +427,10 @@ class RawServer:
 
     def tool_unknown_progress(self, exchange):
         exchange.stream()
-        for token in ("never issued", 1, 0, exchange.id):
-            exchange.event(self.progress_event(exchange, 1, token))
+        own = (exchange.message["params"].get("_meta") or {}).get("progressToken")
+        for token in ("never issued", 1, 0, -7, str(own)):
+            if token != own:
+                exchange.event(self.progress_event(exchange, 1, token))
         exchange.event(self.final(exchange))
 
     def tool_progress_after(self, exchange):
@@ -436,7 +449,12 @@ class RawServer:
     def tool_empty_first(self, exchange):
         exchange.stream()
         exchange.raw("id: 1\nretry: 50\ndata:\n\n")
-        exchange.raw("event: ping\ndata: {}\n\n")
+        exchange.raw("id: 2\n\n")
+        exchange.event(self.final(exchange))
+
+    def tool_other_events(self, exchange):
+        exchange.stream()
+        exchange.raw("event: ping\ndata: {}\n\nevent: note\ndata: not JSON\n\n")
         exchange.event(self.final(exchange))
 
     def tool_no_event_line(self, exchange):
@@ -544,20 +562,23 @@ class RawServer:
         exchange.send(400, dump({"jsonrpc": "2.0", "id": None, "error": {"code": -32600, "message": "no id"}}))
 
     def tool_big_error(self, exchange):
-        exchange.send(200, f'{{"jsonrpc":"2.0","id":{json.dumps(exchange.id)},"error":{{"data":{{"z":9007199254740993,"a":1.0}},'
-                           '"message":"big","code":-32000}}}'.replace("}}}}", "}}}"))
+        exchange.send(200, '{"jsonrpc":"2.0","id":%s,"error":{"data":{"z":9007199254740993,"a":1.0},"message":"big",'
+                      '"code":-32000}}' % json.dumps(exchange.id))
 
     def tool_links(self, exchange):
         self.done(exchange, {"content": [{"type": "resource_link", "uri": "raw://one", "name": "one"},
                                          {"type": "resource", "resource": {"uri": "ui://raw/panel", "text": "p"}}]})
 
     def tool_many_messages(self, exchange):
-        """Logs without end, for a client that does not read."""
+        """Progress (or logs, without a token) without end, for a client that does not read."""
         exchange.stream()
         size = exchange.message["params"].get("arguments", {}).get("bytes", 64 << 20)
+        token = (exchange.message["params"].get("_meta") or {}).get("progressToken")
         block, sent = "x" * 16000, 0
         while sent < size:
-            exchange.event({"jsonrpc": "2.0", "method": "notifications/message", "params": {"level": "info", "data": block}})
+            exchange.event({"jsonrpc": "2.0", "method": "notifications/message", "params": {"level": "info", "data": block}}
+                           if token is None else {"jsonrpc": "2.0", "method": "notifications/progress", "params": {
+                               "progressToken": token, "progress": sent + 1, "message": block}})
             sent += len(block)
             self.sent = sent
         exchange.event(self.final(exchange))
@@ -569,6 +590,20 @@ class RawServer:
         exchange.event({"jsonrpc": "2.0", "id": "ping-1", "method": "ping"})
         answer = self.answers.get(timeout=10)
         exchange.event(self.final(exchange, text(dump(answer))))
+
+    def tool_mix(self, exchange):
+        """Waits, tells progress or not, and answers who asked."""
+        arguments = exchange.message["params"]["arguments"]
+        who = text(dump(arguments["who"]))
+        if arguments.get("progress"):
+            exchange.stream()
+            exchange.event(self.progress_event(exchange, 1))
+        time.sleep(arguments.get("ms", 0) / 1000)
+        if arguments.get("progress"):
+            exchange.event(self.progress_event(exchange, 2))
+            exchange.event(self.final(exchange, who))
+        else:
+            self.done(exchange, who)
 
     def tool_steals_meta(self, exchange):
         self.done(exchange, {**DONE, "_meta": {"sluice/decision": {"outcome": "allowed"}, "kept": 1}})
@@ -727,8 +762,9 @@ class Stdio:
                 self.send({"jsonrpc": "2.0", "id": str(number), "result": text("wrong")})
                 reply(DONE)
             case "unknown_progress":
-                for of in ("never issued", 1, 0, number):
-                    progress(1, of)
+                for of in ("never issued", 1, 0, -7, str(token)):
+                    if of != token:
+                        progress(1, of)
                 reply(DONE)
             case "garbage":
                 self.write(b"\xff\xfe not UTF-8\n{\"jsonrpc\": \"2.0\"\n\0\n" + b"{}\n[]\nnull\n")
@@ -772,9 +808,22 @@ class Stdio:
                 reply(text(dump({key: answer.get(key) for key in ("result", "error")})))
             case "steals_meta":
                 reply({**DONE, "_meta": {"sluice/decision": {"outcome": "allowed"}, "kept": 1}})
+            case "mix":
+                if arguments.get("progress") and token is not None:
+                    progress(1, token)
+                time.sleep(arguments.get("ms", 0) / 1000)
+                if arguments.get("progress") and token is not None:
+                    progress(2, token)
+                reply(text(dump(arguments["who"])))
             case _:
                 error(-32602, f"Unknown tool: {params['name']}")
 
 
 if __name__ == "__main__":
+    if "--http" in sys.argv:
+        server = RawServer(sys.argv[sys.argv.index("--era") + 1] if "--era" in sys.argv else "legacy")
+        server.remember = False
+        print(json.dumps({"port": server.port}), flush=True)
+        sys.stdin.read()
+        os._exit(0)
     Stdio(sys.argv[1:])
