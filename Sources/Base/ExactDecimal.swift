@@ -14,6 +14,19 @@ package struct ExactDecimal: Sendable, Hashable, Comparable, CustomStringConvert
         scale = 0
     }
 
+    /// `coefficient × 10^-scale`.
+    /// - Precondition: `scale` is 0 to 18.
+    package init(_ coefficient: Int64, scale: Int) {
+        precondition((0...18).contains(scale))
+        var (coefficient, scale) = (coefficient, scale)
+        while scale > 0, coefficient % 10 == 0 {
+            coefficient /= 10
+            scale -= 1
+        }
+        self.coefficient = Int128(coefficient)
+        self.scale = scale
+    }
+
     /// Where in a number's text the reader is; named after what it has just read.
     private enum Part { case sign, zero, integer, point, fraction, e, exponentSign, exponent }
 

@@ -211,7 +211,6 @@ private struct Judge {
         for i in 0..<entries.count { count += entries[i].limits.count }
         guard count > 0 else { return nil }
         requests.reserveCapacity(count)
-        limits.reserveCapacity(count)
         if let entry = policy.allTools, let denial = collectLimits(of: call, entry) { return denial }
         for i in 0..<entries.count {
             if let denial = collectLimits(of: call, entries[i]) { return denial }
@@ -228,13 +227,22 @@ private struct Judge {
     }
 
     private mutating func collectLimits(of call: CallFacts, _ entry: CompiledEntry) -> Denial? {
-        for limit in entry.limits {
-            if let fault = append(limit, call) {
-                let denial = Denial(
-                    .limit, rule: limit.pointer, alias: limit.alias, message: limit.message ?? fault.sentence,
-                    policy: policy, evidence: fault.evidence, limit: limit.max.description)
-                if let denial = deny(denial, isShadow: entry.isShadow) { return denial }
+        // COST: mostly one entry has all the limits of a call; then its own list serves.
+        var sharesList = limits.isEmpty
+        if sharesList { limits = entry.limits }
+        for i in entry.limits.indices {
+            let limit = entry.limits[i]
+            guard let fault = append(limit, call) else {
+                if !sharesList { limits.append(limit) }
+                continue
             }
+            let denial = Denial(
+                .limit, rule: limit.pointer, alias: limit.alias, message: limit.message ?? fault.sentence,
+                policy: policy, evidence: fault.evidence, limit: limit.max.description)
+            if let denial = deny(denial, isShadow: entry.isShadow) { return denial }
+            // Shadow mode goes on without this one.
+            if sharesList { limits.removeSubrange(i...) }
+            sharesList = false
         }
         return nil
     }
@@ -250,7 +258,7 @@ private struct Judge {
         }
     }
 
-    /// Adds what the limit asks of its counter; nil when it could.
+    /// Adds what the limit asks of its counter to the requests; nil when it could.
     private mutating func append(_ limit: CompiledLimit, _ call: CallFacts) -> LimitFault? {
         let owner: String
         switch limit.scope {
@@ -267,12 +275,10 @@ private struct Judge {
             owner = identity
         case .server, .global: owner = ""
         }
-        // Names of our own making mean nothing on another server.
-        let isWide = limit.isNamed && (limit.scope == .identity || limit.scope == .global)
         var amount = ExactDecimal.one
         if let cost = limit.cost {
             let operand = evaluation.resolve(cost, call)
-            guard case .json(let view) = operand, let number = view.decimal, !number.isNegative else {
+            guard case .json(let view) = operand, let number = view.exactDecimal, !number.isNegative else {
                 let truth: Truth = if case .absent = operand { .missing } else { .undetermined }
                 return LimitFault(
                     "The cost of this call, \(cost.text), is not a number that can be counted.",
@@ -280,9 +286,10 @@ private struct Judge {
             }
             amount = number
         }
-        let key = limit.key(owner: owner, server: isWide ? "" : call.server)
-        requests.append(QuotaRequest(key: key, amount: amount, max: limit.max))
-        limits.append(limit)
+        requests.append(
+            QuotaRequest(
+                limit.kind, owner: owner, server: limit.spansServers ? "" : call.server, amount: amount, max: limit.max)
+        )
         return nil
     }
 

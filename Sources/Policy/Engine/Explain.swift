@@ -172,7 +172,7 @@ private struct Explainer {
         for approval in entry.approveIf { steps.append(describe(approval.rule, "approve_if", .any)) }
         for limit in entry.limits {
             let cost = limit.cost.map { ", cost \($0.text)" } ?? ""
-            let name = limit.isNamed ? " `\(clipped(limit.counter))`" : ""
+            let name = limit.kind.isNamed ? " `\(clipped(limit.kind.counter))`" : ""
             steps.append(
                 Step(
                     "limit\(name)", limit.pointer,

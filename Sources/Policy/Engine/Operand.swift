@@ -85,6 +85,9 @@ extension JSONView {
         }
     }
 
+    /// The number as an exact decimal of at most 38 digits; nil for longer ones and other kinds.
+    var exactDecimal: ExactDecimal? { shortNumber.map { ExactDecimal($0.coefficient, scale: $0.scale) } ?? decimal }
+
     /// A number written as an integer of at most 18 digits.
     var plainInteger: Int64? { shortNumber.flatMap { $0.scale == 0 ? $0.coefficient : nil } }
 }

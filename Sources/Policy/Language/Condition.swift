@@ -137,11 +137,9 @@ struct CompiledApproval: Sendable {
 }
 
 final class CompiledLimit: Sendable {
-    let counter: String
-    let isNamed: Bool
-    let window: QuotaWindow
+    /// The counter but for who calls.
+    let kind: CounterKind
     let max: ExactDecimal
-    let scope: QuotaScope
     /// Nil: every call costs 1.
     let cost: CompiledPath?
     let message: String?
@@ -155,11 +153,8 @@ final class CompiledLimit: Sendable {
         counter: String, isNamed: Bool, window: QuotaWindow, max: ExactDecimal, scope: QuotaScope, cost: CompiledPath?,
         message: String?, pointer: String, alias: String, isShadow: Bool
     ) {
-        self.counter = counter
-        self.isNamed = isNamed
-        self.window = window
+        kind = CounterKind(scope: scope, counter: counter, isNamed: isNamed, window: window)
         self.max = max
-        self.scope = scope
         self.cost = cost
         self.message = message
         self.pointer = pointer
@@ -175,10 +170,10 @@ final class CompiledLimit: Sendable {
         standing = writer.bytes
     }
 
-    /// The counter for a caller. `owner` and `server` are as in `CounterKey`.
-    func key(owner: String, server: String) -> CounterKey {
-        CounterKey(scope: scope, owner: owner, server: server, counter: counter, isNamed: isNamed, window: window)
-    }
+    var scope: QuotaScope { kind.scope }
+    var window: QuotaWindow { kind.window }
+    /// Names of the engine's own making mean nothing on another server.
+    var spansServers: Bool { kind.isNamed && (kind.scope == .identity || kind.scope == .global) }
 }
 
 /// An entry of `tools`, or `all_tools`.

@@ -56,24 +56,59 @@ package struct QuotaWindow: Sendable, Hashable {
     }
 }
 
+/// The part of a counter's key that its limit fixes, whoever calls.
+///
+/// COST: a class with its hash ready, made once for each limit, so that a call's requests are three references each.
+final class CounterKind: Sendable, Hashable {
+    let scope: QuotaScope
+    let counter: String
+    let isNamed: Bool
+    let window: QuotaWindow
+    fileprivate let digest: UInt64
+
+    init(scope: QuotaScope, counter: String, isNamed: Bool, window: QuotaWindow) {
+        self.scope = scope
+        self.counter = counter
+        self.isNamed = isNamed
+        self.window = window
+        digest = ByteText.digest(counter, UInt64(bitPattern: window.span.microseconds))
+    }
+
+    static func == (a: CounterKind, b: CounterKind) -> Bool {
+        a === b
+            || a.digest == b.digest && a.scope == b.scope && a.isNamed == b.isNamed && a.window == b.window
+                && ByteText.same(a.counter, b.counter)
+    }
+
+    func hash(into hasher: inout Hasher) {
+        hasher.combine(digest)
+    }
+
+    /// The digest of the key that these make together.
+    func digest(owner: String, server: String) -> UInt64 {
+        ByteText.digest(owner, ByteText.digest(server, digest))
+    }
+}
+
 /// Which counter. Two limits share a count when, and only when, all of this is equal; a limit's `max` is not part of it, so
 /// a policy may change `max` without giving quota back.
 ///
-/// COST: a class with its hash ready, because a key is made once a call and then looked up, stored and written.
+/// COST: a class with its hash ready, because the counters keep a key for many calls and hand it out with each.
 package final class CounterKey: Sendable, Hashable {
+    let kind: CounterKind
     /// Whose calls are counted together.
-    package let scope: QuotaScope
+    package var scope: QuotaScope { kind.scope }
     /// The grant's id, the session's id or the identity; empty for `server` and `global`.
     package let owner: String
     /// The server's name; empty where the counter spans servers (named counters of scope `identity` and `global`).
     package let server: String
     /// The name in the policy, or the pointer of the limit that has none.
-    package let counter: String
+    package var counter: String { kind.counter }
     /// Whether the policy's author gave the name. Names that the engine makes can't collide with given ones.
-    package let isNamed: Bool
+    package var isNamed: Bool { kind.isNamed }
     /// The window that the count is about.
-    package let window: QuotaWindow
-    private let digest: UInt64
+    package var window: QuotaWindow { kind.window }
+    let digest: UInt64
     /// The key's part of a reservation's text, from the scope to the counter; only in keys that counters keep.
     private let text: [UInt8]?
 
@@ -82,30 +117,26 @@ package final class CounterKey: Sendable, Hashable {
         scope: QuotaScope, owner: String, server: String, counter: String, isNamed: Bool, window: QuotaWindow
     ) {
         self.init(
-            scope: scope, owner: owner, server: server, counter: counter, isNamed: isNamed, window: window, text: nil)
+            CounterKind(scope: scope, counter: counter, isNamed: isNamed, window: window), owner: owner, server: server)
     }
 
-    private init(
-        scope: QuotaScope, owner: String, server: String, counter: String, isNamed: Bool, window: QuotaWindow,
-        text: [UInt8]?
-    ) {
-        self.text = text
-        self.scope = scope
+    convenience init(_ kind: CounterKind, owner: String, server: String) {
+        self.init(kind, owner: owner, server: server, text: nil)
+    }
+
+    private init(_ kind: CounterKind, owner: String, server: String, text: [UInt8]?) {
+        self.kind = kind
         self.owner = owner
         self.server = server
-        self.counter = counter
-        self.isNamed = isNamed
-        self.window = window
-        digest = ByteText.digest(owner, ByteText.digest(counter, UInt64(bitPattern: window.span.microseconds)))
+        self.text = text
+        digest = kind.digest(owner: owner, server: server)
     }
 
     /// The same key with its text ready, for whoever keeps it over many calls.
     ///
     /// COST: the text of a key is written with each call that takes quota; a counter makes it once.
     func kept() -> CounterKey {
-        CounterKey(
-            scope: scope, owner: owner, server: server, counter: counter, isNamed: isNamed, window: window,
-            text: encoded)
+        CounterKey(kind, owner: owner, server: server, text: encoded)
     }
 
     var encoded: [UInt8] {
@@ -121,10 +152,12 @@ package final class CounterKey: Sendable, Hashable {
 
     /// Equal in every part, texts byte by byte.
     package static func == (a: CounterKey, b: CounterKey) -> Bool {
-        a === b
-            || a.digest == b.digest && a.scope == b.scope && a.isNamed == b.isNamed && a.window == b.window
-                && ByteText.same(a.owner, b.owner) && ByteText.same(a.counter, b.counter)
-                && ByteText.same(a.server, b.server)
+        a === b || a.digest == b.digest && a.isMade(of: b.kind, owner: b.owner, server: b.server)
+    }
+
+    /// Whether these parts make this key.
+    func isMade(of kind: CounterKind, owner: String, server: String) -> Bool {
+        self.kind == kind && ByteText.same(self.owner, owner) && ByteText.same(self.server, server)
     }
 
     /// Feeds the digest.

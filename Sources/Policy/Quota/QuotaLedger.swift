@@ -10,17 +10,30 @@ package protocol QuotaLedger {
 }
 
 /// What one limit asks of its counter for one call.
+///
+/// COST: the parts of a key instead of a key, which would be an allocation for each limit of each call.
 package struct QuotaRequest: Sendable, Hashable {
-    /// The counter.
-    package let key: CounterKey
+    let kind: CounterKind
+    let owner: String
+    let server: String
     /// ≥ 0
     package let amount: ExactDecimal
     /// The highest total inside a window, this request included.
     package let max: ExactDecimal
 
-    /// A request as the engine makes it.
+    /// The counter. Made when asked for.
+    package var key: CounterKey { CounterKey(kind, owner: owner, server: server) }
+
+    /// A request for a counter that is at hand.
     package init(key: CounterKey, amount: ExactDecimal, max: ExactDecimal) {
-        self.key = key
+        self.init(key.kind, owner: key.owner, server: key.server, amount: amount, max: max)
+    }
+
+    /// A request as the engine makes it. `owner` and `server` are as in `CounterKey`.
+    init(_ kind: CounterKind, owner: String, server: String, amount: ExactDecimal, max: ExactDecimal) {
+        self.kind = kind
+        self.owner = owner
+        self.server = server
         self.amount = amount
         self.max = max
     }

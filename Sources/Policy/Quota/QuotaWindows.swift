@@ -28,21 +28,67 @@ package struct QuotaWindows: QuotaLedger, Sendable {
     }
 
     private struct Counter {
-        var key: CounterKey
+        let key: CounterKey
+        let window: QuotaWindow
         // INVARIANT: ids and times ascend; `total` is the sum of `entries[head...]`.
         var entries: [Entry] = []
         var head = 0
         var total = ExactDecimal.zero
+        /// Another counter whose key has the same digest.
+        var sibling: Int?
+        /// The place is free for another counter.
+        var isDropped = false
+
+        init(_ key: CounterKey, sibling: Int?) {
+            self.key = key
+            window = key.window
+            self.sibling = sibling
+        }
 
         var live: ArraySlice<Entry> { entries[head...] }
-        var isEmpty: Bool { head == entries.count }
+        var count: Int { entries.count - head }
+
+        mutating func append(_ entry: Entry, total: ExactDecimal) {
+            entries.append(entry)
+            self.total = total
+        }
+
+        /// Lets the entries go whose window has ended.
+        /// - Returns: how many there were.
+        @inline(__always)
+        mutating func expire(at latest: Instant) -> Int {
+            // COST: one comparison when nothing has ended, whatever the number of entries.
+            guard head < entries.count else { return 0 }
+            let cut =
+                window.algorithm == .sliding ? latest - window.span + .microseconds(1) : window.start(of: latest)
+            return entries[head].time < cut ? drop(before: cut) : 0
+        }
+
+        private mutating func drop(before cut: Instant) -> Int {
+            let first = head
+            while head < entries.count, entries[head].time < cut {
+                total = total.subtracting(entries[head].amount) ?? total
+                head += 1
+            }
+            let dropped = head - first
+            if head == entries.count {
+                total = .zero
+                entries.removeAll(keepingCapacity: true)
+                head = 0
+            } else if head > 64 && head > entries.count / 2 {
+                entries.removeFirst(head)
+                head = 0
+            }
+            return dropped
+        }
     }
 
     /// Higher ids never come from counters: they could not count on from there.
     private static let highestRestored = UInt64(Int64.max)
 
     private let caps: Caps
-    private var index: [CounterKey: Int] = [:]
+    /// The first counter with each digest; the others hang on it.
+    private var index: [UInt64: Int] = [:]
     private var counters: [Counter] = []
     private var free: [Int] = []
     private var entryCount = 0
@@ -58,7 +104,7 @@ package struct QuotaWindows: QuotaLedger, Sendable {
     }
 
     /// Counters in use, idle ones that have not been dropped yet included.
-    package var counterCount: Int { index.count }
+    package var counterCount: Int { counters.count - free.count }
 
     // MARK: Reserving
 
@@ -70,32 +116,33 @@ package struct QuotaWindows: QuotaLedger, Sendable {
         var remaining: [ExactDecimal] = []
         records.reserveCapacity(requests.count)
         remaining.reserveCapacity(requests.count)
-        for (position, request) in requests.enumerated() {
-            guard !request.amount.isNegative, let slot = slot(for: request.key) else {
+        // COST: by position, because a copy of a request is three references.
+        for position in requests.indices {
+            let amount = requests[position].amount
+            guard !amount.isNegative, let slot = slot(for: requests[position]) else {
                 undo(records)
                 return .unavailable
             }
             expire(slot)
             let total = counters[slot].total
-            guard let sum = total.adding(request.amount), !(request.max < sum), let left = request.max.subtracting(sum)
-            else {
-                let retryAfter = wait(slot, request, firstID: firstID)
-                let left = request.max.subtracting(total) ?? .zero
+            let max = requests[position].max
+            guard let sum = total.adding(amount), !(max < sum), let left = max.subtracting(sum) else {
+                let retryAfter = wait(slot, requests[position], firstID: firstID)
+                let left = max.subtracting(total) ?? .zero
                 undo(records)
                 return .full(index: position, remaining: left.isNegative ? .zero : left, retryAfter: retryAfter)
             }
-            let record = ReservationRecord(id: nextID, key: counters[slot].key, amount: request.amount, time: latest)
+            let record = ReservationRecord(id: nextID, key: counters[slot].key, amount: amount, time: latest)
             nextID += 1
-            if !request.amount.isZero {
+            if !amount.isZero {
                 guard entryCount < caps.maxTotal else {
                     undo(records)
                     return .unavailable
                 }
-                counters[slot].entries.append(Entry(id: record.id, time: latest, amount: request.amount))
-                counters[slot].total = sum
+                counters[slot].append(Entry(id: record.id, time: latest, amount: amount), total: sum)
                 entryCount += 1
                 // The newest entry is never merged, so it can still be undone and released.
-                if counters[slot].entries.count - counters[slot].head > caps.maxEntries { merge(slot) }
+                if counters[slot].count > caps.maxEntries { merge(slot) }
             }
             records.append(record)
             remaining.append(left)
@@ -106,7 +153,7 @@ package struct QuotaWindows: QuotaLedger, Sendable {
     /// When the request would fit if nobody else called; nil if never.
     private func wait(_ slot: Int, _ request: QuotaRequest, firstID: UInt64) -> TimeSpan? {
         guard !(request.max < request.amount), let room = request.max.subtracting(request.amount) else { return nil }
-        let window = request.key.window
+        let window = request.kind.window
         var total = counters[slot].total
         for entry in counters[slot].live {
             // What this very call has added before does not leave before the call is repeated with the same sum.
@@ -119,7 +166,7 @@ package struct QuotaWindows: QuotaLedger, Sendable {
 
     private mutating func undo(_ records: [ReservationRecord]) {
         for record in records.reversed() where !record.amount.isZero {
-            guard let slot = index[record.key], let last = counters[slot].entries.last, last.id == record.id else {
+            guard let slot = slot(of: record.key), let last = counters[slot].entries.last, last.id == record.id else {
                 continue
             }
             counters[slot].entries.removeLast()
@@ -133,7 +180,7 @@ package struct QuotaWindows: QuotaLedger, Sendable {
     /// Takes back exactly these entries, each at most once; see `QuotaLedger`.
     package mutating func release(_ records: [ReservationRecord]) {
         for record in records {
-            guard let slot = index[record.key], let position = position(of: record.id, in: slot) else { continue }
+            guard let slot = slot(of: record.key), let position = position(of: record.id, in: slot) else { continue }
             let entry = counters[slot].entries[position]
             guard !entry.isMerged, entry.time == record.time, entry.amount == record.amount,
                 let total = counters[slot].total.subtracting(entry.amount)
@@ -163,7 +210,8 @@ package struct QuotaWindows: QuotaLedger, Sendable {
             latest = max(latest, record.time)
             let known = min(record.id, Self.highestRestored)
             nextID = max(nextID, known + 1)
-            guard !record.amount.isNegative, !record.amount.isZero, let slot = slot(for: record.key) else { continue }
+            let request = QuotaRequest(key: record.key, amount: record.amount, max: record.amount)
+            guard !record.amount.isNegative, !record.amount.isZero, let slot = slot(for: request) else { continue }
             expire(slot)
             guard let total = counters[slot].total.adding(record.amount) else { continue }
             // Ids must ascend with time even if two runs have handed out the same ones.
@@ -172,7 +220,7 @@ package struct QuotaWindows: QuotaLedger, Sendable {
             counters[slot].entries.append(Entry(id: id, time: record.time, amount: record.amount))
             counters[slot].total = total
             entryCount += 1
-            if counters[slot].entries.count - counters[slot].head > caps.maxEntries { merge(slot) }
+            if counters[slot].count > caps.maxEntries { merge(slot) }
         }
     }
 
@@ -184,34 +232,56 @@ package struct QuotaWindows: QuotaLedger, Sendable {
         for slot in counters.indices { dropIfIdle(slot) }
     }
 
-    private mutating func slot(for key: CounterKey) -> Int? {
-        if let slot = index[key] { return slot }
-        guard key.window.isPossible else { return nil }
+    private func slot(of key: CounterKey) -> Int? {
+        slot(of: key.kind, owner: key.owner, server: key.server, key.digest)
+    }
+
+    private func slot(of kind: CounterKind, owner: String, server: String, _ digest: UInt64) -> Int? {
+        var slot = index[digest]
+        while let place = slot, !counters[place].key.isMade(of: kind, owner: owner, server: server) {
+            slot = counters[place].sibling
+        }
+        return slot
+    }
+
+    /// The counter for a request, made if there is none. Nil if there can be none.
+    private mutating func slot(for request: QuotaRequest) -> Int? {
+        let digest = request.kind.digest(owner: request.owner, server: request.server)
+        if let slot = slot(of: request.kind, owner: request.owner, server: request.server, digest) { return slot }
+        guard request.kind.window.isPossible else { return nil }
         // Each new counter pays for looking at two old ones, so idle counters can't pile up between timers.
         for _ in 0..<2 where !counters.isEmpty {
             sweep = (sweep + 1) % counters.count
             dropIfIdle(sweep)
         }
-        if index.count >= caps.maxCounters { prune(at: latest) }
-        guard index.count < caps.maxCounters else { return nil }
+        if counterCount >= caps.maxCounters { prune(at: latest) }
+        guard counterCount < caps.maxCounters else { return nil }
+        let counter = Counter(request.key.kept(), sibling: index[digest])
         let slot: Int
-        let kept = key.kept()
         if let reused = free.popLast() {
             slot = reused
-            counters[slot] = Counter(key: kept)
+            counters[slot] = counter
         } else {
             slot = counters.count
-            counters.append(Counter(key: kept))
+            counters.append(counter)
         }
-        index[kept] = slot
+        index[digest] = slot
         return slot
     }
 
     private mutating func dropIfIdle(_ slot: Int) {
-        guard index[counters[slot].key] == slot else { return }
+        guard !counters[slot].isDropped else { return }
         expire(slot)
-        guard counters[slot].isEmpty else { return }
-        index[counters[slot].key] = nil
+        guard counters[slot].count == 0 else { return }
+        let digest = counters[slot].key.digest
+        if index[digest] == slot {
+            index[digest] = counters[slot].sibling
+        } else {
+            var before = index[digest]
+            while let place = before, counters[place].sibling != slot { before = counters[place].sibling }
+            if let before { counters[before].sibling = counters[slot].sibling }
+        }
+        counters[slot].isDropped = true
         counters[slot].entries = []
         counters[slot].head = 0
         free.append(slot)
@@ -219,25 +289,7 @@ package struct QuotaWindows: QuotaLedger, Sendable {
 
     /// Lets the entries go whose window has ended at `latest`.
     private mutating func expire(_ slot: Int) {
-        let window = counters[slot].key.window
-        // COST: one comparison when nothing has ended, whatever the number of entries.
-        let cut =
-            window.algorithm == .sliding ? latest - window.span + .microseconds(1) : window.start(of: latest)
-        var head = counters[slot].head
-        let count = counters[slot].entries.count
-        guard head < count, counters[slot].entries[head].time < cut else { return }
-        var total = counters[slot].total
-        while head < count, counters[slot].entries[head].time < cut {
-            total = total.subtracting(counters[slot].entries[head].amount) ?? total
-            head += 1
-        }
-        entryCount -= head - counters[slot].head
-        counters[slot].head = head
-        counters[slot].total = head == count ? .zero : total
-        if head == count || head > 64 && head > count / 2 {
-            counters[slot].entries.removeFirst(head)
-            counters[slot].head = 0
-        }
+        entryCount -= counters[slot].expire(at: latest)
     }
 
     /// Halves a counter's entries: each pair becomes one with the later time, so nothing leaves too early.
