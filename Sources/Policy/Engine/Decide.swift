@@ -278,7 +278,7 @@ private struct Judge {
         var amount = ExactDecimal.one
         if let cost = limit.cost {
             let operand = evaluation.resolve(cost, call)
-            guard case .json(let view) = operand, let number = view.exactDecimal, !number.isNegative else {
+            guard case .json(let place) = operand, let number = place.exactDecimal, !number.isNegative else {
                 let truth: Truth = if case .absent = operand { .missing } else { .undetermined }
                 return LimitFault(
                     "The cost of this call, \(cost.text), is not a number that can be counted.",

@@ -56,59 +56,65 @@ struct Evaluation {
 
     /// The value of a path without `[*]`.
     mutating func resolve(_ path: CompiledPath, _ call: CallFacts) -> Operand {
-        guard var view = document(path.root, call) else { return plain(path.root, call) }
-        for step in path.steps {
-            steps += 1
-            switch step {
-            case .key(let key):
-                guard view.kind == .object else { return .wrong }
-                // A wide object is read member by member.
-                steps += view.count / 8
-                guard let next = view[key] else { return .absent }
-                view = next
-            case .index(let index):
-                guard view.kind == .array else { return .wrong }
-                let position = index < 0 ? view.count + index : index
-                steps += max(0, min(position, view.count)) / 8
-                guard let next = view[position] else { return .absent }
-                view = next
-            case .all: return .wrong
+        guard var place = document(path.root, call) else { return plain(path.root, call) }
+        for i in 0..<path.moves.count {
+            switch move(path, i, place) {
+            case .at(let next): place = next
+            case .absent: return .absent
+            case .wrong, .all: return .wrong
             }
             if isExhausted { return .wrong }
         }
-        return .json(view)
+        return .json(place)
+    }
+
+    /// Where a step leads.
+    private enum Reach {
+        case at(JSONCursor)
+        case absent
+        case wrong
+        /// To every element of this array.
+        case all
+    }
+
+    private mutating func move(_ path: CompiledPath, _ step: Int, _ place: JSONCursor) -> Reach {
+        steps += 1
+        switch path.moves[step] {
+        case .key(let name):
+            guard place.kind == .object else { return .wrong }
+            // A wide object is read member by member.
+            steps += place.count / 8
+            let next = path.names.withUnsafeBufferPointer { place.member(UnsafeBufferPointer(rebasing: $0[name])) }
+            return next.map { .at($0) } ?? .absent
+        case .index(let index):
+            guard place.kind == .array else { return .wrong }
+            let position = index < 0 ? place.count + index : index
+            steps += max(0, min(position, place.count)) / 8
+            return place.element(position).map { .at($0) } ?? .absent
+        case .all: return place.kind == .array ? .all : .wrong
+        }
     }
 
     /// Walks on from the first `[*]`, and what follows it, for each value.
     private mutating func visit(
-        _ start: JSONView, _ path: CompiledPath, from first: Int, _ condition: CompiledCondition, _ tally: inout Tally
+        _ start: JSONCursor, _ path: CompiledPath, from first: Int, _ condition: CompiledCondition, _ tally: inout Tally
     ) {
-        var view = start
-        for i in first..<path.steps.count {
-            steps += 1
-            switch path.steps[i] {
-            case .key(let key):
-                guard view.kind == .object else { return tally.add(judge(.wrong, condition.test)) }
-                steps += view.count / 8
-                guard let next = view[key] else { return tally.add(judge(.absent, condition.test)) }
-                view = next
-            case .index(let index):
-                guard view.kind == .array else { return tally.add(judge(.wrong, condition.test)) }
-                let position = index < 0 ? view.count + index : index
-                steps += max(0, min(position, view.count)) / 8
-                guard let next = view[position] else { return tally.add(judge(.absent, condition.test)) }
-                view = next
+        var place = start
+        for i in first..<path.moves.count {
+            switch move(path, i, place) {
+            case .at(let next): place = next
+            case .absent: return tally.add(judge(.absent, condition.test))
+            case .wrong: return tally.add(judge(.wrong, condition.test))
             case .all:
-                guard view.kind == .array else { return tally.add(judge(.wrong, condition.test)) }
-                for element in view.elements {
-                    visit(element, path, from: i + 1, condition, &tally)
+                for element in place.view.elements {
+                    visit(element.cursor, path, from: i + 1, condition, &tally)
                     if tally.isSettled || isExhausted { return }
                 }
                 return
             }
             if isExhausted { return tally.add(.undetermined) }
         }
-        tally.add(apply(condition, .json(view)))
+        tally.add(apply(condition, .json(place)))
     }
 
     private mutating func apply(_ condition: CompiledCondition, _ operand: Operand) -> Truth {
@@ -119,10 +125,11 @@ struct Evaluation {
 
     // MARK: Roots
 
-    private func document(_ root: PathRoot, _ call: CallFacts) -> JSONView? {
+    /// The call keeps the document as long as its conditions are worked out.
+    private func document(_ root: PathRoot, _ call: CallFacts) -> JSONCursor? {
         switch root {
-        case .args: call.arguments ?? Self.emptyObject
-        case .toolAnnotations: call.facts?.annotations
+        case .args: call.arguments?.cursor ?? Self.emptyObject?.cursor
+        case .toolAnnotations: call.facts?.annotations?.cursor
         default: nil
         }
     }
@@ -155,7 +162,9 @@ struct Evaluation {
         switch function {
         case .type: return .text(kind.word)
         case .len:
-            if case .json(let view) = operand, kind == .array || kind == .object { return .integer(Int64(view.count)) }
+            if case .json(let place) = operand, kind == .array || kind == .object {
+                return .integer(Int64(place.count))
+            }
             guard let count = scalarCount(operand) else { return .wrong }
             return .integer(Int64(count))
         case .lower:

@@ -89,7 +89,8 @@ package struct CallFacts: Sendable {
 
     /// All parts; those that may be unknown default to nil. `tool` is a `selectorName(of:)`.
     package init(
-        subject: Subject = .tool, tool: String, arguments: JSONView?, facts: ToolFacts? = nil, server: String, grant: GrantFacts,
+        subject: Subject = .tool, tool: String, arguments: JSONView?, facts: ToolFacts? = nil, server: String,
+        grant: GrantFacts,
         client: ClientFacts? = nil, session: String? = nil, ip: String? = nil, now: Instant
     ) {
         self.subject = subject

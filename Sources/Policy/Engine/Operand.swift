@@ -3,7 +3,8 @@ internal import JSON
 
 /// What a path leads to in one call.
 enum Operand {
-    case json(JSONView)
+    /// In a document that the call, or the policy's literal, keeps.
+    case json(JSONCursor)
     case text(String)
     case integer(Int64)
     case absent
@@ -14,11 +15,9 @@ enum Operand {
     @inline(__always)
     func withText<R>(_ body: (UnsafeBufferPointer<UInt8>) -> R) -> R? {
         switch self {
-        case .json(let view):
-            if let range = view.plainStringRange {
-                return view.document.bytes.withUnsafeBufferPointer { body(UnsafeBufferPointer(rebasing: $0[range])) }
-            }
-            return view.stringBytes.map { $0.withUnsafeBufferPointer(body) }
+        case .json(let place):
+            if let text = place.plainText { return body(text) }
+            return place.stringBytes.map { $0.withUnsafeBufferPointer(body) }
         case .text(var text): return text.withUTF8(body)
         case .integer, .absent, .wrong: return nil
         }
@@ -27,7 +26,7 @@ enum Operand {
     /// Nil for `absent` and `wrong`.
     var kind: JSONKind? {
         switch self {
-        case .json(let view): view.kind
+        case .json(let place): place.kind
         case .text: .string
         case .integer: .number
         case .absent, .wrong: nil
@@ -55,41 +54,52 @@ struct ShortNumber: Sendable {
     }
 }
 
-extension JSONView {
-    /// No text, no allocation; nil for longer numbers and those with an exponent.
-    var shortNumber: ShortNumber? {
-        guard kind == .number else { return nil }
-        let range = range
-        guard range.count <= 20 else { return nil }
-        return document.bytes.withUnsafeBufferPointer { bytes -> ShortNumber? in
-            var i = range.lowerBound
-            let isNegative = bytes[i] == UInt8(ascii: "-")
-            if isNegative { i += 1 }
-            var value: Int64 = 0
-            var digits = 0
-            var point: Int?
-            while i < range.upperBound {
-                let digit = bytes[i] &- 48
-                if digit < 10 {
-                    value = value &* 10 &+ Int64(digit)
-                    digits += 1
-                } else if bytes[i] == UInt8(ascii: "."), point == nil {
-                    point = digits
-                } else {
-                    return nil
-                }
-                i += 1
+extension ShortNumber {
+    /// Reads the text of a JSON number; nil for longer ones and those with an exponent.
+    init?(_ text: UnsafeBufferPointer<UInt8>) {
+        guard text.count <= 20 else { return nil }
+        let isNegative = text.first == UInt8(ascii: "-")
+        var value: Int64 = 0
+        var digits = 0
+        var point: Int?
+        for i in (isNegative ? 1 : 0)..<text.count {
+            let digit = text[i] &- 48
+            if digit < 10 {
+                value = value &* 10 &+ Int64(digit)
+                digits += 1
+            } else if text[i] == UInt8(ascii: "."), point == nil {
+                point = digits
+            } else {
+                return nil
             }
-            guard digits <= 18 else { return nil }
-            return ShortNumber(coefficient: isNegative ? -value : value, scale: point.map { digits - $0 } ?? 0)
         }
+        guard digits <= 18 else { return nil }
+        self.init(coefficient: isNegative ? -value : value, scale: point.map { digits - $0 } ?? 0)
     }
+}
+
+extension JSONCursor {
+    /// No text, no allocation; nil for longer numbers and those with an exponent.
+    var shortNumber: ShortNumber? { kind == .number ? ShortNumber(rawText) : nil }
 
     /// The number as an exact decimal of at most 38 digits; nil for longer ones and other kinds.
-    var exactDecimal: ExactDecimal? { shortNumber.map { ExactDecimal($0.coefficient, scale: $0.scale) } ?? decimal }
+    var exactDecimal: ExactDecimal? {
+        shortNumber.map { ExactDecimal($0.coefficient, scale: $0.scale) } ?? view.decimal
+    }
+}
+
+extension JSONView {
+    /// As for a cursor.
+    var shortNumber: ShortNumber? { withExtendedLifetime(document) { cursor.shortNumber } }
 
     /// A number written as an integer of at most 18 digits.
     var plainInteger: Int64? { shortNumber.flatMap { $0.scale == 0 ? $0.coefficient : nil } }
+
+    /// Runs the body on the UTF-8 of a text; nil if this is none. Copies only strings with escapes.
+    @inline(__always)
+    func withText<R>(_ body: (UnsafeBufferPointer<UInt8>) -> R) -> R? {
+        withExtendedLifetime(document) { Operand.json(cursor).withText(body) }
+    }
 }
 
 /// -1, 0 or 1 in the order of Unicode scalars, which is that of UTF-8's bytes.

@@ -66,8 +66,8 @@ extension Evaluation {
             return Truth(
                 operand.withText { text in literal.bytes.withUnsafeBufferPointer { ByteText.same(text, $0) } })
         case .boolean, .array, .object:
-            guard case .json(let view) = operand else { return .undetermined }
-            return deepEquality(view, literal.view)
+            guard case .json(let place) = operand else { return .undetermined }
+            return deepEquality(place.view, literal.view)
         }
     }
 
@@ -125,14 +125,14 @@ extension Evaluation {
     }
 
     private mutating func inclusion(_ operand: Operand, _ list: [Literal]) -> Truth {
-        guard case .json(let view) = operand, view.kind == .array else { return .undetermined }
+        guard case .json(let place) = operand, place.kind == .array else { return .undetermined }
         var result = Truth.holds
-        for element in view.elements {
+        for element in place.view.elements {
             var found = Truth.fails
             for literal in list where literal.kind == element.kind {
                 steps += 1
                 if isExhausted { return .undetermined }
-                let truth = equality(.json(element), literal)
+                let truth = equality(.json(element.cursor), literal)
                 if truth == .holds {
                     found = .holds
                     break
@@ -146,13 +146,13 @@ extension Evaluation {
     }
 
     private mutating func containment(_ operand: Operand, _ literal: Literal) -> Truth {
-        if case .json(let view) = operand, view.kind == .array {
+        if case .json(let place) = operand, place.kind == .array {
             var result = Truth.fails
-            for element in view.elements {
+            for element in place.view.elements {
                 steps += 1
                 if isExhausted { return .undetermined }
                 guard element.kind == literal.kind else { continue }
-                switch equality(.json(element), literal) {
+                switch equality(.json(element.cursor), literal) {
                 case .holds: return .holds
                 case .undetermined: result = .undetermined
                 case .fails, .missing: break
@@ -185,9 +185,9 @@ extension Evaluation {
     /// By exact value; nil only if both numbers have exponents of more than 17 digits.
     private func compareNumbers(_ operand: Operand, _ literal: Literal) -> Int? {
         switch operand {
-        case .json(let view):
-            if let y = literal.short, let x = view.shortNumber { return x.compare(to: y) }
-            return view.compareNumber(to: literal.view)
+        case .json(let place):
+            if let y = literal.short, let x = place.shortNumber { return x.compare(to: y) }
+            return place.view.compareNumber(to: literal.view)
         case .integer(let x):
             // Hours, counts and lengths are far below 18 digits.
             if let y = literal.short { return ShortNumber(coefficient: x, scale: 0).compare(to: y) }

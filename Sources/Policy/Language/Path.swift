@@ -45,9 +45,23 @@ enum PathFunction: String, Hashable, Sendable, CaseIterable {
 
 /// A path, read once.
 final class CompiledPath: Sendable {
+    /// A step as the evaluation takes it.
+    ///
+    /// COST: holds no reference, so that walking a path counts none.
+    enum Move: Sendable {
+        /// Where the name stands in the path's `names`.
+        case key(Range<Int>)
+        /// Negative: from the end.
+        case index(Int)
+        case all
+    }
+
     let function: PathFunction?
     let root: PathRoot
     let steps: [PathStep]
+    let moves: [Move]
+    /// The UTF-8 of all keys.
+    let names: [UInt8]
     /// As the policy writes it.
     let text: String
     let isMany: Bool
@@ -57,6 +71,17 @@ final class CompiledPath: Sendable {
         self.root = root
         self.steps = steps
         self.text = text
+        var names: [UInt8] = []
+        moves = steps.map { step in
+            switch step {
+            case .key(let key):
+                names.append(contentsOf: key.utf8)
+                return .key(names.count - key.utf8.count..<names.count)
+            case .index(let index): return .index(index)
+            case .all: return .all
+            }
+        }
+        self.names = names
         isMany = steps.contains(.all)
     }
 }

@@ -117,7 +117,7 @@ final class SchemaMembers: Sendable {
     func node(for key: JSONView) -> Int? {
         if !many.isEmpty { return many[ExactName(key.string ?? "")] }
         guard !named.isEmpty else { return nil }
-        return Operand.json(key).withText { text in
+        return key.withText { text in
             for (name, node) in named where name.count == text.count {
                 if name.withUnsafeBufferPointer({ ByteText.same($0, text) }) { return node }
             }

@@ -150,7 +150,7 @@ struct SchemaValidator {
     }
 
     private func isWord(_ instance: JSONView, _ words: [[UInt8]]) -> Bool {
-        Operand.json(instance).withText { text in
+        instance.withText { text in
             words.contains { word in word.withUnsafeBufferPointer { ByteText.same($0, text) } }
         } ?? false
     }
@@ -211,7 +211,7 @@ struct SchemaValidator {
     private mutating func text<R>(_ instance: JSONView, _ body: (UnsafeBufferPointer<UInt8>) -> R) -> R? {
         guard instance.kind == .string else { return nil }
         work += instance.range.count / 64
-        return Operand.json(instance).withText(body)
+        return instance.withText(body)
     }
 
     private mutating func hasUniqueItems(_ instance: JSONView) -> Bool {
