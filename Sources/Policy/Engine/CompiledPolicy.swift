@@ -112,7 +112,6 @@ struct ExactName: Hashable, Sendable {
     static func == (a: ExactName, b: ExactName) -> Bool { ByteText.same(a.text, b.text) }
 
     func hash(into hasher: inout Hasher) {
-        var text = text
-        text.withUTF8 { hasher.combine(bytes: UnsafeRawBufferPointer($0)) }
+        ByteText.with(text) { hasher.combine(bytes: UnsafeRawBufferPointer($0)) }
     }
 }

@@ -18,7 +18,7 @@ enum Operand {
         case .json(let place):
             if let text = place.plainText { return body(text) }
             return place.stringBytes.map { $0.withUnsafeBufferPointer(body) }
-        case .text(var text): return text.withUTF8(body)
+        case .text(let text): return ByteText.with(text, body)
         case .integer, .absent, .wrong: return nil
         }
     }

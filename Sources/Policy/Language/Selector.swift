@@ -68,8 +68,7 @@ struct Glob: Hashable, Sendable {
 
     func matches(_ name: String) -> Bool {
         guard Subject(of: name) == subject else { return false }
-        var name = name
-        return name.withUTF8 { matches($0) }
+        return ByteText.with(name) { matches($0) }
     }
 
     private func matches(_ name: UnsafeBufferPointer<UInt8>) -> Bool {

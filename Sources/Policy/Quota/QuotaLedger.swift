@@ -16,6 +16,8 @@ package struct QuotaRequest: Sendable, Hashable {
     let kind: CounterKind
     let owner: String
     let server: String
+    /// That of the key.
+    let digest: UInt64
     /// ≥ 0
     package let amount: ExactDecimal
     /// The highest total inside a window, this request included.
@@ -34,6 +36,7 @@ package struct QuotaRequest: Sendable, Hashable {
         self.kind = kind
         self.owner = owner
         self.server = server
+        digest = kind.digest(owner: owner, server: server)
         self.amount = amount
         self.max = max
     }

@@ -110,7 +110,7 @@ package struct QuotaWindows: QuotaLedger, Sendable {
 
     /// Takes every request, or none; see `QuotaLedger`. Time never goes back: an earlier `now` counts as the latest seen.
     package mutating func reserve(_ requests: [QuotaRequest], at now: Instant) -> QuotaAnswer {
-        latest = max(latest, now)
+        if latest < now { latest = now }
         let firstID = nextID
         var records: [ReservationRecord] = []
         var remaining: [ExactDecimal] = []
@@ -119,7 +119,7 @@ package struct QuotaWindows: QuotaLedger, Sendable {
         // COST: by position, because a copy of a request is three references.
         for position in requests.indices {
             let amount = requests[position].amount
-            guard !amount.isNegative, let slot = slot(for: requests[position]) else {
+            guard !amount.isNegative, let slot = known(requests, position) ?? slot(for: requests[position]) else {
                 undo(records)
                 return .unavailable
             }
@@ -244,9 +244,16 @@ package struct QuotaWindows: QuotaLedger, Sendable {
         return slot
     }
 
+    @inline(__always)
+    private func known(_ requests: [QuotaRequest], _ position: Int) -> Int? {
+        requests.withUnsafeBufferPointer {
+            slot(of: $0[position].kind, owner: $0[position].owner, server: $0[position].server, $0[position].digest)
+        }
+    }
+
     /// The counter for a request, made if there is none. Nil if there can be none.
     private mutating func slot(for request: QuotaRequest) -> Int? {
-        let digest = request.kind.digest(owner: request.owner, server: request.server)
+        let digest = request.digest
         if let slot = slot(of: request.kind, owner: request.owner, server: request.server, digest) { return slot }
         guard request.kind.window.isPossible else { return nil }
         // Each new counter pays for looking at two old ones, so idle counters can't pile up between timers.

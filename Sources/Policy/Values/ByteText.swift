@@ -1,10 +1,19 @@
 /// Texts as bytes, eight at a time: names and ids are compared and hashed on every call.
 enum ByteText {
+    /// Runs the body on a text's UTF-8.
+    ///
+    /// COST: `withUTF8` may change its string, so a constant has to be copied for it, which counts a reference.
+    @inline(__always)
+    static func with<R>(_ text: String, _ body: (UnsafeBufferPointer<UInt8>) -> R) -> R {
+        if let result = text.utf8.withContiguousStorageIfAvailable(body) { return result }
+        var copy = text
+        return copy.withUTF8(body)
+    }
+
     /// Whether two texts have the same bytes. Unlike `==` on strings, canonically equivalent spellings differ.
     @inline(__always)
     static func same(_ a: String, _ b: String) -> Bool {
-        var (a, b) = (a, b)
-        return a.withUTF8 { p in b.withUTF8 { q in same(p, q) } }
+        with(a) { p in with(b) { q in same(p, q) } }
     }
 
     @inline(__always)
@@ -30,8 +39,7 @@ enum ByteText {
     /// A quick digest for tables whose keys no caller can choose; mixed further by the table.
     @inline(__always)
     static func digest(_ text: String, _ start: UInt64) -> UInt64 {
-        var text = text
-        return text.withUTF8 { buffer in
+        with(text) { buffer in
             let bytes = UnsafeRawBufferPointer(buffer)
             var digest = start ^ UInt64(bytes.count)
             var i = 0
