@@ -33,13 +33,26 @@ package struct JSONPointer: Sendable, Hashable, CustomStringConvertible {
         self.tokens = tokens
     }
 
-    package func appending(_ key: String) -> JSONPointer { JSONPointer(tokens: tokens + [key]) }
-    package func appending(_ index: Int) -> JSONPointer { JSONPointer(tokens: tokens + [String(index)]) }
+    package func appending(_ key: String) -> JSONPointer {
+        // COST: `tokens + [key]` makes three arrays.
+        var longer: [String] = []
+        longer.reserveCapacity(tokens.count + 1)
+        longer.append(contentsOf: tokens)
+        longer.append(key)
+        return JSONPointer(tokens: longer)
+    }
+
+    package func appending(_ index: Int) -> JSONPointer { appending(String(index)) }
 
     package var description: String {
         var text: [UInt8] = []
+        text.reserveCapacity(tokens.reduce(0) { $0 + $1.utf8.count + 1 })
         for token in tokens {
             text.append(UInt8(ascii: "/"))
+            guard token.utf8.contains(where: { $0 == UInt8(ascii: "~") || $0 == UInt8(ascii: "/") }) else {
+                text.append(contentsOf: token.utf8)
+                continue
+            }
             for byte in token.utf8 {
                 switch byte {
                 case UInt8(ascii: "~"): text.append(contentsOf: "~0".utf8)

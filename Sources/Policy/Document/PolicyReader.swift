@@ -41,26 +41,23 @@ struct PolicyReader {
 
     // MARK: Shapes
 
-    /// The members of an object by name; unknown ones are reported. Nil, reported, if the value is no object.
+    /// The value itself if it is an object, to ask for its members; unknown ones are reported. Nil, reported, if it is none.
+    ///
+    /// COST: a table of the members took half of the time that a document of 2,000 entries needs.
     mutating func object(
         _ view: JSONView, _ pointer: JSONPointer, _ what: String, allowed: [String]
-    ) -> [String: JSONView]? {
+    ) -> JSONView? {
         guard view.kind == .object else {
             report(.wrongType, at: view, pointer, "\(what) is an object, not \(view.kind.phrase)")
             return nil
         }
-        var members: [String: JSONView] = [:]
-        for (key, value) in view.members {
+        for (key, _) in view.members where !allowed.contains(where: { key.equals($0) }) {
             guard let name = key.string else { continue }
-            guard allowed.contains(where: { $0.utf8.elementsEqual(name.utf8) }) else {
-                report(
-                    .unknownField, at: key, pointer.appending(name), "\(what) has no field `\(clipped(name))`",
-                    suggestion: nearest(name, among: allowed))
-                continue
-            }
-            members[name] = value
+            report(
+                .unknownField, at: key, pointer.appending(name), "\(what) has no field `\(clipped(name))`",
+                suggestion: nearest(name, among: allowed))
         }
-        return members
+        return view
     }
 
     mutating func array(_ view: JSONView, _ pointer: JSONPointer, _ what: String, max: Int) -> [JSONView] {
@@ -75,24 +72,27 @@ struct PolicyReader {
         return Array(view.elements)
     }
 
-    mutating func string(_ view: JSONView?, _ pointer: JSONPointer, _ what: String) -> String? {
+    /// The pointer is made only for a report.
+    mutating func string(_ view: JSONView?, _ pointer: @autoclosure () -> JSONPointer, _ what: String) -> String? {
         guard let view else { return nil }
         guard let text = view.string else {
-            report(.wrongType, at: view, pointer, "\(what) is a string, not \(view.kind.phrase)")
+            report(.wrongType, at: view, pointer(), "\(what) is a string, not \(view.kind.phrase)")
             return nil
         }
         return text
     }
 
-    /// One of a closed list of words.
+    /// One of a closed list of words. The pointer is made only for a report.
     mutating func word<W: RawRepresentable & CaseIterable>(
-        _ view: JSONView?, _ pointer: JSONPointer, _ what: String, _ type: W.Type, code: ProblemCode = .unknownValue
+        _ view: JSONView?, _ pointer: @autoclosure () -> JSONPointer, _ what: String, _ type: W.Type,
+        code: ProblemCode = .unknownValue
     ) -> W? where W.RawValue == String {
-        guard let view, let text = string(view, pointer, what) else { return nil }
+        guard let view, let text = string(view, pointer(), what) else { return nil }
         if let word = W(rawValue: text) { return word }
         let all = W.allCases.map(\.rawValue)
         report(
-            code, at: view, pointer, "\(what) can't be `\(clipped(text))`; it is one of \(all.joined(separator: ", "))",
+            code, at: view, pointer(),
+            "\(what) can't be `\(clipped(text))`; it is one of \(all.joined(separator: ", "))",
             suggestion: Self.synonyms[text.lowercased()].flatMap { all.contains($0) ? $0 : nil }
                 ?? nearest(text, among: all))
         return nil

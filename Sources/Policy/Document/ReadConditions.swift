@@ -4,7 +4,7 @@ internal import JSON
 /// Conditions: a path, an operator, and a value of the operator's type.
 extension PolicyReader {
     mutating func condition(
-        _ fields: [String: JSONView], _ view: JSONView, _ pointer: JSONPointer
+        _ fields: JSONView, _ view: JSONView, _ pointer: JSONPointer
     ) -> CompiledCondition? {
         for name in ["path", "op", "value"] where fields[name] == nil {
             missing(name, in: view, pointer, "a condition")

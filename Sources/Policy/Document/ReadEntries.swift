@@ -31,8 +31,11 @@ extension PolicyReader {
 
     // MARK: Rules
 
-    private mutating func rules(_ view: JSONView?, _ pointer: JSONPointer, _ list: String) -> [CompiledRule] {
+    private mutating func rules(
+        _ view: JSONView?, _ pointer: @autoclosure () -> JSONPointer, _ list: String
+    ) -> [CompiledRule] {
         guard let view else { return [] }
+        let pointer = pointer()
         var rules: [CompiledRule] = []
         for (i, element) in array(view, pointer, list, max: PolicyDocument.maxRules).enumerated() {
             let here = pointer.appending(i)
@@ -42,8 +45,11 @@ extension PolicyReader {
         return rules
     }
 
-    private mutating func approvals(_ view: JSONView?, _ pointer: JSONPointer) -> [CompiledApproval] {
+    private mutating func approvals(
+        _ view: JSONView?, _ pointer: @autoclosure () -> JSONPointer
+    ) -> [CompiledApproval] {
         guard let view else { return [] }
+        let pointer = pointer()
         var approvals: [CompiledApproval] = []
         for (i, element) in array(view, pointer, "`approve_if`", max: PolicyDocument.maxRules).enumerated() {
             let here = pointer.appending(i)
@@ -76,7 +82,7 @@ extension PolicyReader {
     }
 
     private mutating func rule(
-        _ fields: [String: JSONView], _ view: JSONView, _ pointer: JSONPointer, list: JSONPointer
+        _ fields: JSONView, _ view: JSONView, _ pointer: JSONPointer, list: JSONPointer
     ) -> CompiledRule {
         let message = string(fields["on_deny"], pointer.appending("on_deny"), "`on_deny`")
         let onError = word(fields["on_error"], pointer.appending("on_error"), "`on_error`", PolicyWords.OnError.self)

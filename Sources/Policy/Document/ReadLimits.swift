@@ -3,8 +3,11 @@ internal import JSON
 
 /// Limits and their short form.
 extension PolicyReader {
-    mutating func limits(_ view: JSONView?, _ pointer: JSONPointer, _ mode: Mode) -> [CompiledLimit] {
+    mutating func limits(
+        _ view: JSONView?, _ pointer: @autoclosure () -> JSONPointer, _ mode: Mode
+    ) -> [CompiledLimit] {
         guard let view else { return [] }
+        let pointer = pointer()
         var limits: [CompiledLimit] = []
         for (i, element) in array(view, pointer, "`limits`", max: PolicyDocument.maxRules).enumerated() {
             let here = pointer.appending(i)
@@ -17,7 +20,7 @@ extension PolicyReader {
     }
 
     private mutating func limit(
-        _ fields: [String: JSONView], _ view: JSONView, _ pointer: JSONPointer, list: JSONPointer, _ mode: Mode
+        _ fields: JSONView, _ view: JSONView, _ pointer: JSONPointer, list: JSONPointer, _ mode: Mode
     ) -> CompiledLimit? {
         for name in ["window", "max"] where fields[name] == nil { missing(name, in: view, pointer, "a limit") }
         let algorithm =
@@ -40,11 +43,13 @@ extension PolicyReader {
             report(.badCounter, at: view, pointer.appending("counter"), "a counter's name has 1 to 256 bytes")
         }
         guard let window, let max else { return nil }
+        let place = pointer.description
+        let ownKind = CounterKind(scope: scope, counter: name ?? place, isNamed: name != nil, window: window)
+        // Limits that share a counter share its kind, too: then finding the counter compares no names.
+        let firstKind = name.flatMap { counters[$0]?.limit.kind }
         let limit = CompiledLimit(
-            counter: name ?? pointer.description, isNamed: name != nil, window: window, max: max, scope: scope,
-            cost: cost,
-            message: message, pointer: pointer.description,
-            alias: name.map { "\(list)/\($0)" } ?? pointer.description, isShadow: mode == .shadow)
+            kind: firstKind == ownKind ? firstKind ?? ownKind : ownKind, max: max, cost: cost, message: message,
+            pointer: place, alias: name.map { "\(list)/\($0)" } ?? place, isShadow: mode == .shadow)
         if let name { compare(limit, named: name, at: fields["counter"] ?? view, pointer) }
         return limit
     }
@@ -56,9 +61,10 @@ extension PolicyReader {
         let window = fields["window"].flatMap { self.window($0, pointer.appending("window"), .sliding) }
         let max = fields["max"].flatMap { self.max($0, pointer.appending("max")) }
         guard let window, let max else { return nil }
+        let place = pointer.description
         return CompiledLimit(
-            counter: pointer.description, isNamed: false, window: window, max: max, scope: .session, cost: nil,
-            message: nil, pointer: pointer.description, alias: pointer.description, isShadow: mode == .shadow)
+            kind: CounterKind(scope: .session, counter: place, isNamed: false, window: window), max: max, cost: nil,
+            message: nil, pointer: place, alias: place, isShadow: mode == .shadow)
     }
 
     /// Limits that share a counter must mean the same thing by it.

@@ -5,7 +5,7 @@ internal import JSON
 extension PolicyReader {
     /// Inside one entry.
     mutating func warnAboutRules(
-        _ fields: [String: JSONView], _ pointer: JSONPointer, require: [CompiledRule], denyIf: [CompiledRule],
+        _ fields: JSONView, _ pointer: JSONPointer, require: [CompiledRule], denyIf: [CompiledRule],
         approveIf: [CompiledApproval], action: CompiledEntry.Action
     ) {
         if action == .deny {
@@ -33,6 +33,7 @@ extension PolicyReader {
 
     /// A missing argument lets a `deny_if` pass, so the path should be required somewhere.
     private mutating func warnAboutUnguarded(_ list: JSONView?, _ rules: [CompiledRule], require: [CompiledRule]) {
+        guard !rules.isEmpty else { return }
         let required = commonlyRequired.union(paths(requiredBy: require))
         for rule in rules {
             for condition in rule.conditions where condition.path.root == .args && !condition.path.steps.isEmpty {
@@ -94,7 +95,8 @@ extension PolicyReader {
     ) {
         let walls = entries.map(\.entry).filter { $0.deniesEverything && !$0.selector.isExact }.prefix(Self.maxWalls)
         for (entry, key) in entries {
-            guard let pointer = JSONPointer(entry.pointer) else { continue }
+            // Made only for a report.
+            var pointer: JSONPointer { JSONPointer(tokens: ["tools", key.string ?? ""]) }
             switch entry.selector {
             case .exact(let name):
                 if policy.hides(name, category: nil) {

@@ -150,10 +150,10 @@ final class CompiledLimit: Sendable {
     let standing: [UInt8]
 
     init(
-        counter: String, isNamed: Bool, window: QuotaWindow, max: ExactDecimal, scope: QuotaScope, cost: CompiledPath?,
-        message: String?, pointer: String, alias: String, isShadow: Bool
+        kind: CounterKind, max: ExactDecimal, cost: CompiledPath?, message: String?, pointer: String, alias: String,
+        isShadow: Bool
     ) {
-        kind = CounterKind(scope: scope, counter: counter, isNamed: isNamed, window: window)
+        self.kind = kind
         self.max = max
         self.cost = cost
         self.message = message
@@ -165,7 +165,7 @@ final class CompiledLimit: Sendable {
         writer.member("rule", pointer)
         writer.key("limit")
         writer.raw(max.description)
-        writer.member("windowMs", window.span.microseconds / 1_000)
+        writer.member("windowMs", kind.window.span.microseconds / 1_000)
         writer.key("remaining")
         standing = writer.bytes
     }
