@@ -157,7 +157,8 @@ package final class CounterKey: Sendable, Hashable {
 
     /// Whether these parts make this key.
     func isMade(of kind: CounterKind, owner: String, server: String) -> Bool {
-        (self.kind === kind || self.kind == kind) && ByteText.same(self.owner, owner) && ByteText.same(self.server, server)
+        (self.kind === kind || self.kind == kind) && ByteText.same(self.owner, owner)
+            && ByteText.same(self.server, server)
     }
 
     /// Feeds the digest.
