@@ -1,7 +1,14 @@
 import Glibc
 
+// For those who decide the same calls.
+if CommandLine.arguments.dropFirst() == ["arguments"] {
+    printArguments()
+    exit(0)
+}
 let wanted = CommandLine.arguments.dropFirst()
-for (name, measure) in [("json", measureJSON), ("decisions", measureDecisions), ("ledger", measureLedger)]
+for (name, measure) in [
+    ("json", measureJSON), ("decisions", measureDecisions), ("cedar", measureCedarRules), ("ledger", measureLedger),
+]
 where wanted.isEmpty || wanted.contains(name) {
     measure()
 }
