@@ -27,7 +27,7 @@ import Testing
             #"{"jsonrpc":"2.0","id":1,"method":"m","params":{}}"#
         ),
         (
-            #"{"jsonrpc":"2.0","id":1,"method":"m","params":{"a":1.0,"_meta":{\#(envelope),"progressToken":3,"traceparent":"t"},"inputResponses":{},"requestState":"s"}}"#,
+            #"{"jsonrpc":"2.0","id":1,"method":"m","params":{"a":1.0,"_meta":{\#(envelope),"progressToken":3,"traceparent":"t"},"inputResponses":{},"task":{},"requestState":"s"}}"#,
             #"{"jsonrpc":"2.0","id":1,"method":"m","params":{"a":1.0,"_meta":{"progressToken":3,"traceparent":"t"}}}"#
         ),
         (#"{"jsonrpc":"2.0","id":1,"method":"m"}"#, #"{"jsonrpc":"2.0","id":1,"method":"m"}"#),
@@ -37,6 +37,18 @@ import Testing
         var splice = JSONSplice(request.document)
         ModernFront.request(request, in: &splice)
         #expect(text(splice.applied()) == expected)
+    }
+
+    @Test func aTaskIsMadeOnlyWhereItMustBe() throws {
+        let call = try message(
+            #"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"a","task":{"ttl":9}}}"#)
+        var splice = JSONSplice(call.document)
+        ModernFront.request(call, in: &splice)
+        #expect(text(splice.applied()) == #"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"a"}}"#)
+        try TaskShape.require(call, extensions: [ExtensionID.tasks], in: &splice)
+        #expect(
+            text(splice.applied()) == #"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"a","task":{}}}"#
+        )
     }
 
     @Test func aServersRequestBecomesInput() throws {

@@ -97,6 +97,24 @@ import Testing
     }
 }
 
+@Suite struct ForgedTypeTests {
+    /// A legacy server can't have a client ask its person: there are no result types in its era.
+    @Test(
+        arguments: [
+            ("input_required", Era.legacy, "complete"), ("input_required", nil, "complete"),
+            ("input_required", .modern, "complete"),
+            ("task", .legacy, "complete"), ("task", nil, "task"), ("task", .modern, "task"),
+            ("other", .modern, "complete"),
+            ("complete", .legacy, "complete"),
+        ] as [(String, Era?, String)])
+    func typesAreNotSmuggled(type: String, era: Era?, expected: String) throws {
+        let result = try edited(#"{"resultType":"\#(type)","inputRequests":{}}"#) {
+            ModernResult.settle($0, of: "tools/call", in: &$1, from: era, isPerCaller: true)
+        }
+        #expect(try view(result)["resultType"]?.string == expected)
+    }
+}
+
 @Suite struct ListTests {
     @Test func everyListHasItsMethod() {
         for kind in ListKind.allCases { #expect(ListKind(method: kind.method) == kind) }

@@ -31,11 +31,12 @@ package enum ModernFront {
 
     // MARK: Requests
 
-    /// Takes out of a request what a legacy server has no word for: the envelope, and what belongs to retries. The progress
-    /// token, trace context and all other keys of `_meta` go on.
+    /// Takes out of a request what a legacy server has no word for, the envelope and what belongs to retries, and a stray
+    /// `task`, which it would take for the wish to run as one. The progress token, trace context and all other keys of `_meta`
+    /// go on.
     package static func request(_ message: RPCMessage, in splice: inout JSONSplice) {
         guard let params = message.params else { return }
-        for key in ["inputResponses", "requestState"] { splice.remove(key, from: params) }
+        for key in ["inputResponses", "requestState", "task"] { splice.remove(key, from: params) }
         guard let meta = params["_meta"], meta.kind == .object else { return }
         let ours = MetaKey.envelope.filter { meta[$0] != nil }
         if ours.count == meta.count { return splice.remove("_meta", from: params) }
