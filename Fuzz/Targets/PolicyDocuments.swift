@@ -30,7 +30,10 @@ func fuzzPolicy(_ bytes: [UInt8]) {
         }
     }
     guard let policy = load.policy else { return }
-    _ = policy.problems(against: [ToolFacts(name: "add"), ToolFacts(name: "imageMasking", category: .write)])
+    let tools = [ToolFacts(name: "add"), ToolFacts(name: "imageMasking", category: .write)]
+    for problem in policy.problems(against: tools, in: bytes) {
+        expect(problem.severity == .warning && (1...lines).contains(problem.line), "a problem out of place")
+    }
     decideAll(policy)
 }
 
