@@ -13,13 +13,16 @@ package final class Gateway: Sendable {
     private let server: HTTPServer
     private let upstreams: UpstreamTable
     private let sessions: SessionTable
+    private let merged: MergedEndpoint
 
     /// Where the data plane listens, with the real port.
     package var address: SocketAddress { server.address }
 
     private init(
-        metrics: GatewayMetrics, server: HTTPServer, upstreams: UpstreamTable, sessions: SessionTable
+        metrics: GatewayMetrics, server: HTTPServer, upstreams: UpstreamTable, sessions: SessionTable,
+        merged: MergedEndpoint
     ) {
+        self.merged = merged
         self.sessions = sessions
         self.metrics = metrics
         self.server = server
@@ -29,7 +32,8 @@ package final class Gateway: Sendable {
     /// Rebuilds the counters from the ledger, then listens. Nothing is answered before both have worked.
     package static func start(
         _ options: GatewayOptions, on group: EventLoopGroup, store: any ConfigurationStore, hasher: any KeyedHasher,
-        sealer: any StateSealer, ledger: any Ledger, log: Log = .standardError
+        sealer: any StateSealer,
+        digest: @escaping @Sendable ([UInt8]) -> [UInt8], ledger: any Ledger, log: Log = .standardError
     ) async throws(GatewayError) -> Gateway {
         let metrics = GatewayMetrics()
         let quotas = Quotas()
@@ -60,7 +64,8 @@ package final class Gateway: Sendable {
             }
             let judge = Judge(quotas: quotas) { visit, now throws(StoreError) in
                 guard !visit.session.isEnded,
-                    let caller = try snapshots.snapshot().caller(grant: visit.caller.grant.id, at: now),
+                    let caller = try snapshots.snapshot().caller(
+                        grant: visit.caller.grant.id, server: visit.caller.server.name, at: now),
                     caller.server == visit.session.server.definition
                 else { return nil }
                 return caller
@@ -73,6 +78,7 @@ package final class Gateway: Sendable {
                 maxInFlight: options.maxCallsInFlight, log: log)
             let endpoint = Endpoint(
                 options, upstreams: upstreams, journey: journey, sessions: sessions, metrics: metrics, log: log)
+            let merged = MergedEndpoint(endpoint, sealer: sealer, hasher: hasher, digest: digest)
             let now = EventLoop.wallNow
             try quotas.restore(from: ledger, longestWindow: snapshots.snapshot().longestWindow, now: now)
             var serverOptions = HTTPServerOptions()
@@ -80,14 +86,15 @@ package final class Gateway: Sendable {
             serverOptions.drainLimit = options.drainLimit
             let service = GatewayService(
                 options, authenticator: Authenticator(hasher: hasher, doorbook: Doorbook(ledger: ledger)),
-                snapshots: snapshots, endpoint: endpoint,
+                snapshots: snapshots, endpoint: endpoint, merged: merged,
                 metrics: metrics, log: log)
             let server = try await HTTPServer.start(
                 on: group, address: options.listen, options: serverOptions, service: service)
-            let gateway = Gateway(metrics: metrics, server: server, upstreams: upstreams, sessions: sessions)
+            let gateway = Gateway(
+                metrics: metrics, server: server, upstreams: upstreams, sessions: sessions, merged: merged)
             let loop = group.next()
             loop.execute {
-                keepHouse(endpoint, sessions, quotas, snapshots, on: loop)
+                keepHouse(endpoint, merged, sessions, quotas, snapshots, on: loop)
                 watch(snapshots, on: loop)
             }
             return gateway
@@ -103,6 +110,7 @@ package final class Gateway: Sendable {
     /// Stops accepting, finishes the calls in flight up to the limit, then ends the children.
     package func drain() async {
         // Standing streams would be waited for until the limit; calls in flight are what the wait is for.
+        merged.closeStreams()
         sessions.closeStreams()
         await server.drain()
         await upstreams.shutDown()
@@ -117,15 +125,18 @@ package final class Gateway: Sendable {
     }
 
     private static func keepHouse(
-        _ endpoint: Endpoint, _ sessions: SessionTable, _ quotas: Quotas, _ snapshots: SnapshotSource,
-        on loop: EventLoop
+        _ endpoint: Endpoint, _ merged: MergedEndpoint, _ sessions: SessionTable, _ quotas: Quotas,
+        _ snapshots: SnapshotSource, on loop: EventLoop
     ) {
         _ = loop.schedule(after: housekeeping) {
             endpoint.sweep(now: loop.now, on: loop)
             // Grants also end by time, without any change of the configuration.
-            if let snapshot = try? snapshots.snapshot() { sessions.keep(only: snapshot, on: loop) }
+            if let snapshot = try? snapshots.snapshot() {
+                sessions.keep(only: snapshot, on: loop)
+                merged.sweep(now: loop.now, on: loop) { snapshot.isOver(grant: $0, at: loop.wallClock) }
+            }
             quotas.prune(at: loop.wallClock)
-            keepHouse(endpoint, sessions, quotas, snapshots, on: loop)
+            keepHouse(endpoint, merged, sessions, quotas, snapshots, on: loop)
         }
     }
 }

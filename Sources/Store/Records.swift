@@ -112,10 +112,23 @@ package struct Grant: Sendable, Hashable {
 
     /// `gr_` and 16 characters; stays the same when the token is replaced.
     package let id: String
-    /// The one server that may be called.
+    /// A further server that may be called, and the policy that decides there.
+    package struct Part: Sendable, Hashable {
+        package let server: String
+        package let policy: String
+
+        package init(server: String, policy: String) {
+            self.server = server
+            self.policy = policy
+        }
+    }
+
+    /// The server that may be called.
     package let server: String
     /// The policy that decides; always in its newest version.
     package let policy: String
+    /// Further servers; none of them twice.
+    package let also: [Part]
     /// What people call it; unique among a server's unrevoked grants.
     package let label: String
     /// Whom it is made out to.
@@ -131,7 +144,7 @@ package struct Grant: Sendable, Hashable {
 
     package init(
         id: String, server: String, policy: String, label: String, identity: String?, created: Instant,
-        expires: Instant?, revoked: Instant? = nil, rotated: Instant? = nil
+        expires: Instant?, revoked: Instant? = nil, rotated: Instant? = nil, also: [Part] = []
     ) {
         self.id = id
         self.server = server
@@ -142,7 +155,11 @@ package struct Grant: Sendable, Hashable {
         self.expires = expires
         self.revoked = revoked
         self.rotated = rotated
+        self.also = also
     }
+
+    /// All servers with their policies, the first one first.
+    package var parts: [Part] { [Part(server: server, policy: policy)] + also }
 
     /// Whether it may be used at `now`. Revoked wins over expired.
     package func standing(at now: Instant) -> Standing {
@@ -158,6 +175,8 @@ package struct GrantRequest: Sendable, Hashable {
     package var server: String
     /// A policy of that server; must be stored.
     package var policy: String
+    /// Further servers that may be called, each with a policy of its own.
+    package var also: [Grant.Part]
     /// 1 to 63 bytes of printable text.
     package var label: String
     /// A stored identity.
@@ -165,9 +184,13 @@ package struct GrantRequest: Sendable, Hashable {
     /// The first moment at which it no longer holds; must lie ahead.
     package var expires: Instant?
 
-    package init(server: String, policy: String, label: String, identity: String? = nil, expires: Instant? = nil) {
+    package init(
+        server: String, policy: String, label: String, identity: String? = nil, expires: Instant? = nil,
+        also: [Grant.Part] = []
+    ) {
         self.server = server
         self.policy = policy
+        self.also = also
         self.label = label
         self.identity = identity
         self.expires = expires

@@ -73,14 +73,11 @@ extension SQLiteConfigurationStore {
                 .invalidValue, "the grant would have expired at \(expires.iso8601)", help: "choose a later time")
         }
         return try change { db throws(StoreError) in
-            _ = try self.selectServer(db, request.server)
-            let policy = try self.selectPolicy(db, request.policy)
-            guard policy.server == request.server else {
+            let parts = [Grant.Part(server: request.server, policy: request.policy)] + request.also
+            for part in parts { try self.checkPart(db, part) }
+            guard Set(parts.map(\.server)).count == parts.count else {
                 throw StoreError(
-                    .invalidValue,
-                    "policy \(Name.quoted(policy.name)) is about server \(Name.quoted(policy.server)), "
-                        + "not \(Name.quoted(request.server))",
-                    help: "choose a policy of that server, or put one with `sluice policy put`")
+                    .invalidValue, "a server is named twice", help: "name each server once, with one policy")
             }
             if let identity = request.identity { try self.checkIdentity(db, identity) }
             let same = try self.selectGrants(db, "revoked IS NULL AND label = ?1", request.label)
@@ -94,7 +91,8 @@ extension SQLiteConfigurationStore {
             let token = SecretKey.makeToken(prefix: "slg_")
             let grant = Grant(
                 id: SecretKey.makeID(prefix: "gr_"), server: request.server, policy: request.policy,
-                label: request.label, identity: request.identity, created: now, expires: request.expires)
+                label: request.label, identity: request.identity, created: now, expires: request.expires,
+                also: request.also)
             let statement = try db.prepare(
                 """
                 INSERT INTO grants (id, server, policy, label, identity, token_hash, created, expires)
@@ -109,8 +107,39 @@ extension SQLiteConfigurationStore {
             statement.bind(7, grant.created.microseconds)
             statement.bind(8, grant.expires?.microseconds)
             try statement.run()
+            for (position, part) in grant.also.enumerated() {
+                let statement = try db.prepare(
+                    "INSERT INTO grant_part (grant_id, position, server, policy) VALUES (?1, ?2, ?3, ?4)")
+                statement.bind(1, grant.id)
+                statement.bind(2, Int64(position))
+                statement.bind(3, part.server)
+                statement.bind(4, part.policy)
+                try statement.run()
+            }
             return (IssuedGrant(grant: grant, token: token), true)
         }
+    }
+
+    private func checkPart(_ db: Connection, _ part: Grant.Part) throws(StoreError) {
+        _ = try selectServer(db, part.server)
+        let policy = try selectPolicy(db, part.policy)
+        guard policy.server == part.server else {
+            throw StoreError(
+                .invalidValue,
+                "policy \(Name.quoted(policy.name)) is about server \(Name.quoted(policy.server)), "
+                    + "not \(Name.quoted(part.server))",
+                help: "choose a policy of that server, or put one with `sluice policy put`")
+        }
+    }
+
+    /// The further servers of all grants, by grant.
+    private func selectParts(_ db: Connection) throws(StoreError) -> [String: [Grant.Part]] {
+        let query = try db.prepare("SELECT grant_id, server, policy FROM grant_part ORDER BY grant_id, position")
+        var found: [String: [Grant.Part]] = [:]
+        while try query.step() {
+            found[query.text(0), default: []].append(Grant.Part(server: query.text(1), policy: query.text(2)))
+        }
+        return found
     }
 
     package func rotateGrant(_ idOrLabel: String) throws(StoreError) -> IssuedGrant {
@@ -152,6 +181,7 @@ extension SQLiteConfigurationStore {
             FROM grants WHERE \(condition) ORDER BY created, id
             """)
         if let argument { query.bind(1, argument) }
+        let parts = try selectParts(db)
         var found: [(Grant, TokenHash)] = []
         while try query.step() {
             guard let hash = TokenHash(bytes: query.blob(9)) else {
@@ -164,7 +194,7 @@ extension SQLiteConfigurationStore {
                 identity: query.optionalText(4), created: Instant(microseconds: query.integer(5)),
                 expires: query.optionalInteger(6).map(Instant.init(microseconds:)),
                 revoked: query.optionalInteger(7).map(Instant.init(microseconds:)),
-                rotated: query.optionalInteger(8).map(Instant.init(microseconds:)))
+                rotated: query.optionalInteger(8).map(Instant.init(microseconds:)), also: parts[query.text(0)] ?? [])
             found.append((grant, hash))
         }
         return found

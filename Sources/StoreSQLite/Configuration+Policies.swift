@@ -78,11 +78,15 @@ extension SQLiteConfigurationStore {
     package func removePolicy(_ name: String, force: Bool) throws(StoreError) {
         try change { db throws(StoreError) in
             _ = try self.selectPolicy(db, name)
-            let users = try self.selectGrants(db, "revoked IS NULL AND policy = ?1", name).map(\.0.label)
+            let users = try self.selectGrants(
+                db,
+                "revoked IS NULL AND (policy = ?1 OR id IN (SELECT grant_id FROM grant_part WHERE policy = ?1))", name
+            ).map(\.0.label)
             if !force { try self.refuse(removing: .policy, name, usedBy: .grant, users) }
             for sql in [
                 "UPDATE grants SET revoked = ?2 WHERE revoked IS NULL AND policy = ?1",
                 "UPDATE policy SET removed = ?2 WHERE removed IS NULL AND name = ?1",
+                "DELETE FROM grant_part WHERE policy = ?1",
             ] {
                 let statement = try db.prepare(sql)
                 statement.bind(1, name)

@@ -22,7 +22,10 @@ extension SQLiteConfigurationStore {
     package func removeServer(_ name: String, force: Bool) throws(StoreError) {
         try change { db throws(StoreError) in
             _ = try self.selectServer(db, name)
-            let users = try self.selectGrants(db, "revoked IS NULL AND server = ?1", name).map(\.0.label)
+            let users = try self.selectGrants(
+                db,
+                "revoked IS NULL AND (server = ?1 OR id IN (SELECT grant_id FROM grant_part WHERE server = ?1))", name
+            ).map(\.0.label)
             let policies = try self.selectPolicies(db).filter { $0.server == name }.map(\.name)
             if !force {
                 try self.refuse(removing: .server, name, usedBy: .grant, users)
@@ -32,6 +35,7 @@ extension SQLiteConfigurationStore {
             for sql in [
                 "UPDATE grants SET revoked = ?2 WHERE revoked IS NULL AND server = ?1",
                 "UPDATE policy SET removed = ?2 WHERE removed IS NULL AND server = ?1",
+                "DELETE FROM grant_part WHERE server = ?1",
             ] {
                 let statement = try db.prepare(sql)
                 statement.bind(1, name)

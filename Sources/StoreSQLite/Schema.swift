@@ -80,7 +80,18 @@ enum Schema {
                     hash BLOB NOT NULL,
                     mac BLOB NOT NULL
                 ) STRICT;
-                """)
+                """),
+        Migration(
+            name: "0002-grants-of-several-servers",
+            sql: """
+                CREATE TABLE grant_part (
+                    grant_id TEXT NOT NULL REFERENCES grants (id),
+                    position INTEGER NOT NULL,
+                    server TEXT NOT NULL,
+                    policy TEXT NOT NULL,
+                    PRIMARY KEY (grant_id, server)
+                ) STRICT, WITHOUT ROWID;
+                """),
     ]
 
     /// Brings the database to the newest shape; each step in a transaction of its own, safe against other processes that

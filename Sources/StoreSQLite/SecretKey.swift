@@ -192,3 +192,10 @@ extension SecretKey: StateSealer {
     /// Apart from all places in the database.
     private static func place(_ context: [UInt8]) -> String { "state:" + Hex.encode(context) }
 }
+
+/// SHA-256 of the bytes; 32 bytes.
+package func sha256(_ bytes: [UInt8]) -> [UInt8] {
+    var out = [UInt8](repeating: 0, count: 32)
+    crypto_hash_sha256(&out, bytes, UInt64(bytes.count))
+    return out
+}

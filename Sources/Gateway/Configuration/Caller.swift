@@ -29,3 +29,17 @@ final class Caller: Sendable {
         self.facts = facts
     }
 }
+
+/// A grant and all that it may call.
+final class Holder: Sendable {
+    let grant: Grant
+    /// One for each of its servers that exists, in the grant's order.
+    let callers: [Caller]
+
+    init(grant: Grant, callers: [Caller]) {
+        self.grant = grant
+        self.callers = callers
+    }
+
+    func caller(of server: String) -> Caller? { callers.first { $0.server.name == server } }
+}

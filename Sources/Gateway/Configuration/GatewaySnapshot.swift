@@ -8,8 +8,8 @@ final class GatewaySnapshot: Sendable {
     let servers: [String: Server]
     /// The longest window of any limit in force; nil if there is none.
     let longestWindow: TimeSpan?
-    private let callers: [TokenHash: Caller]
-    private let callersByGrant: [String: Caller]
+    private let holders: [TokenHash: Holder]
+    private let holdersByGrant: [String: Holder]
 
     /// Compiles every policy. One that has errors is left out, which denies the calls of its grants, and is logged.
     init(_ configuration: Configuration, log: Log) {
@@ -33,19 +33,28 @@ final class GatewaySnapshot: Sendable {
             }
         }
         longestWindow = policies.values.compactMap(\.longestWindow).max()
-        callers = configuration.grants.compactMapValues { grant in
-            configuration.servers[grant.server].map {
-                Caller(grant: grant, server: $0, policy: policies[grant.policy])
-            }
+        holders = configuration.grants.mapValues { grant in
+            Holder(
+                grant: grant,
+                callers: grant.parts.compactMap { part in
+                    configuration.servers[part.server].map {
+                        Caller(grant: grant, server: $0, policy: policies[part.policy])
+                    }
+                })
         }
-        callersByGrant = Dictionary(callers.values.map { ($0.grant.id, $0) }) { first, _ in first }
+        holdersByGrant = Dictionary(holders.values.map { ($0.grant.id, $0) }) { first, _ in first }
     }
 
-    /// The caller of a grant, if it may still speak.
-    func caller(grant id: String, at now: Instant) -> Caller? {
-        guard let caller = callersByGrant[id], caller.grant.standing(at: now) == .active else { return nil }
-        return caller
+    /// The caller of a grant at a server, if it may still speak.
+    func caller(grant id: String, server: String, at now: Instant) -> Caller? {
+        guard let holder = holdersByGrant[id], holder.grant.standing(at: now) == .active else { return nil }
+        return holder.caller(of: server)
     }
 
-    func caller(_ token: TokenHash) -> Caller? { callers[token] }
+    /// Whether a grant may speak no more.
+    func isOver(grant id: String, at now: Instant) -> Bool {
+        holdersByGrant[id]?.grant.standing(at: now) != .active
+    }
+
+    func holder(_ token: TokenHash) -> Holder? { holders[token] }
 }

@@ -92,6 +92,10 @@ struct AskDesk: Sendable {
         guard let kind = InputKind(method: request.method, params: request.params) else {
             return refuse(id, Refusal(text: "the gateway does not relay `\(request.method.prefix(64))`"), visit)
         }
+        // A modern client is asked by the answer to its call, never on a stream.
+        guard visit.profile.era == .legacy else {
+            return refuse(id, Refusal(text: Untranslatable.inputDuring(visit.message.method).text), visit)
+        }
         guard !link.isShared else {
             let text = "this server is shared by several clients, so nobody knows whom it asks"
             return refuse(id, Refusal(text: text), visit)
@@ -105,12 +109,12 @@ struct AskDesk: Sendable {
             if let answer { link.post(Relay.renumbered(answer, id), on: loop) }
             settle(ticket, answer)
         }
-        guard let number = visit.session.add(ask) else {
+        guard let number = visit.session.asks.add(ask) else {
             settle(ticket, nil)
             return refuse(id, Refusal(text: "too many requests wait for the client", code: .overloaded), visit)
         }
         guard await send(Relay.renumbered(request, RequestID(number))) else {
-            _ = visit.session.takeAsk(number)
+            _ = visit.session.asks.take(number)
             settle(ticket, nil)
             return refuse(id, Refusal(text: "the client can't be reached", code: .internalError), visit)
         }
@@ -143,8 +147,8 @@ struct AskDesk: Sendable {
                 inbox.fail(UpstreamError(.lost, mayHaveRun: true, detail: "the client gave no answer"))
             }
         }
-        guard let number = session.add(ask) else { return nil }
-        let timeout = SilenceTimer(visit.patience, on: visit.loop) { _ = session.takeAsk(number)?.ended(nil) }
+        guard let number = session.asks.add(ask) else { return nil }
+        let timeout = SilenceTimer(visit.patience, on: visit.loop) { _ = session.asks.take(number)?.ended(nil) }
         defer { timeout.stop() }
         await notify(RPCWriter.request(id: number, method: request.method, paramsBytes: request.params))
         return try? await inbox.next()

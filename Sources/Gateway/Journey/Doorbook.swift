@@ -15,19 +15,19 @@ final class Doorbook: Sendable {
         self.ledger = ledger
     }
 
-    func refused(_ caller: Caller, _ rule: String, requestID: String, now: Instant) {
+    func refused(_ holder: Holder, _ rule: String, requestID: String, now: Instant) {
         let isNews = latest.withLock { latest in
-            let key = caller.grant.id + rule
+            let key = holder.grant.id + rule
             if let last = latest[key], now < last + Self.pause, last <= now { return false }
             latest[key] = now
             return true
         }
         guard isNews else { return }
         var row = LedgerRow(time: now, requestID: requestID, outcome: .denied)
-        row.server = caller.grant.server
-        row.grantID = caller.grant.id
-        row.grantLabel = caller.grant.label
-        row.identity = caller.grant.identity
+        row.server = holder.grant.server
+        row.grantID = holder.grant.id
+        row.grantLabel = holder.grant.label
+        row.identity = holder.grant.identity
         row.rule = rule
         row.ruleAlias = rule
         ledger.append(row, completion: nil)

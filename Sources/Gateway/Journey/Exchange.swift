@@ -36,6 +36,7 @@ struct Exchange: Sendable {
                     }, arguments: errand?.arguments,
                 headerParameters: errand.map { visit.session.server.catalogue.headerParameters(of: $0) } ?? [])
             let (response, status) = try await once(outgoing, visit, crossing, handle, notify)
+            noteTask(of: response, visit)
             guard case .response(_, isError: false) = response.kind, let result = response.outcome,
                 link.hello.version.era == .modern
             else { return .response(response, status: status) }
@@ -57,6 +58,15 @@ struct Exchange: Sendable {
             }
         }
         throw UpstreamError(.broken, mayHaveRun: true, detail: "the server asks for input again and again")
+    }
+
+    /// A task that the call has started belongs to this session from now on.
+    private func noteTask(of response: RPCMessage, _ visit: Visit) {
+        guard visit.message.method == "tools/call", case .response(_, isError: false) = response.kind,
+            let result = response.outcome
+        else { return }
+        let id = ResultType(result) == .task ? result["taskId"] : result["task"]?["taskId"]
+        if let id = id?.string, id.utf8.count <= 1_024 { _ = visit.session.started(task: id) }
     }
 
     /// One request and its response, with everything between.
@@ -101,9 +111,9 @@ struct Exchange: Sendable {
             // The server takes a question back.
             guard visit.profile.era == .legacy,
                 let asked = notification.params?["requestId"].flatMap(RequestID.init),
-                let number = session.ask(of: asked, on: session.link), let id = notification.params?["requestId"]
+                let number = session.asks.id(of: asked, on: session.link), let id = notification.params?["requestId"]
             else { return }
-            session.takeAsk(number)?.ended(nil)
+            session.asks.take(number)?.ended(nil)
             var splice = JSONSplice(notification.document)
             splice.replace(id, with: RequestID(number).raw)
             _ = await notify(splice.applied())

@@ -99,7 +99,7 @@ struct Recorder: Sendable {
     private func row(_ errand: Errand?, _ visit: Visit, _ now: Instant, outcome: Outcome) -> LedgerRow {
         var row = LedgerRow(time: now, requestID: visit.requestID, outcome: outcome)
         let caller = visit.caller
-        row.server = caller.grant.server
+        row.server = caller.server.name
         row.grantID = caller.grant.id
         row.grantLabel = caller.grant.label
         row.identity = caller.grant.identity

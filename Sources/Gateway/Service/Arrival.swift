@@ -6,6 +6,8 @@ import Runtime
 /// An authenticated request, or a message on another way in.
 final class Arrival: Sendable {
     let requestID: String
+    let holder: Holder
+    /// The grant at the server that the request is for.
     let caller: Caller
     let body: [UInt8]
     /// The header fields; none on a pipe.
@@ -16,16 +18,26 @@ final class Arrival: Sendable {
     let started: TimeSpan
 
     init(
-        requestID: String, caller: Caller, body: [UInt8], fields: Fields, peerIP: String?, loop: EventLoop,
+        requestID: String, holder: Holder, caller: Caller, body: [UInt8], fields: Fields, peerIP: String?,
+        loop: EventLoop,
         started: TimeSpan
     ) {
         self.requestID = requestID
+        self.holder = holder
         self.caller = caller
         self.body = body
         self.fields = fields
         self.peerIP = peerIP
         self.loop = loop
         self.started = started
+    }
+
+    /// The same at another server of the grant.
+    func at(_ caller: Caller) -> Arrival {
+        Arrival(
+            requestID: requestID, holder: holder, caller: caller, body: body, fields: fields, peerIP: peerIP,
+            loop: loop,
+            started: started)
     }
 
     /// The version that the header names, if it does.

@@ -30,21 +30,39 @@ extension Endpoint {
     private func modern(_ message: RPCMessage, _ id: RequestID, _ arrival: Arrival, _ reply: any ReplyChannel)
         async throws(ProtocolFault)
     {
-        let headers = arrival.fields.isEmpty ? nil : arrival.routing
-        let envelope = try ModernRequest.check(message, headers: headers, serverExtensions: [ExtensionID.tasks])
-        let profile = ClientProfile(envelope, version: try envelope.version())
-        let state = try exchange.states.open(message, arrival.caller)
+        let (profile, headers) = try admit(message, arrival)
         let session: ClientSession
         do throws(UpstreamError) {
             session = try await standing(profile, arrival)
         } catch {
-            metrics.upstreamFailures.add(1, ordering: .relaxed)
-            log(
-                .warning, "a server could not be reached", ("request", arrival.requestID),
-                ("server", arrival.caller.server.name), ("detail", error.detail))
-            let (answer, status) = UpstreamAnswer.error(error, id: id, requestID: arrival.requestID)
-            return await reply.answer(answer, status: status)
+            return await unreachable(error, id, arrival, reply)
         }
+        try await carryOut(message, id, profile, session, headers, arrival, reply)
+    }
+
+    /// The checks that need no server.
+    func admit(_ message: RPCMessage, _ arrival: Arrival) throws(ProtocolFault) -> (ClientProfile, RoutingHeaders?) {
+        let headers = arrival.fields.isEmpty ? nil : arrival.routing
+        let envelope = try ModernRequest.check(message, headers: headers, serverExtensions: [ExtensionID.tasks])
+        return (ClientProfile(envelope, version: try envelope.version()), headers)
+    }
+
+    func unreachable(_ error: UpstreamError, _ id: RequestID, _ arrival: Arrival, _ reply: any ReplyChannel) async {
+        metrics.upstreamFailures.add(1, ordering: .relaxed)
+        log(
+            .warning, "a server could not be reached", ("request", arrival.requestID),
+            ("server", arrival.caller.server.name), ("detail", error.detail))
+        let (answer, status) = UpstreamAnswer.error(error, id: id, requestID: arrival.requestID)
+        await reply.answer(answer, status: status)
+    }
+
+    /// A modern request at one server.
+    /// - Parameter headers: nil where there are none, or where they were checked already.
+    func carryOut(
+        _ message: RPCMessage, _ id: RequestID, _ profile: ClientProfile, _ session: ClientSession,
+        _ headers: RoutingHeaders?, _ arrival: Arrival, _ reply: any ReplyChannel
+    ) async throws(ProtocolFault) {
+        let state = try exchange.states.open(message, arrival.caller)
         let visit = visit(message, id, session, arrival, profile: profile, state: state)
         if let parked = state?.parked { return await resume(parked, visit, reply) }
         try await checkParameters(visit, headers)
@@ -74,7 +92,7 @@ extension Endpoint {
 
     /// What stands in for a session: one for each grant and set of capabilities, since a legacy server is told once what its
     /// client can do. Its name is the same after a restart, so that limits of scope `session` go on.
-    private func standing(_ profile: ClientProfile, _ arrival: Arrival) async throws(UpstreamError) -> ClientSession {
+    func standing(_ profile: ClientProfile, _ arrival: Arrival) async throws(UpstreamError) -> ClientSession {
         let caller = arrival.caller
         let declared = profile.declared(to: .newestLegacy, caller.relays)
         let digest = declared.bytes.withUnsafeBytes { journey.recorder.hasher.argumentDigest($0) }.hex.prefix(16)
@@ -112,7 +130,7 @@ extension Endpoint {
         guard let events = reply as? HTTPReply, let stream = events.events() else {
             throw ProtocolFault(.unknownMethod, "subscriptions/listen needs a way to send events")
         }
-        let listen = Listen(id: visit.id, filter: filter, stream: stream)
+        let listen = Listen(id: visit.id, filter: filter, stream: EventStream(stream))
         guard session.attach(listen) else {
             stream.end()
             return

@@ -11,7 +11,9 @@ extension Endpoint {
     /// The session that the request names; another grant's session looks like none.
     func session(of arrival: Arrival) throws(Refusal) -> ClientSession {
         guard let id = arrival.fields[.mcpSessionID] else { throw .noSession }
-        guard arrival.fields.count(of: .mcpSessionID) == 1, let session = sessions.find(id.string),
+        // Names with a colon are the gateway's own.
+        let name = id.string
+        guard arrival.fields.count(of: .mcpSessionID) == 1, !name.contains(":"), let session = sessions.find(name),
             session.profile.era == .legacy, session.grantID == arrival.caller.grant.id,
             session.server.definition == arrival.caller.server
         else { throw .unknownSession }
@@ -52,12 +54,14 @@ extension Endpoint {
     }
 
     /// A session with its own way to the server, not in the table yet.
-    func open(_ id: String, _ profile: ClientProfile, _ arrival: Arrival) async throws(UpstreamError) -> ClientSession {
+    func open(_ id: String, _ profile: ClientProfile, _ arrival: Arrival, asks: AskBook = AskBook())
+        async throws(UpstreamError) -> ClientSession
+    {
         let caller = arrival.caller
         let server = upstreams.server(caller.server)
         let link = try await server.link(for: profile, relays: caller.relays, on: arrival.loop)
         return ClientSession(
-            id: id, caller: caller, server: server, profile: profile, link: link, now: arrival.started)
+            id: id, caller: caller, server: server, profile: profile, link: link, asks: asks, now: arrival.started)
     }
 
     func end(_ session: ClientSession, on loop: EventLoop) {
@@ -82,14 +86,11 @@ extension Endpoint {
         let stream = writer.streamEvents(fields)
         let listener = CallHandle()
         stream.onClose { listener.cancel() }
-        session.attach(stream, listener: listener)
+        session.attach(EventStream(stream), listener: listener)
         // SPEC: a first byte at once lets intermediaries forward the head.
         _ = stream.commentNow("open")
         keepAlive(stream, session, arrival.loop)
-        var filter = ListenFilter()
-        (filter.toolsListChanged, filter.promptsListChanged, filter.resourcesListChanged) = (true, true, true)
-        filter.resourceSubscriptions = session.wanted.resourceSubscriptions
-        listen(filter, session, listener, arrival)
+        listen(.everything(of: session), session, listener, arrival)
     }
 
     /// Has what the server says outside of calls come to the session until `handle` is cancelled.

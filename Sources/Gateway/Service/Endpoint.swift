@@ -83,7 +83,7 @@ final class Endpoint: Sendable {
     func take(_ message: RPCMessage, _ session: ClientSession, _ arrival: Arrival, _ reply: any ReplyChannel) async {
         switch message.kind {
         case .response(let id, _):
-            if let id = id?.int { session.takeAsk(id)?.ended(message) }
+            if let id = id?.int { session.asks.take(id)?.ended(message) }
             reply.accepted()
         case .notification:
             notice(message, session, arrival.loop)
@@ -103,7 +103,7 @@ final class Endpoint: Sendable {
             patience: options.callTimeout, upstreamState: state?.upstreamState, round: state?.round ?? 0)
     }
 
-    private func notice(_ message: RPCMessage, _ session: ClientSession, _ loop: EventLoop) {
+    func notice(_ message: RPCMessage, _ session: ClientSession, _ loop: EventLoop) {
         switch message.method {
         case "notifications/cancelled":
             if let id = message.params?["requestId"].flatMap(RequestID.init) { session.cancel(id) }
@@ -125,6 +125,11 @@ final class Endpoint: Sendable {
         case "resources/templates/list": await list(.resourceTemplates, visit, reply)
         default: await pass(visit, reply)
         }
+    }
+
+    /// One message.
+    static func read(_ body: [UInt8], limit: Int) throws(Refusal) -> RPCMessage {
+        try message(try parse(body, limit: limit))
     }
 
     private static func parse(_ body: [UInt8], limit: Int) throws(Refusal) -> JSONDocument {

@@ -14,11 +14,13 @@ final class GatewayService: HTTPService {
     private let authenticator: Authenticator
     private let snapshots: SnapshotSource
     private let endpoint: Endpoint
+    private let merged: MergedEndpoint
     private let metrics: GatewayMetrics
     private let log: Log
 
     init(
         _ options: GatewayOptions, authenticator: Authenticator, snapshots: SnapshotSource, endpoint: Endpoint,
+        merged: MergedEndpoint,
         metrics: GatewayMetrics, log: Log
     ) {
         self.options = options
@@ -26,6 +28,7 @@ final class GatewayService: HTTPService {
         self.authenticator = authenticator
         self.snapshots = snapshots
         self.endpoint = endpoint
+        self.merged = merged
         self.metrics = metrics
         self.log = log
     }
@@ -47,24 +50,29 @@ final class GatewayService: HTTPService {
         if path.equals("/readyz") { return writer.send(readiness(requestID)) }
         do throws(Refusal) {
             try hosts.admit(request.head)
-            guard path.hasPrefix("/mcp/") else { throw .unknownPath }
-            let caller = try caller(of: request, path, requestID)
-            let arrival = Arrival(
-                requestID: requestID, caller: caller, body: request.body, fields: request.head.fields,
-                peerIP: request.peer.ip, loop: loop, started: loop.now)
+            let isMerged = path.equals("/mcp")
+            guard isMerged || path.hasPrefix("/mcp/") else { throw .unknownPath }
+            let arrival = try arrival(of: request, isMerged ? nil : path.dropFirst(5).string, requestID, loop)
             switch request.head.method {
             case .post:
                 try Self.checkMedia(request.head)
-                await endpoint.post(arrival, HTTPReply(writer, requestID: requestID))
+                let reply = HTTPReply(writer, requestID: requestID)
+                await isMerged ? merged.post(arrival, reply) : endpoint.post(arrival, reply)
             case .get:
                 guard !arrival.isModern else { throw .methodNotAllowed }
                 guard accepts(request.head.fields, "text/event-stream") else { throw .notAcceptable }
-                let session = try endpoint.session(of: arrival)
-                endpoint.openStream(arrival, session, writer)
+                if isMerged {
+                    merged.openStream(arrival, try merged.session(of: arrival), writer)
+                } else {
+                    endpoint.openStream(arrival, try endpoint.session(of: arrival), writer)
+                }
             case .delete:
                 guard !arrival.isModern else { throw .methodNotAllowed }
-                let session = try endpoint.session(of: arrival)
-                endpoint.end(session, on: loop)
+                if isMerged {
+                    merged.end(try merged.session(of: arrival), on: loop)
+                } else {
+                    endpoint.end(try endpoint.session(of: arrival), on: loop)
+                }
                 writer.send(HTTPStatus(204), Self.fields(requestID))
             default:
                 throw .methodNotAllowed
@@ -76,7 +84,10 @@ final class GatewayService: HTTPService {
         }
     }
 
-    private func caller(of request: HTTPRequest, _ path: ByteText, _ requestID: String) throws(Refusal) -> Caller {
+    /// - Parameter server: nil for all servers of the grant.
+    private func arrival(of request: HTTPRequest, _ server: String?, _ requestID: String, _ loop: EventLoop)
+        throws(Refusal) -> Arrival
+    {
         let snapshot: GatewaySnapshot
         do throws(StoreError) {
             snapshot = try snapshots.snapshot()
@@ -84,9 +95,13 @@ final class GatewayService: HTTPService {
             log(.error, "the configuration can't be read, so the request is refused", ("reason", error.message))
             throw Refusal.configurationUnavailable
         }
-        return try authenticator.authenticate(
-            request.head, server: path.dropFirst(5).string, snapshot: snapshot, requestID: requestID,
-            now: EventLoop.wallNow)
+        let now = EventLoop.wallNow
+        let holder = try authenticator.authenticate(request.head, snapshot: snapshot, requestID: requestID, now: now)
+        let name = server ?? holder.callers.first?.server.name ?? holder.grant.server
+        let caller = try authenticator.caller(holder, of: name, snapshot: snapshot, requestID: requestID, now: now)
+        return Arrival(
+            requestID: requestID, holder: holder, caller: caller, body: request.body, fields: request.head.fields,
+            peerIP: request.peer.ip, loop: loop, started: loop.now)
     }
 
     /// SPEC: 2025-11-25 transports: a POST is JSON and its sender reads both kinds of answer.

@@ -50,7 +50,7 @@ enum Refusal: Error, Sendable, Hashable {
             "A valid grant token is needed: send `Authorization: Bearer slg_…`. `sluice grant create` makes one."
         case .wrongServer: "This grant is for another server. Use the URL that `sluice client-config` prints for it."
         case .unknownServer(let name): "There is no server `\(name.prefix(64))` here. `sluice server list` shows all."
-        case .unknownPath: "There is nothing at this path. MCP is served at /mcp/{server}."
+        case .unknownPath: "There is nothing at this path. MCP is served at /mcp/{server} and /mcp."
         case .methodNotAllowed: "This path takes POST, GET and DELETE."
         case .wrongContentType: "The body must be JSON: send `Content-Type: application/json`."
         case .notAcceptable:

@@ -15,19 +15,15 @@ final class ClientSession: Sendable {
     private struct State {
         /// Two requests may carry the same id at once; cancelling cancels both.
         var calls: [RequestID: [CallHandle]] = [:]
-        var stream: ResponseStream?
+        var stream: (any EventSink)?
         var listener: CallHandle?
         var isEnded = false
-        var asks: [Int64: ServerAsk] = [:]
-        var lastAsk: Int64 = 0
         var logLevel: LogLevel?
         var subscriptions = ListenFilter()
         var listens: [ObjectIdentifier: Listen] = [:]
         var tasks: Set<String> = []
     }
 
-    /// What the server may have asked at once without an answer.
-    private static let maxAsks = 64
     private static let maxListens = 32
     private static let maxTasks = 1_000
 
@@ -36,18 +32,21 @@ final class ClientSession: Sendable {
     let server: UpstreamServer
     let profile: ClientProfile
     let link: any UpstreamLink
+    /// What servers have asked this client; several sessions behind one endpoint share it.
+    let asks: AskBook
     private let lastUsed: Atomic<Int64>
     private let state = Mutex(State())
 
     init(
         id: String, caller: Caller, server: UpstreamServer, profile: ClientProfile, link: any UpstreamLink,
-        now: TimeSpan
+        asks: AskBook = AskBook(), now: TimeSpan
     ) {
         self.id = id
         self.caller = caller
         self.server = server
         self.profile = profile
         self.link = link
+        self.asks = asks
         lastUsed = Atomic(now.microseconds)
     }
 
@@ -75,15 +74,15 @@ final class ClientSession: Sendable {
     func end(on loop: EventLoop) {
         let (streams, listener, calls) = state.withLock { state in
             state.isEnded = true
-            state.asks.removeAll()
-            let listens = state.listens.values.map(\.stream)
+            let listens: [any EventSink] = state.listens.values.map(\.stream)
             state.listens.removeAll()
             defer { (state.stream, state.listener) = (nil, nil) }
             return (listens + (state.stream.map { [$0] } ?? []), state.listener, state.calls.values.flatMap(\.self))
         }
+        asks.drop(of: link)
         for call in calls { call.cancel() }
         listener?.cancel()
-        for stream in streams { stream.loop.execute { stream.end() } }
+        for stream in streams { stream.end() }
         link.close(on: loop)
     }
 }
@@ -120,46 +119,13 @@ extension ClientSession {
     }
 }
 
-// MARK: - What the server asks of the client
-
-/// A server's request that was sent to the client and not answered yet.
-struct ServerAsk: Sendable {
-    let link: any UpstreamLink
-    /// The id that the server gave it.
-    let upstreamID: RequestID
-    /// Told how it ended: the answer, or nil if there will be none.
-    let ended: @Sendable (RPCMessage?) -> Void
-}
-
-extension ClientSession {
-    /// An id under which the client can answer; nil when too many wait already or the session is over.
-    func add(_ ask: ServerAsk) -> Int64? {
-        state.withLock { state in
-            guard !state.isEnded, state.asks.count < Self.maxAsks else { return nil }
-            state.lastAsk += 1
-            state.asks[state.lastAsk] = ask
-            return state.lastAsk
-        }
-    }
-
-    /// Takes the request out that an answer belongs to. Unknown ids have none: the client answered twice, or too late.
-    func takeAsk(_ id: Int64) -> ServerAsk? { state.withLock { $0.asks.removeValue(forKey: id) } }
-
-    /// The id under which the client knows a server's request.
-    func ask(of upstreamID: RequestID, on link: any UpstreamLink) -> Int64? {
-        state.withLock { state in
-            state.asks.first { $0.value.upstreamID == upstreamID && $0.value.link === link }?.key
-        }
-    }
-}
-
 // MARK: - What belongs to no call
 
 /// One `subscriptions/listen` of a modern client.
 struct Listen: Sendable {
     let id: RequestID
     let filter: ListenFilter
-    let stream: ResponseStream
+    let stream: any EventSink
 }
 
 extension ClientSession {
@@ -180,13 +146,13 @@ extension ClientSession {
     func unsubscribe(from uri: String) { state.withLock { $0.subscriptions.unsubscribe(from: uri) } }
 
     /// Takes the place of an older stream: behind proxies a dead one is often not noticed by the server.
-    func attach(_ stream: ResponseStream, listener: CallHandle) {
-        let old = state.withLock { state -> (ResponseStream?, CallHandle?) in
+    func attach(_ stream: any EventSink, listener: CallHandle) {
+        let old = state.withLock { state -> ((any EventSink)?, CallHandle?) in
             defer { (state.stream, state.listener) = (state.isEnded ? nil : stream, state.isEnded ? nil : listener) }
             return state.isEnded ? (stream, listener) : (state.stream, state.listener)
         }
         old.1?.cancel()
-        if let stream = old.0 { stream.loop.execute { stream.end() } }
+        old.0?.end()
     }
 
     /// False when there is no room for another.
@@ -207,7 +173,7 @@ extension ClientSession {
             for listen in listens where listen.filter.passes(notification) {
                 var splice = JSONSplice(notification.document)
                 Subscription.stamp(notification, listen.id, in: &splice)
-                Self.write(splice.applied(), to: listen.stream)
+                listen.stream.send(splice.applied())
             }
             return
         }
@@ -237,12 +203,8 @@ extension ClientSession {
     @discardableResult
     func push(_ message: [UInt8]) -> Bool {
         guard let stream = state.withLock({ $0.stream }) else { return false }
-        Self.write(message, to: stream)
+        stream.send(message)
         return true
-    }
-
-    private static func write(_ message: [UInt8], to stream: ResponseStream) {
-        stream.loop.execute { _ = stream.writeEventNow(SSEEvent(data: message, event: "message")) }
     }
 
     /// Ends the standing streams; calls go on.
@@ -254,14 +216,11 @@ extension ClientSession {
             return (state.stream, state.listener, listens)
         }
         listener?.cancel()
-        if let stream { stream.loop.execute { stream.end() } }
+        stream?.end()
         for listen in listens {
-            listen.stream.loop.execute {
-                // SPEC: 2026-07-28: a graceful end is the result of the listen.
-                let end = Subscription.end(of: listen.id)
-                _ = listen.stream.writeEventNow(SSEEvent(data: end, event: "message"))
-                listen.stream.end()
-            }
+            // SPEC: 2026-07-28: a graceful end is the result of the listen.
+            listen.stream.send(Subscription.end(of: listen.id))
+            listen.stream.end()
         }
     }
 }

@@ -33,6 +33,15 @@ final class SessionTable: Sendable {
         }
     }
 
+    /// Adds it in place of one of its name; false when the table is full.
+    func replace(_ session: ClientSession) -> Bool {
+        sessions.withLock { sessions in
+            guard sessions[session.id] != nil || sessions.count < capacity else { return false }
+            sessions[session.id] = session
+            return true
+        }
+    }
+
     /// Adds it unless there is one of its name already: the one that is in the table now, or nil when it is full.
     func adopt(_ session: ClientSession) -> ClientSession? {
         sessions.withLock { sessions in
@@ -66,7 +75,7 @@ final class SessionTable: Sendable {
     func keep(only snapshot: GatewaySnapshot, on loop: EventLoop) {
         let now = EventLoop.wallNow
         let over = removeAll { session in
-            snapshot.caller(grant: session.grantID, at: now) == nil
+            snapshot.caller(grant: session.grantID, server: session.caller.server.name, at: now) == nil
                 || snapshot.servers[session.server.definition.name] != session.server.definition
         }
         loop.execute { for session in over { session.end(on: loop) } }

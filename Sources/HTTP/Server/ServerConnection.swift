@@ -26,6 +26,8 @@ actor ServerConnection: StreamDelegate {
     private var serial = 0
     private var hasAnswered = false
     private var outgoing: Outgoing?
+    /// Told when the client goes away before the answer has begun; moves into `outgoing` with the head.
+    private var unanswered: [@Sendable () -> Void] = []
     /// The connection's task, while it waits for a request.
     private var worker: UnsafeContinuation<HTTPRequest?, Never>?
 
@@ -101,6 +103,7 @@ actor ServerConnection: StreamDelegate {
 
     private func ended() {
         hasEnded = true
+        tellUnanswered()
         if outgoing != nil {
             // Whoever reads a stream keeps its side open; a stream's client that ends its side has gone.
             abort()
@@ -121,7 +124,14 @@ actor ServerConnection: StreamDelegate {
         hub.remove(self)
     }
 
+    private func tellUnanswered() {
+        let waiting = unanswered
+        unanswered = []
+        for body in waiting { body() }
+    }
+
     private func tellGone() {
+        tellUnanswered()
         guard let gone = outgoing else { return }
         outgoing = nil
         for waiter in gone.waiters { waiter.resume(returning: false) }
@@ -226,6 +236,7 @@ actor ServerConnection: StreamDelegate {
     func send(_ number: Int, _ response: Response) {
         guard number == serial, !hasAnswered, machine.isServing else { return }
         hasAnswered = true
+        unanswered = []
         guard !isGone, !stream.isClosed else { return machine.responseEnded() }
         let closes = machine.responseStarted()
         write(response, close: closes, hasBody: !machine.isHeadRequest)
@@ -356,7 +367,8 @@ actor ServerConnection: StreamDelegate {
         let isChunked = machine.takesChunks
         if !isChunked { machine.endsByClosing() }
         let closes = machine.responseStarted()
-        outgoing = Outgoing(isChunked: isChunked, isMuted: machine.isHeadRequest)
+        outgoing = Outgoing(isChunked: isChunked, isMuted: machine.isHeadRequest, onClose: unanswered)
+        unanswered = []
         hub.output.removeAll(keepingCapacity: true)
         HeadWriter.response(
             status, fields, body: isChunked ? .chunked : .none, close: closes, date: hub.date, to: &hub.output)
@@ -411,7 +423,13 @@ actor ServerConnection: StreamDelegate {
 
     /// Calls `body` when the client goes away while the stream is open; at once if it has gone.
     func onClose(_ number: Int, _ body: @escaping @Sendable () -> Void) {
-        if isStreaming(number) { outgoing?.onClose.append(body) } else { body() }
+        if isStreaming(number) {
+            outgoing?.onClose.append(body)
+        } else if isOpen(number), !hasAnswered {
+            unanswered.append(body)
+        } else {
+            body()
+        }
     }
 
     /// Calls `body` when the server begins to drain while the stream is open.

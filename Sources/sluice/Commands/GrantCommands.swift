@@ -18,6 +18,9 @@ enum GrantCommands {
             options: [
                 .value("server", "NAME", "the server that may be called (required)"),
                 .value("policy", "NAME", "the stored policy that judges the calls (required)"),
+                .value(
+                    "also", "SERVER=POLICY", "a further server that may be called, with its policy; may be repeated",
+                    repeats: true),
                 .value("label", "TEXT", "your name for the grant (required)"),
                 .value("identity", "NAME", "whom it is made out to"),
                 .value("expires", "SPAN", "how long it holds, such as 12h or 30d (default: until revoked)"),
@@ -25,6 +28,9 @@ enum GrantCommands {
             ],
             examples: [
                 Example("sluice grant create --server studio --policy studio --label laptop", "a grant without an end"),
+                Example(
+                    "sluice grant create --server studio --policy studio --also files=read-only --label both",
+                    "two servers; /mcp offers both behind one endpoint"),
                 Example(
                     "sluice grant create --server studio --policy studio --label ci --identity build --expires 30d --json",
                     "thirty days, as JSON for a script"),
@@ -36,7 +42,15 @@ enum GrantCommands {
         let request = GrantRequest(
             server: try arguments.required("server"), policy: try arguments.required("policy"),
             label: try arguments.required("label"), identity: arguments.value("identity"),
-            expires: expires.map { Clock.now + .seconds(Int64($0)) })
+            expires: expires.map { Clock.now + .seconds(Int64($0)) },
+            also: try arguments.all("also").map { text in
+                guard let mark = text.firstIndex(of: "=") else {
+                    throw UsageError(
+                        .invalidValue, "--also '\(text)' is not understood",
+                        mend: "it takes SERVER=POLICY, such as files=read-only")
+                }
+                return Grant.Part(server: String(text[..<mark]), policy: String(text[text.index(after: mark)...]))
+            })
         let folder = try DataFolder.open(arguments)
         show(try folder.configuration.createGrant(request), asJSON: arguments.has("json"), verb: "created")
         return .done
@@ -111,6 +125,7 @@ enum GrantCommands {
         }
         let grant = issued.grant
         Output.print("grant \(grant.label) (\(grant.id)) \(verb): server \(grant.server), policy \(grant.policy)")
+        for part in grant.also { Output.print("  also: server \(part.server), policy \(part.policy)") }
         Output.print("token, shown only now: \(issued.token.revealed)")
     }
 
@@ -120,6 +135,17 @@ enum GrantCommands {
         writer.member("label", grant.label)
         writer.member("server", grant.server)
         writer.member("policy", grant.policy)
+        if !grant.also.isEmpty {
+            writer.key("also")
+            writer.beginArray()
+            for part in grant.also {
+                writer.beginObject()
+                writer.member("server", part.server)
+                writer.member("policy", part.policy)
+                writer.endObject()
+            }
+            writer.endArray()
+        }
         writer.memberIfPresent("identity", grant.identity)
         writer.member("standing", grant.standing(at: Clock.now).rawValue)
         writer.member("created", grant.created.iso8601)

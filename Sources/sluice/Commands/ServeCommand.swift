@@ -71,7 +71,8 @@ enum ServeCommand {
         for loop in group.loops { loop.whenTurnEnds { ledger.commitNow() } }
 
         let gateway = try await Gateway.start(
-            options, on: group, store: folder.configuration, hasher: folder.hasher, sealer: folder.hasher, ledger: ledger)
+            options, on: group, store: folder.configuration, hasher: folder.hasher, sealer: folder.hasher,
+            digest: sha256, ledger: ledger)
         var adminOptions = ConsoleOptions(
             listen: try await resolve(adminListen, on: group.next()), version: Version.text,
             dataPlane: gateway.address.description)

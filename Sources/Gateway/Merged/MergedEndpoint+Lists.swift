@@ -1,0 +1,202 @@
+import HTTP
+import JSON
+import MCP
+import Policy
+import Runtime
+import Store
+
+/// The lists of all servers as one.
+extension MergedEndpoint {
+    /// Entries after which a page ends, at the end of a server's own page.
+    private static let pageSize = 1_000
+    private static let maxPages = 100
+
+    /// How we introduce ourselves: this is no single server.
+    static let introduction: JSONValue = ["name": "sluice", "title": "Sluice gateway", "version": "1"]
+
+    /// A server's own page: where it starts, and its entries, renamed.
+    private struct Page: Sendable {
+        let cursor: String?
+        let entries: [[UInt8]]
+        let hints: CacheHints
+    }
+
+    func list(
+        _ kind: ListKind, _ message: RPCMessage, _ id: RequestID, _ session: MergedSession, _ arrival: Arrival,
+        _ profile: ClientProfile?, _ reply: any ReplyChannel
+    ) async {
+        var start: MergedCursor?
+        if let text = message.params?["cursor"]?.string {
+            do throws(ProtocolFault) {
+                start = try MergedCursor(text, kind, grant: arrival.holder.grant.id, openedBy: sealer)
+            } catch {
+                let status = profile == nil ? HTTPStatus.ok : HTTPStatus(error.code.httpStatus)
+                return await reply.answer(error.answer(to: id), status: status)
+            }
+        }
+        var parts = await parts(session, arrival, profile: profile)
+        if let start {
+            guard let index = parts.firstIndex(where: { $0.caller.server.name == start.server }) else {
+                parts = []
+                return await answer(MergedList(kind), nil, id, profile, reply)
+            }
+            parts = Array(parts[index...])
+        }
+        let found = await pages(kind, of: parts, from: start?.cursor, session, arrival, profile)
+        var list = MergedList(kind)
+        var next: MergedCursor?
+        outer: for (part, pages) in zip(parts, found) {
+            for page in pages {
+                guard list.count < Self.pageSize else {
+                    next = MergedCursor(server: part.caller.server.name, cursor: page.cursor)
+                    break outer
+                }
+                list.join(page.hints)
+                for entry in page.entries { list.append(entry) }
+            }
+        }
+        await answer(list, next?.sealed(kind, grant: arrival.holder.grant.id, by: sealer), id, profile, reply)
+    }
+
+    private func answer(
+        _ list: MergedList, _ next: String?, _ id: RequestID, _ profile: ClientProfile?, _ reply: any ReplyChannel
+    ) async {
+        await reply.answer(
+            list.answer(to: id, nextCursor: next, modern: profile == nil ? nil : Self.introduction))
+    }
+
+    /// The pages of each part, side by side; none of a server that does not answer in time.
+    private func pages(
+        _ kind: ListKind, of parts: [ClientSession], from cursor: String?, _ session: MergedSession,
+        _ arrival: Arrival, _ profile: ClientProfile?
+    ) async -> [[Page]] {
+        let loop = arrival.loop
+        return await withTaskGroup(of: (Int, [Page]).self) { group in
+            for (index, part) in parts.enumerated() {
+                group.addTask(executorPreference: loop) {
+                    let pages = await within(Self.patience, on: loop) {
+                        try? await self.pages(
+                            kind, of: part, from: index == 0 ? cursor : nil, session, arrival.at(part.caller), profile)
+                    }
+                    guard let pages = pages ?? nil else {
+                        self.note(part.caller.server.name, session, isDead: true)
+                        return (index, [])
+                    }
+                    return (index, pages)
+                }
+            }
+            var found = [[Page]](repeating: [], count: parts.count)
+            for await (index, pages) in group { found[index] = pages }
+            return found
+        }
+    }
+
+    private func pages(
+        _ kind: ListKind, of part: ClientSession, from start: String?, _ session: MergedSession, _ arrival: Arrival,
+        _ profile: ClientProfile?
+    ) async throws(UpstreamError) -> [Page] {
+        guard offers(kind, part) else { return [] }
+        let server = part.caller.server.name
+        try await part.link.prepare()
+        var pages: [Page] = []
+        var names: [String] = []
+        var cursor = start
+        var seen: Set<String> = []
+        var count = 0
+        for _ in 0..<Self.maxPages {
+            let answer = try await part.link.ask(
+                kind.method, cursor.map { [JSONMember("cursor", .string($0))] } ?? [], on: arrival.loop)
+            guard let page = ListPage(answer, kind) else {
+                // A server that has no such list says so by an error.
+                if case .response(_, isError: true) = answer.kind { break }
+                throw UpstreamError(.broken, mayHaveRun: false, detail: "\(kind.method) was not answered with a list")
+            }
+            let probe = Visit(
+                requestID: arrival.requestID, caller: arrival.caller, session: part, profile: profile, message: answer,
+                id: RequestID(0), peerIP: arrival.peerIP, loop: arrival.loop, started: arrival.started)
+            if kind == .tools { part.server.catalogue.learn(page) }
+            var visible: [ListPage.Entry] = []
+            for entry in page.entries where try await endpoint.isListed(kind, entry.id, probe) { visible.append(entry) }
+            names += visible.map(\.id)
+            if kind == .tools || kind == .prompts { session.learn(names, kind, of: server) }
+            let entries = visible.compactMap { renamed($0, kind, server, session) }
+            pages.append(Page(cursor: cursor, entries: entries, hints: CacheHints(page.result) ?? .stale))
+            count += page.entries.count
+            guard let next = page.nextCursor, seen.insert(next).inserted, count <= 10_000 else { break }
+            cursor = next
+        }
+        note(server, session, isDead: false)
+        return pages
+    }
+
+    private func offers(_ kind: ListKind, _ part: ClientSession) -> Bool {
+        guard let capabilities = part.link.hello.capabilities else { return kind == .tools }
+        switch kind {
+        case .tools: return capabilities["tools"] != nil
+        case .prompts: return capabilities["prompts"] != nil
+        case .resources, .resourceTemplates: return capabilities["resources"] != nil
+        }
+    }
+
+    /// An entry under its name of this endpoint; nil if the name collides with another server's.
+    private func renamed(_ entry: ListPage.Entry, _ kind: ListKind, _ server: String, _ session: MergedSession)
+        -> [UInt8]?
+    {
+        var splice = JSONSplice(entry.view.document)
+        switch kind {
+        case .tools, .prompts:
+            guard let name = session.exposed(entry.id, kind, of: server) else { return nil }
+            splice.set("name", to: .string(name), in: entry.view)
+            if kind == .tools {
+                for uri in NamedPlaces.uris(inTool: entry.view) {
+                    splice.replace(uri, with: ServerURI.exposed(uri.string ?? "", of: server))
+                }
+            }
+        case .resources:
+            splice.set("uri", to: .string(ServerURI.exposed(entry.id, of: server)), in: entry.view)
+        case .resourceTemplates:
+            splice.set("uriTemplate", to: .string(ServerURI.exposed(entry.id, of: server)), in: entry.view)
+        }
+        return splice.applied(to: entry.view)
+    }
+
+    /// Asks all servers for their names, for a name that can't be taken apart.
+    func learn(_ kind: ListKind, _ session: MergedSession, _ arrival: Arrival, _ profile: ClientProfile?) async {
+        let parts = await parts(session, arrival, profile: profile)
+        _ = await pages(kind, of: parts, from: nil, session, arrival, profile)
+    }
+
+    // MARK: Introduction
+
+    func capabilities(of parts: [ClientSession], for version: ProtocolVersion) -> JSONValue {
+        Capabilities.union(
+            parts.map { part in
+                part.link.hello.capabilities.map {
+                    Capabilities.server(
+                        $0, from: part.link.hello.version, to: version, relays: part.caller.relays)
+                } ?? [:]
+            })
+    }
+
+    /// Each server's own words under its name.
+    func instructions(of parts: [ClientSession]) -> JSONValue? {
+        let texts = parts.compactMap { part in
+            part.link.hello.instructions.map { "## \(part.caller.server.name)\n\n\($0)" }
+        }
+        return texts.isEmpty ? nil : .string(texts.joined(separator: "\n\n"))
+    }
+
+    func discovered(_ parts: [ClientSession]) -> JSONValue {
+        var members = [
+            JSONMember("resultType", "complete"),
+            JSONMember("supportedVersions", .array(ProtocolVersion.modern.map { .string($0.rawValue) })),
+            JSONMember("capabilities", capabilities(of: parts, for: .newest)),
+        ]
+        if let instructions = instructions(of: parts) { members.append(JSONMember("instructions", instructions)) }
+        members += [
+            JSONMember("ttlMs", 0), JSONMember("cacheScope", "private"),
+            JSONMember("_meta", .object([JSONMember(MetaKey.serverInfo.description, Self.introduction)])),
+        ]
+        return .object(members)
+    }
+}

@@ -1,0 +1,260 @@
+import HTTP
+import JSON
+import MCP
+import Policy
+import Runtime
+import Store
+import Synchronization
+
+/// What each message to `/mcp` asks for.
+extension MergedEndpoint {
+    func post(_ arrival: Arrival, _ reply: any ReplyChannel) async {
+        do throws(Refusal) {
+            let message = try Endpoint.read(arrival.body, limit: endpoint.options.maxBody)
+            let evidence = EraEvidence(
+                message, versionHeader: arrival.version, hasSession: arrival.fields[.mcpSessionID] != nil)
+            if evidence == .modern { return try await modern(message, arrival, reply) }
+            if case .request(let id) = message.kind, message.method == "initialize" {
+                return try await initialize(message, id, arrival, reply)
+            }
+            await take(message, try session(of: arrival), arrival, reply)
+        } catch {
+            endpoint.metrics.refusedRequests.add(1, ordering: .relaxed)
+            reply.refuse(error)
+        }
+    }
+
+    // MARK: Legacy
+
+    private func initialize(_ message: RPCMessage, _ id: RequestID, _ arrival: Arrival, _ reply: any ReplyChannel)
+        async throws(Refusal)
+    {
+        guard let requested = Handshake.requestedVersion(message) else {
+            let text = "initialize needs params.protocolVersion, a string"
+            return await reply.answer(RPCWriter.error(id: id, code: .invalidParams, message: text))
+        }
+        let profile = ClientProfile(message, version: .answer(toInitializeFor: requested))
+        let session = try open(SessionTable.makeID(), profile, arrival)
+        let parts = await parts(session, arrival)
+        guard !parts.isEmpty || arrival.holder.callers.isEmpty else {
+            end(session, on: arrival.loop)
+            let error = UpstreamError(.unreachable, mayHaveRun: false, detail: "no server of the grant can be reached")
+            let (message, status) = UpstreamAnswer.error(error, id: id, requestID: arrival.requestID)
+            return await reply.answer(message, status: status)
+        }
+        var members = [
+            JSONMember("protocolVersion", .string(profile.version.rawValue)),
+            JSONMember("capabilities", capabilities(of: parts, for: profile.version)),
+            JSONMember("serverInfo", Self.introduction),
+        ]
+        if let instructions = instructions(of: parts) { members.append(JSONMember("instructions", instructions)) }
+        reply.answer(RPCWriter.result(id: id, .object(members)), session: session.id)
+    }
+
+    private func take(_ message: RPCMessage, _ session: MergedSession, _ arrival: Arrival, _ reply: any ReplyChannel)
+        async
+    {
+        switch message.kind {
+        case .response(let id, _):
+            if let id = id?.int { session.asks.take(id)?.ended(message) }
+            reply.accepted()
+        case .notification:
+            for part in session.parts { endpoint.notice(message, part, arrival.loop) }
+            reply.accepted()
+        case .request(let id):
+            await serve(message, id, session, arrival, reply) { part, message, reply in
+                let visit = endpoint.visit(message, id, part, arrival.at(part.caller))
+                await endpoint.serve(visit, reply)
+            }
+        }
+    }
+
+    // MARK: Modern
+
+    private func modern(_ message: RPCMessage, _ arrival: Arrival, _ reply: any ReplyChannel) async throws(Refusal) {
+        guard case .request(let id) = message.kind else {
+            guard case .notification = message.kind else {
+                throw .notAMessage("clients of this protocol version send no responses")
+            }
+            return reply.accepted()
+        }
+        do throws(ProtocolFault) {
+            let (profile, _) = try endpoint.admit(message, arrival)
+            let session: MergedSession
+            do throws(Refusal) { session = try standing(profile, arrival) } catch { return reply.refuse(error) }
+            switch message.method {
+            case "server/discover":
+                let parts = await parts(session, arrival, profile: profile)
+                return await reply.answer(RPCWriter.result(id: id, discovered(parts)))
+            case "subscriptions/listen": return try await listen(message, id, session, profile, arrival, reply)
+            default: break
+            }
+            await serve(message, id, session, arrival, reply, profile: profile) { part, message, reply in
+                do throws(ProtocolFault) {
+                    try await endpoint.carryOut(message, id, profile, part, nil, arrival.at(part.caller), reply)
+                } catch {
+                    await reply.answer(error.answer(to: id), status: HTTPStatus(error.code.httpStatus))
+                }
+            }
+        } catch {
+            endpoint.metrics.refusedRequests.add(1, ordering: .relaxed)
+            await reply.answer(error.answer(to: id), status: HTTPStatus(error.code.httpStatus))
+        }
+    }
+
+    /// One stream for all servers; each hears of what is its own.
+    private func listen(
+        _ message: RPCMessage, _ id: RequestID, _ session: MergedSession, _ profile: ClientProfile, _ arrival: Arrival,
+        _ reply: any ReplyChannel
+    ) async throws(ProtocolFault) {
+        let wanted = try ListenFilter(message.params)
+        guard let events = reply as? HTTPReply, let stream = events.events() else {
+            throw ProtocolFault(.unknownMethod, "subscriptions/listen needs a way to send events")
+        }
+        var granted = ListenFilter()
+        var listens: [(ClientSession, Listen)] = []
+        for part in await parts(session, arrival, profile: profile) {
+            let server = part.caller.server.name
+            var own = wanted
+            own.resourceSubscriptions = wanted.resourceSubscriptions.compactMap { uri in
+                ServerURI.resolve(uri).flatMap { $0.server == server ? $0.uri : nil }
+            }
+            var visible: [String] = []
+            let visit = endpoint.visit(message, id, part, arrival.at(part.caller), profile: profile)
+            for uri in own.resourceSubscriptions where (try? await endpoint.isListed(.resources, uri, visit)) == true {
+                visible.append(uri)
+            }
+            own.resourceSubscriptions = visible
+            own = own.granted(by: part.link.hello.capabilities ?? JSONDocument.emptyObject.root)
+            own.toolsListChanged = wanted.toolsListChanged
+            let sink = RenamingSink(EventStream(stream), server)
+            let listen = Listen(id: id, filter: own, stream: sink)
+            guard part.attach(listen) else { continue }
+            listens.append((part, listen))
+            var shown = own
+            shown.resourceSubscriptions = own.resourceSubscriptions.map { ServerURI.exposed($0, of: server) }
+            granted = granted.joined(with: shown)
+        }
+        let handles = listens.map { _ in CallHandle() }
+        stream.onClose { [listens] in
+            for handle in handles { handle.cancel() }
+            for (part, listen) in listens { part.detach(listen) }
+        }
+        let acknowledged = Subscription.acknowledgement(of: id, granted: granted)
+        _ = stream.writeEventNow(SSEEvent(data: acknowledged, event: "message"))
+        keepAlive(stream, session, arrival)
+        for ((part, listen), handle) in zip(listens, handles) {
+            endpoint.listen(listen.filter, part, handle, arrival.at(part.caller))
+        }
+    }
+
+    // MARK: Both eras
+
+    /// Finds the server that a request is about and has `carry` see to it there.
+    private func serve(
+        _ message: RPCMessage, _ id: RequestID, _ session: MergedSession, _ arrival: Arrival,
+        _ reply: any ReplyChannel, profile: ClientProfile? = nil,
+        _ carry: (ClientSession, RPCMessage, any ReplyChannel) async -> Void
+    ) async {
+        if let kind = ListKind(method: message.method) {
+            return await list(kind, message, id, session, arrival, profile, reply)
+        }
+        switch message.method {
+        case "ping" where profile == nil: return await reply.answer(RPCWriter.result(id: id, [:]))
+        case "logging/setLevel" where profile == nil:
+            // Each server is told; the client gets one answer.
+            for part in await parts(session, arrival) { await carry(part, message, BatchReply(reply)) }
+            return await reply.answer(RPCWriter.result(id: id, [:]))
+        default: break
+        }
+        guard let target = await target(of: message, session, arrival, profile) else {
+            let answer = unknown(message, id, profile)
+            let status = profile == nil ? HTTPStatus.ok : HTTPStatus(400)
+            return await reply.answer(answer, status: status)
+        }
+        guard let caller = arrival.holder.caller(of: target.server) else { return }
+        do throws(UpstreamError) {
+            let part = try await part(caller, session, arrival, profile: profile)
+            guard let own = Renaming(server: target.server).toServer(message, name: target.name) else {
+                return await reply.answer(RPCWriter.error(id: id, code: .invalidParams, message: "unusable name"))
+            }
+            await carry(part, own, RenamingReply(reply, server: target.server, method: message.method))
+        } catch {
+            await endpoint.unreachable(error, id, arrival.at(caller), reply)
+        }
+    }
+
+    private func unknown(_ message: RPCMessage, _ id: RequestID, _ profile: ClientProfile?) -> [UInt8] {
+        switch message.method {
+        case "tools/call":
+            // The same words as for a tool that a policy hides.
+            let name = message.params?["name"]?.string ?? ""
+            return ToolAnswer.failure(
+                id: id, text: "[POLICY DENIED] " + Denial.unknownTool(name), metaKey: CallRefusal.metaKey,
+                meta: ["outcome": "denied", "rule": "(default deny)"], isModern: profile != nil)
+        case "prompts/get", "completion/complete", "tasks/get", "tasks/result", "tasks/cancel", "tasks/update":
+            return RPCWriter.error(id: id, code: .invalidParams, message: "there is nothing of this name here")
+        case "resources/read", "resources/subscribe", "resources/unsubscribe":
+            let uri = message.params?["uri"]?.string ?? ""
+            return RPCWriter.error(
+                id: id, number: profile == nil ? -32_002 : -32_602,
+                message: Denial.unknown(.resource, "resource:" + uri), data: ["uri": .string(uri)])
+        default:
+            let text = "`\(message.method.prefix(64))` is not available at the endpoint for all servers."
+            return RPCWriter.error(id: id, code: .methodNotFound, message: text)
+        }
+    }
+
+    private struct Target {
+        let server: String
+        /// The server's name of the tool or prompt.
+        var name: String?
+    }
+
+    private func target(of message: RPCMessage, _ session: MergedSession, _ arrival: Arrival, _ profile: ClientProfile?)
+        async -> Target?
+    {
+        if let exposed = NamedPlaces.name(inRequest: message.method, message.params)?.string {
+            let kind: ListKind = message.method == "tools/call" ? .tools : .prompts
+            if let plain = naming(of: exposed, arrival.holder) { return plain }
+            if session.target(of: exposed, kind) == nil { await learn(kind, session, arrival, profile) }
+            guard let known = session.target(of: exposed, kind),
+                arrival.holder.caller(of: known.server) != nil
+            else { return nil }
+            return Target(server: known.server, name: known.name)
+        }
+        if let uri = NamedPlaces.uris(inRequest: message.method, message.params).first?.string {
+            guard let resolved = ServerURI.resolve(uri), arrival.holder.caller(of: resolved.server) != nil else {
+                return nil
+            }
+            return Target(server: resolved.server)
+        }
+        if message.method.hasPrefix("tasks/"), let task = message.params?["taskId"]?.string {
+            return session.parts.first { $0.owns(task: task) }.map { Target(server: $0.caller.server.name) }
+        }
+        return nil
+    }
+
+    /// A name that shows its server needs no table.
+    private func naming(of exposed: String, _ holder: Holder) -> Target? {
+        guard let mark = exposed.firstRange(of: "__") else { return nil }
+        let (server, name) = (String(exposed[..<mark.lowerBound]), String(exposed[mark.upperBound...]))
+        guard holder.caller(of: server) != nil, self.exposed(name, of: server) == exposed else { return nil }
+        return Target(server: server, name: name)
+    }
+}
+
+/// One server's notifications on a stream of its own for the client.
+private final class RenamingSink: EventSink {
+    private let whole: any EventSink
+    private let renaming: Renaming
+
+    init(_ whole: any EventSink, _ server: String) {
+        self.whole = whole
+        renaming = Renaming(server: server)
+    }
+
+    var isClosed: Bool { whole.isClosed }
+    func send(_ message: [UInt8]) { whole.send(renaming.toClient(message, answering: "")) }
+    func end() { whole.end() }
+}

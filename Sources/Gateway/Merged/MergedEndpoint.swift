@@ -1,0 +1,228 @@
+import Base
+import HTTP
+import JSON
+import MCP
+import Policy
+import Runtime
+import Store
+import Synchronization
+
+/// `/mcp`: all servers of a grant behind one endpoint. It finds the server that a message is about, puts the message into
+/// that server's words, and leaves the rest to the endpoint for one server. A server that can't be reached takes nothing
+/// away from the others.
+final class MergedEndpoint: Sendable {
+    /// The time that one slow server may hold up what concerns all.
+    static let patience = TimeSpan.seconds(10)
+    /// How often servers that could not be reached are tried again, while somebody listens.
+    private static let retry = TimeSpan.seconds(5)
+
+    let endpoint: Endpoint
+    let sealer: any StateSealer
+    let hasher: any KeyedHasher
+    let naming: ToolNaming
+    private let table = Mutex<[String: MergedSession]>([:])
+
+    /// - Parameter digest: SHA-256; hashed names are the same on every machine.
+    init(_ endpoint: Endpoint, sealer: any StateSealer, hasher: any KeyedHasher, digest: @escaping ToolNaming.Digest) {
+        self.endpoint = endpoint
+        self.sealer = sealer
+        self.hasher = hasher
+        naming = ToolNaming(digest: digest)
+    }
+
+    // MARK: Sessions
+
+    func session(of arrival: Arrival) throws(Refusal) -> MergedSession {
+        guard let id = arrival.fields[.mcpSessionID]?.string else { throw .noSession }
+        guard arrival.fields.count(of: .mcpSessionID) == 1, !id.contains(":"),
+            let session = table.withLock({ $0[id] }), session.grantID == arrival.holder.grant.id
+        else { throw .unknownSession }
+        if let version = arrival.version, ProtocolVersion(rawValue: version)?.era != .legacy {
+            throw .wrongVersion(version)
+        }
+        session.touch(arrival.started)
+        return session
+    }
+
+    func end(_ session: MergedSession, on loop: EventLoop) {
+        guard table.withLock({ $0.removeValue(forKey: session.id) }) != nil else { return }
+        for part in session.end() { endpoint.end(part, on: loop) }
+    }
+
+    /// Ends sessions that nobody uses, and those whose grant is over. Called from a timer.
+    func sweep(now: TimeSpan, on loop: EventLoop, isOver: (String) -> Bool) {
+        let limit = TimeSpan(microseconds: now.microseconds - endpoint.options.sessionIdle.microseconds)
+        let over = table.withLock { $0.values.filter { $0.isIdle(since: limit) || isOver($0.grantID) } }
+        for session in over { end(session, on: loop) }
+    }
+
+    func closeStreams() {
+        for session in table.withLock({ Array($0.values) }) { session.attach(NoSink()) }
+    }
+
+    /// What stands in for a session of a modern client.
+    func standing(_ profile: ClientProfile, _ arrival: Arrival) throws(Refusal) -> MergedSession {
+        let declared = profile.capabilities.canonical()
+        let digest = declared.withUnsafeBytes { hasher.argumentDigest($0) }.hex.prefix(16)
+        let key = "merged:\(arrival.holder.grant.id):\(digest)"
+        let session = table.withLock { table -> MergedSession? in
+            if let known = table[key], !known.isEnded { return known }
+            guard table.count < endpoint.options.maxSessions else { return nil }
+            let fresh = MergedSession(
+                id: key, grantID: arrival.holder.grant.id, profile: profile, naming: naming, now: arrival.started)
+            table[key] = fresh
+            return fresh
+        }
+        guard let session else { throw .tooManySessions }
+        session.touch(arrival.started)
+        return session
+    }
+
+    /// A session of a legacy client, without any server yet.
+    func open(_ id: String, _ profile: ClientProfile, _ arrival: Arrival) throws(Refusal) -> MergedSession {
+        let session = MergedSession(
+            id: id, grantID: arrival.holder.grant.id, profile: profile, naming: naming, now: arrival.started)
+        let hasRoom = table.withLock { table in
+            guard table.count < endpoint.options.maxSessions else { return false }
+            table[id] = session
+            return true
+        }
+        guard hasRoom else { throw .tooManySessions }
+        return session
+    }
+
+    func exposed(_ name: String, of server: String) -> String { naming.exposed(name, of: server) }
+
+    // MARK: Parts
+
+    /// The session with one server, opened if need be.
+    func part(_ caller: Caller, _ session: MergedSession, _ arrival: Arrival, profile: ClientProfile? = nil)
+        async throws(UpstreamError) -> ClientSession
+    {
+        let server = caller.server.name
+        if let known = session.part(of: server), !known.isEnded, known.server.definition == caller.server {
+            known.touch(arrival.started)
+            return known
+        }
+        do throws(UpstreamError) {
+            let fresh = try await endpoint.open(
+                "\(session.id):\(server)", profile ?? session.profile, arrival.at(caller), asks: session.asks)
+            guard let kept = session.adopt(fresh), kept !== fresh || endpoint.sessions.replace(fresh) else {
+                fresh.end(on: arrival.loop)
+                throw UpstreamError(.overloaded, mayHaveRun: false, detail: "too many sessions")
+            }
+            // Another request was quicker.
+            if kept !== fresh {
+                fresh.end(on: arrival.loop)
+            } else if session.profile.era == .legacy {
+                listen(kept, session, arrival.at(caller))
+            }
+            note(server, session, isDead: false)
+            return kept
+        } catch {
+            note(server, session, isDead: true)
+            throw error
+        }
+    }
+
+    /// What the server says outside of calls goes to the stream that all servers share.
+    private func listen(_ part: ClientSession, _ session: MergedSession, _ arrival: Arrival) {
+        let handle = CallHandle()
+        part.attach(session.sink(for: part.caller.server.name), listener: handle)
+        endpoint.listen(.everything(of: part), part, handle, arrival)
+    }
+
+    /// Says to the client that a server has gone or come back, once.
+    func note(_ server: String, _ session: MergedSession, isDead: Bool) {
+        guard session.note(server, isDead: isDead) else { return }
+        endpoint.log(
+            isDead ? .warning : .info, isDead ? "a server behind /mcp can't be reached" : "a server is back",
+            ("server", server))
+        if isDead {
+            session.learn([], .tools, of: server)
+            session.learn([], .prompts, of: server)
+        }
+        session.announceChange()
+    }
+
+    /// The parts of all servers that can be reached, in the grant's order.
+    func parts(_ session: MergedSession, _ arrival: Arrival, profile: ClientProfile? = nil) async -> [ClientSession] {
+        let loop = arrival.loop
+        let found = await withTaskGroup(of: (Int, ClientSession)?.self) { group in
+            for (index, caller) in arrival.holder.callers.enumerated() {
+                group.addTask(executorPreference: loop) {
+                    let part = await within(Self.patience, on: loop) {
+                        try? await self.part(caller, session, arrival, profile: profile)
+                    }
+                    guard let part = part ?? nil else {
+                        self.note(caller.server.name, session, isDead: true)
+                        return nil
+                    }
+                    return (index, part)
+                }
+            }
+            var found: [(Int, ClientSession)] = []
+            for await part in group { if let part { found.append(part) } }
+            return found
+        }
+        return found.sorted { $0.0 < $1.0 }.map(\.1)
+    }
+
+    // MARK: The GET stream
+
+    func openStream(_ arrival: Arrival, _ session: MergedSession, _ writer: consuming ResponseWriter) {
+        var fields = Fields()
+        fields.append(.xRequestID, arrival.requestID)
+        fields.append(.xAccelBuffering, "no")
+        let stream = writer.streamEvents(fields)
+        _ = stream.commentNow("open")
+        session.attach(EventStream(stream))
+        keepAlive(stream, session, arrival)
+        revive(stream, session, arrival)
+    }
+
+    func keepAlive(_ stream: ResponseStream, _ session: MergedSession, _ arrival: Arrival) {
+        _ = arrival.loop.schedule(after: Endpoint.keepAlive) { [weak stream] in
+            guard let stream, !stream.isClosed else { return }
+            session.touch(arrival.loop.now)
+            for part in session.parts { part.touch(arrival.loop.now) }
+            _ = stream.commentNow("alive")
+            self.keepAlive(stream, session, arrival)
+        }
+    }
+
+    /// Tries dead servers again while somebody listens.
+    private func revive(_ stream: ResponseStream, _ session: MergedSession, _ arrival: Arrival) {
+        _ = arrival.loop.schedule(after: Self.retry) { [weak stream] in
+            guard let stream, !stream.isClosed, !session.isEnded else { return }
+            let dead = session.dead
+            for caller in arrival.holder.callers where dead.contains(caller.server.name) {
+                Task(executorPreference: arrival.loop) {
+                    guard let part = try? await self.part(caller, session, arrival),
+                        (try? await part.link.prepare()) != nil,
+                        (try? await part.link.ask("tools/list", on: arrival.loop)) != nil
+                    else { return }
+                    self.note(caller.server.name, session, isDead: false)
+                }
+            }
+            self.revive(stream, session, arrival)
+        }
+    }
+}
+
+extension ListenFilter {
+    /// All that a legacy client hears unasked.
+    static func everything(of session: ClientSession) -> ListenFilter {
+        var filter = ListenFilter()
+        (filter.toolsListChanged, filter.promptsListChanged, filter.resourcesListChanged) = (true, true, true)
+        filter.resourceSubscriptions = session.wanted.resourceSubscriptions
+        return filter
+    }
+}
+
+/// A stream that is over.
+private final class NoSink: EventSink {
+    var isClosed: Bool { true }
+    func send(_ message: [UInt8]) {}
+    func end() {}
+}

@@ -1,0 +1,134 @@
+import Base
+import MCP
+import Runtime
+import Store
+import Synchronization
+
+/// A client's conversation with all servers of its grant behind one endpoint: one session for each server, under names of
+/// our own, and what they share.
+final class MergedSession: Sendable {
+    private struct State {
+        var parts: [String: ClientSession] = [:]
+        /// Servers that could not be reached when last tried.
+        var dead: Set<String> = []
+        var tools: NameTable
+        var prompts: NameTable
+        var stream: (any EventSink)?
+        var isEnded = false
+    }
+
+    let id: String
+    let grantID: String
+    let profile: ClientProfile
+    let asks = AskBook()
+    private let lastUsed: Atomic<Int64>
+    private let state: Mutex<State>
+
+    init(id: String, grantID: String, profile: ClientProfile, naming: ToolNaming, now: TimeSpan) {
+        self.id = id
+        self.grantID = grantID
+        self.profile = profile
+        lastUsed = Atomic(now.microseconds)
+        state = Mutex(State(tools: NameTable(naming), prompts: NameTable(naming)))
+    }
+
+    func touch(_ now: TimeSpan) { lastUsed.store(now.microseconds, ordering: .relaxed) }
+
+    func isIdle(since limit: TimeSpan) -> Bool {
+        lastUsed.load(ordering: .relaxed) < limit.microseconds && state.withLock { $0.stream?.isClosed ?? true }
+    }
+
+    // MARK: Parts
+
+    func part(of server: String) -> ClientSession? { state.withLock { $0.parts[server] } }
+    var parts: [ClientSession] { state.withLock { Array($0.parts.values) } }
+    var isEnded: Bool { state.withLock { $0.isEnded } }
+
+    /// The part that is in use now: this one, or one that another request has opened meanwhile. Nil when all is over.
+    func adopt(_ part: ClientSession) -> ClientSession? {
+        state.withLock { state in
+            guard !state.isEnded else { return nil }
+            let server = part.caller.server.name
+            if let known = state.parts[server], !known.isEnded, known.server === part.server { return known }
+            state.parts[server] = part
+            return part
+        }
+    }
+
+    /// Notes whether a server can be reached. True when that is news.
+    func note(_ server: String, isDead: Bool) -> Bool {
+        state.withLock { isDead ? $0.dead.insert(server).inserted : $0.dead.remove(server) != nil }
+    }
+
+    var dead: Set<String> { state.withLock { $0.dead } }
+
+    // MARK: Names
+
+    /// Takes over the names that a server has now.
+    func learn(_ names: [String], _ kind: ListKind, of server: String) {
+        state.withLock { state in
+            if kind == .tools { state.tools.set(names, of: server) } else { state.prompts.set(names, of: server) }
+        }
+    }
+
+    func target(of exposed: String, _ kind: ListKind) -> NameTable.Target? {
+        state.withLock { kind == .tools ? $0.tools.target(of: exposed) : $0.prompts.target(of: exposed) }
+    }
+
+    /// Nil if two servers' names collide: then neither is shown.
+    func exposed(_ name: String, _ kind: ListKind, of server: String) -> String? {
+        state.withLock {
+            kind == .tools ? $0.tools.exposed(name, of: server) : $0.prompts.exposed(name, of: server)
+        }
+    }
+
+    // MARK: The standing stream
+
+    func attach(_ stream: any EventSink) {
+        let old = state.withLock { state -> (any EventSink)? in
+            defer { state.stream = state.isEnded ? nil : stream }
+            return state.isEnded ? stream : state.stream
+        }
+        old?.end()
+    }
+
+    /// A place for what one server says outside of calls, in the words of this endpoint.
+    func sink(for server: String) -> any EventSink { PartSink(self, server) }
+
+    fileprivate func send(_ message: [UInt8]) { state.withLock { $0.stream }?.send(message) }
+    fileprivate var hasStream: Bool { state.withLock { !($0.stream?.isClosed ?? true) } }
+
+    /// Says that the lists are others now.
+    func announceChange() {
+        guard profile.era == .legacy else { return }
+        for kind in [ListKind.tools, .prompts, .resources] {
+            send(RPCWriter.notification(method: kind.changeNotification))
+        }
+    }
+
+    func end() -> [ClientSession] {
+        let (parts, stream) = state.withLock { state in
+            state.isEnded = true
+            defer { (state.parts, state.stream) = ([:], nil) }
+            return (Array(state.parts.values), state.stream)
+        }
+        stream?.end()
+        return parts
+    }
+}
+
+/// One server's share of the standing stream.
+private final class PartSink: EventSink {
+    private weak let session: MergedSession?
+    private let server: String
+
+    init(_ session: MergedSession, _ server: String) {
+        self.session = session
+        self.server = server
+    }
+
+    var isClosed: Bool { !(session?.hasStream ?? false) }
+    func send(_ message: [UInt8]) { session?.send(Renaming(server: server).toClient(message, answering: "")) }
+    /// The stream is the others' too.
+    func end() {}
+}
