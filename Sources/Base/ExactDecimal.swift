@@ -148,6 +148,14 @@ package struct ExactDecimal: Sendable, Hashable, Comparable, CustomStringConvert
         return value
     }
 
+    /// Appends `description`; whole numbers of usual size without making it.
+    package func write(to text: inout [UInt8]) {
+        guard scale == 0, let small = Int64(exactly: coefficient) else {
+            return text.append(contentsOf: description.utf8)
+        }
+        text.append(decimal: small)
+    }
+
     /// Plain decimal text without exponent, readable by `init(text:)` and valid JSON.
     package var description: String {
         // COST: 128-bit division is slow, and most numbers are small.

@@ -35,8 +35,10 @@ package struct JSONView: Sendable {
     /// The member's value, for objects.
     @_disfavoredOverload
     package subscript(key: String) -> JSONView? {
-        var key = key
-        return key.withUTF8 { member($0) }
+        // COST: in place; `withUTF8` wants a copy that it could change, which only texts from outside Swift need.
+        if let found = key.utf8.withContiguousStorageIfAvailable({ member($0) }) { return found }
+        var copy = key
+        return copy.withUTF8 { member($0) }
     }
 
     /// The member's value, for objects. What literals take: no String is made.
@@ -169,7 +171,10 @@ extension JSONView {
     package var double: Double? { number.flatMap { Double($0.text) } }
 
     /// The number as an exact decimal of at most 38 digits.
-    package var decimal: ExactDecimal? { kind == .number ? ExactDecimal(text: rawBytes) : nil }
+    package var decimal: ExactDecimal? {
+        guard kind == .number else { return nil }
+        return plainInteger.map { ExactDecimal($0) } ?? ExactDecimal(text: rawBytes)
+    }
 
     /// -1, 0 or 1 by exact value. Nil if one is no number, or both exponents are beyond 18 digits.
     package func compareNumber(to other: JSONView) -> Int? {

@@ -1,10 +1,13 @@
+import Base
 import JSON
 
 /// The places in which a relayed message changes. Everything else goes on byte by byte.
 package enum Relay {
     /// A client's request as it goes upstream: our id, our progress token (the same number).
     package static func request(_ message: RPCMessage, upstreamID: Int64) -> [UInt8] {
-        let number = Array(String(upstreamID).utf8)
+        var number: [UInt8] = []
+        number.reserveCapacity(20)
+        number.append(decimal: upstreamID)
         var splice = Splice()
         if let range = message.idRange { splice.replace(range, with: number) }
         if let token = message.progressToken { splice.replace(token.range, with: number) }

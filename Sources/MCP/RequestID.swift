@@ -21,7 +21,9 @@ package struct RequestID: Sendable, Hashable {
     }
 
     package init(_ number: Int64) {
-        raw = Array(String(number).utf8)
+        var raw: [UInt8] = []
+        raw.append(decimal: number)
+        self.raw = raw
     }
 
     /// The number, if this is the plain integer that `init(_:)` wrote.

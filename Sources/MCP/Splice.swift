@@ -9,11 +9,14 @@ package struct Splice: Sendable {
     }
 
     package mutating func replace(_ range: Range<Int>, with bytes: [UInt8]) {
-        edits.append((range, bytes))
+        // COST: edits are few and come nearly in order: finding the place is cheaper than sorting them in the end.
+        var place = edits.count
+        while place > 0, edits[place - 1].range.lowerBound > range.lowerBound { place -= 1 }
+        edits.insert((range, bytes), at: place)
     }
 
     package mutating func insert(_ bytes: [UInt8], at offset: Int) {
-        edits.append((offset..<offset, bytes))
+        replace(offset..<offset, with: bytes)
     }
 
     /// Adds a member, written `"key":value`, at the front of `object`, which must be an object of the text that is edited.
@@ -27,14 +30,18 @@ package struct Splice: Sendable {
     /// The text with all edits made. Ranges must not overlap.
     package func applied(to text: [UInt8]) -> [UInt8] {
         var result: [UInt8] = []
-        result.reserveCapacity(text.count + edits.reduce(0) { $0 + $1.bytes.count })
-        var position = 0
-        for edit in edits.count > 1 ? edits.sorted(by: { $0.range.lowerBound < $1.range.lowerBound }) : edits {
-            result.append(contentsOf: text[position..<edit.range.lowerBound])
-            result.append(contentsOf: edit.bytes)
-            position = edit.range.upperBound
+        var count = text.count
+        for edit in edits { count += edit.bytes.count }
+        result.reserveCapacity(count)
+        text.withUnsafeBufferPointer { text in
+            var position = 0
+            for edit in edits {
+                result.append(contentsOf: UnsafeBufferPointer(rebasing: text[position..<edit.range.lowerBound]))
+                result.append(contentsOf: edit.bytes)
+                position = edit.range.upperBound
+            }
+            result.append(contentsOf: UnsafeBufferPointer(rebasing: text[position...]))
         }
-        result.append(contentsOf: text[position...])
         return result
     }
 }

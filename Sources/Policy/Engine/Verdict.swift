@@ -51,7 +51,7 @@ package struct Permit: ~Copyable, Sendable {
         for (position, (limit, remaining)) in zip(limits, remaining).enumerated() {
             if position > 0 { json.append(UInt8(ascii: ",")) }
             json.append(contentsOf: limit.standing)
-            json.append(contentsOf: remaining.description.utf8)
+            remaining.write(to: &json)
             json.append(UInt8(ascii: "}"))
         }
         json.append(UInt8(ascii: "]"))

@@ -196,18 +196,18 @@ package struct ReservationRecord: Sendable, Hashable {
 
     /// COST: once for each call that takes quota: three numbers and the key's own text.
     private func write(to text: inout [UInt8]) {
-        text.append(contentsOf: [UInt8(ascii: "1"), UInt8(ascii: "|")])
-        Self.append(String(id), to: &text)
+        text.append(UInt8(ascii: "1"))
         text.append(UInt8(ascii: "|"))
-        Self.append(String(time.microseconds), to: &text)
+        if let small = Int64(exactly: id) {
+            text.append(decimal: small)
+        } else {
+            text.append(contentsOf: String(id).utf8)
+        }
         text.append(UInt8(ascii: "|"))
-        Self.append(amount.description, to: &text)
+        text.append(decimal: time.microseconds)
+        text.append(UInt8(ascii: "|"))
+        amount.write(to: &text)
         text.append(contentsOf: key.encoded)
-    }
-
-    private static func append(_ field: String, to text: inout [UInt8]) {
-        var field = field
-        field.withUTF8 { text.append(contentsOf: $0) }
     }
 
     /// Nil if the text is none that `encode` has made.
