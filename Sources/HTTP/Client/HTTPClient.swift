@@ -9,12 +9,43 @@ package final class HTTPClient: @unchecked Sendable {
     let options: HTTPClientOptions
     /// Where requests are put together for one write.
     var output: [UInt8] = []
-    private var pools: [Origin: PoolMachine<ClientConnection>] = [:]
+    private var pools: [Origin: Pool] = [:]
+    /// The pool that was asked for last.
+    private var recent: Pool?
     private var connections: [ObjectIdentifier: ClientConnection] = [:]
     private var waiters: [Int: UnsafeContinuation<Turn, Never>] = [:]
     private var lastWaiter = 0
     private var sweeper: LoopTimer?
     private var isClosed = false
+
+    /// The connections to one origin.
+    // COST: an object, so that its changes in place cost one look-up, and the same origin's next request none.
+    private final class Pool {
+        let origin: Origin
+        var machine: PoolMachine<ClientConnection>
+
+        init(_ origin: Origin, _ machine: PoolMachine<ClientConnection>) {
+            self.origin = origin
+            self.machine = machine
+        }
+    }
+
+    private func pool(_ origin: Origin) -> Pool? {
+        if let recent, recent.origin == origin { return recent }
+        guard let pool = pools[origin] else { return nil }
+        recent = pool
+        return pool
+    }
+
+    private func poolOrNew(_ origin: Origin) -> Pool {
+        if let pool = pool(origin) { return pool }
+        let pool = Pool(
+            origin,
+            PoolMachine(maxConnections: options.maxPerOrigin, maxIdle: options.maxIdle, maxWaiting: options.maxWaiting))
+        pools[origin] = pool
+        recent = pool
+        return pool
+    }
 
     /// What a waiter is told.
     private enum Turn {
@@ -70,6 +101,7 @@ package final class HTTPClient: @unchecked Sendable {
         for waiter in waiters.values { waiter.resume(returning: .failed(shutDown)) }
         waiters = [:]
         pools = [:]
+        recent = nil
     }
 
     /// Open connections, idle ones included.
@@ -107,9 +139,9 @@ package final class HTTPClient: @unchecked Sendable {
             if isClosed { throw shutDown }
             if cancel?.isCancelled == true { throw cancelled }
             lastWaiter &+= 1
-            let grant = pools[origin, default: newPool].acquire(
-                lastWaiter, now: loop.now.microseconds, fresh: mustBeFresh)
-            closeDead(origin)
+            let pool = poolOrNew(origin)
+            let grant = pool.machine.acquire(lastWaiter, now: loop.now.microseconds, fresh: mustBeFresh)
+            closeDead(pool)
             var turn: Turn
             switch grant {
             case .use(let connection): turn = .use(connection)
@@ -139,11 +171,6 @@ package final class HTTPClient: @unchecked Sendable {
 
     private var cancelled: HTTPClientError { HTTPClientError(.cancelled, .notSent, "the exchange was cancelled") }
 
-    private var newPool: PoolMachine<ClientConnection> {
-        PoolMachine(
-            maxConnections: options.maxPerOrigin, maxIdle: options.maxIdle, maxWaiting: options.maxWaiting)
-    }
-
     private func giveUp(_ turn: Turn, _ origin: Origin) {
         switch turn {
         case .use(let connection): release(connection)
@@ -166,7 +193,7 @@ package final class HTTPClient: @unchecked Sendable {
     }
 
     private func giveUpWaiting(_ number: Int, _ origin: Origin, _ error: HTTPClientError) {
-        guard pools[origin]?.abandon(number) == true else { return }
+        guard pool(origin)?.machine.abandon(number) == true else { return }
         waiters.removeValue(forKey: number)?.resume(returning: .failed(error))
     }
 
@@ -212,25 +239,27 @@ package final class HTTPClient: @unchecked Sendable {
 
     /// A connection is free again.
     func release(_ connection: ClientConnection) {
-        guard !isClosed, pools[connection.origin] != nil else { return connection.close() }
+        guard !isClosed, let pool = pool(connection.origin) else { return connection.close() }
         let until = loop.now.microseconds + options.keepAlive.microseconds
-        switch pools[connection.origin]?.release(connection, until: until) {
+        switch pool.machine.release(connection, until: until) {
         case .give(let waiter): waiters.removeValue(forKey: waiter)?.resume(returning: .use(connection))
         case .keep: sweepLater()
-        case .close, nil: dismiss(connection)
+        case .close: dismiss(connection)
         }
     }
 
     /// A connection is gone: whether it was idle or in use, the pool has to know.
     func closed(_ connection: ClientConnection) {
         guard connections.removeValue(forKey: ObjectIdentifier(connection)) != nil, !isClosed else { return }
-        guard pools[connection.origin]?.removeIdle(connection) == false else { return forgetIfEmpty(connection.origin) }
+        guard pool(connection.origin)?.machine.removeIdle(connection) == false else {
+            return forgetIfEmpty(connection.origin)
+        }
         if connection.isAccounted { slotLost(connection.origin) }
     }
 
     private func slotLost(_ origin: Origin) {
         guard !isClosed else { return }
-        if let waiter = pools[origin]?.lost() {
+        if let waiter = pool(origin)?.machine.lost() {
             waiters.removeValue(forKey: waiter)?.resume(returning: .connect)
         } else {
             forgetIfEmpty(origin)
@@ -238,12 +267,13 @@ package final class HTTPClient: @unchecked Sendable {
     }
 
     private func forgetIfEmpty(_ origin: Origin) {
-        if pools[origin]?.isEmpty == true { pools[origin] = nil }
+        guard pool(origin)?.machine.isEmpty == true else { return }
+        pools[origin] = nil
+        recent = nil
     }
 
-    private func closeDead(_ origin: Origin) {
-        guard let dead = pools[origin]?.takeDead(), !dead.isEmpty else { return }
-        for connection in dead { dismiss(connection) }
+    private func closeDead(_ pool: Pool) {
+        for connection in pool.machine.takeDead() { dismiss(connection) }
     }
 
     /// Closes a connection the pool has already written off.
@@ -263,11 +293,11 @@ package final class HTTPClient: @unchecked Sendable {
     private func sweep() {
         let now = loop.now.microseconds
         var hasIdle = false
-        for origin in Array(pools.keys) {
-            pools[origin]?.expire(now: now)
-            closeDead(origin)
-            hasIdle = hasIdle || (pools[origin]?.idleCount ?? 0) > 0
-            forgetIfEmpty(origin)
+        for pool in Array(pools.values) {
+            pool.machine.expire(now: now)
+            closeDead(pool)
+            hasIdle = hasIdle || pool.machine.idleCount > 0
+            forgetIfEmpty(pool.origin)
         }
         if hasIdle { sweeper?.rearm(after: options.keepAlive) }
     }

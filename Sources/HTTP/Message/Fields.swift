@@ -1,3 +1,5 @@
+import Glibc
+
 /// Where one field stands in the bytes of a `Fields`.
 struct FieldEntry: Sendable, Hashable {
     var name: UInt32
@@ -106,6 +108,10 @@ package struct Fields: Sendable {
                     index += 1
                     guard Int(entry.nameCount) == count, let base = bytes.baseAddress else { continue }
                     let start = base + Int(entry.name)
+                    // COST: names of one length mostly differ in their last byte but one, and equal ones are mostly
+                    // written in the same case: few are compared byte by byte.
+                    if count > 1, (start[count - 2] ^ name[count - 2]) & 0xDF != 0 { continue }
+                    if memcmp(start, name, count) == 0 { return index - 1 }
                     for offset in 0..<count where ASCII.lower(start[offset]) != ASCII.lower(name[offset]) {
                         continue search
                     }
@@ -193,8 +199,10 @@ extension Fields {
         bytes.append(ASCII.colon)
         bytes.append(ASCII.space)
         bytes.append(contentsOf: value)
-        for index in (start + name.count + 2)..<bytes.count where !ASCII.isFieldValue(bytes[index]) {
-            bytes[index] = ASCII.space
+        if !value.allSatisfy(ASCII.isFieldValue) {
+            for index in (start + name.count + 2)..<bytes.count where !ASCII.isFieldValue(bytes[index]) {
+                bytes[index] = ASCII.space
+            }
         }
         entries.append(
             FieldEntry(

@@ -36,8 +36,7 @@ package struct ResponseWriter: ~Copyable, Sendable {
     /// Answers with a whole response, in one write.
     package consuming func send(_ response: Response) {
         isUsed = true
-        let number = number
-        connection.assumeIsolated { $0.send(number, response) }
+        connection.enter((number, response)) { $0.send($1.0, $1.1) }
     }
 
     /// Answers with a whole response, in one write.
