@@ -9,7 +9,7 @@ import Store
 // SAFETY: everything but `queue` is touched only by who holds the queue's turn.
 final class LedgerWriter: @unchecked Sendable {
     /// Pages in the write-ahead log from which on they are moved into the file.
-    private static let checkpointPages: Int32 = 1_000
+    private static let checkpointPages: Int32 = 2_000
 
     private let db: Connection
     private let key: SecretKey
@@ -18,7 +18,11 @@ final class LedgerWriter: @unchecked Sendable {
     private let digest: RowDigest
     private let begin: Statement
     private let commit: Statement
-    private let insert: Statement
+    /// One statement for each set of columns that are NULL. There are few: every decision that lets a call go on has the
+    /// same ones, and every outcome.
+    // COST: a NULL that stands in the statement need not be bound, and an outcome's row is mostly NULLs.
+    private var inserts: [(shape: UInt32, statement: Statement)] = []
+    private static let maximumShapes = 12
     private let insertSeal: Statement
     private let moveHead: Statement
     private let dataVersion: Statement
@@ -28,8 +32,8 @@ final class LedgerWriter: @unchecked Sendable {
     /// The chain's end: the last committed row's number, and its hash (32 bytes).
     private var lastSeq: Int64 = 0
     private let lastHash: UnsafeMutablePointer<UInt8>
-    /// What the parameters of `insert` were last bound to.
-    private let bound: UnsafeMutablePointer<UInt8>
+    /// The seal over both (32 bytes).
+    private let headSeal: UnsafeMutablePointer<UInt8>
     /// SQLite's count of other connections' commits when the chain's end was read; nil: read it again.
     private var seenVersion: Int64?
     private var lastPoll: Int = 0
@@ -51,10 +55,8 @@ final class LedgerWriter: @unchecked Sendable {
             size.reset()
             try db.execute("PRAGMA max_page_count = \(pages)")
         }
-        let marks = (1...RowArena.columnCount + 1).map { "?\($0)" }.joined(separator: ",")
         begin = try db.prepare("BEGIN IMMEDIATE")
         commit = try db.prepare("COMMIT")
-        insert = try db.prepare("INSERT INTO ledger VALUES (\(marks))")
         insertSeal = try db.prepare("INSERT INTO ledger_seal (slot, seq, hash, mac) VALUES (?1, ?1, ?2, ?3)")
         moveHead = try db.prepare("UPDATE ledger_seal SET seq = ?1, hash = ?2, mac = ?3 WHERE slot = 0")
         dataVersion = try db.prepare("PRAGMA data_version")
@@ -67,8 +69,8 @@ final class LedgerWriter: @unchecked Sendable {
         self.generation = generation
         lastHash = .allocate(capacity: 32)
         lastHash.initialize(repeating: 0, count: 32)
-        bound = .allocate(capacity: RowArena.columnCount)
-        bound.initialize(repeating: 0, count: RowArena.columnCount)
+        headSeal = .allocate(capacity: 32)
+        headSeal.initialize(repeating: 0, count: 32)
         logPages = .allocate(capacity: 1)
         logPages.initialize(to: 0)
         db.watchLog(logPages)
@@ -79,7 +81,7 @@ final class LedgerWriter: @unchecked Sendable {
 
     deinit {
         lastHash.deallocate()
-        bound.deallocate()
+        headSeal.deallocate()
         logPages.deallocate()
     }
 
@@ -204,7 +206,8 @@ final class LedgerWriter: @unchecked Sendable {
         guard digest.hash(rows.bytes(start, end), into: lastHash) else {
             throw StoreError(.io, "SHA-256 failed", help: "check the OpenSSL configuration")
         }
-        rows.bind(start, to: insert.handle, bound)
+        let insert = try insert(forShape: rows.shape(start))
+        rows.bind(start, to: insert.handle)
         insert.bindInPlace(Int32(RowArena.columnCount + 1), lastHash, count: 32)
         try insert.run()
         lastSeq = seq
@@ -217,11 +220,22 @@ final class LedgerWriter: @unchecked Sendable {
         }
     }
 
+    private func insert(forShape shape: UInt32) throws(StoreError) -> Statement {
+        for known in inserts where known.shape == shape { return known.statement }
+        let values = (0..<RowArena.columnCount).map { shape >> $0 & 1 == 1 ? "NULL" : "?\($0 + 1)" }
+        let made = try db.prepare(
+            "INSERT INTO ledger VALUES (\(values.joined(separator: ",")),?\(RowArena.columnCount + 1))")
+        // The shapes that come often are there first; a rare one takes the last place.
+        if inserts.count == LedgerWriter.maximumShapes { inserts.removeLast() }
+        inserts.append((shape, made))
+        return made
+    }
+
     private func writeHead() throws(StoreError) {
-        let hash = currentHash
         moveHead.bind(1, lastSeq)
-        moveHead.bind(2, blob: hash)
-        moveHead.bind(3, blob: LedgerSeals.mac(key, slot: LedgerSeals.head, seq: lastSeq, hash: hash))
+        moveHead.bindInPlace(2, lastHash, count: 32)
+        key.seal(kind: 0, seq: lastSeq, hash: lastHash, into: headSeal)
+        moveHead.bindInPlace(3, headSeal, count: 32)
         try moveHead.run()
     }
 

@@ -109,13 +109,18 @@ struct RowArena: ~Copyable, @unchecked Sendable {
     }
 
     private mutating func text(_ text: String?, limit: Int = RowArena.maximumText) {
-        guard var text else { return null() }
-        text.withUTF8 { bytes in
-            if bytes.count <= limit {
-                put(Tag.text, UnsafeRawBufferPointer(bytes))
-            } else {
-                RowArena.cut(bytes, to: limit).withUnsafeBytes { put(Tag.text, $0) }
-            }
+        guard let text else { return null() }
+        // COST: `withUTF8` wants a copy of the text that it could change; texts from outside Swift are the exception.
+        if text.utf8.withContiguousStorageIfAvailable({ put($0, limit) }) != nil { return }
+        var copy = text
+        copy.withUTF8 { put($0, limit) }
+    }
+
+    private mutating func put(_ text: UnsafeBufferPointer<UInt8>, _ limit: Int) {
+        if text.count <= limit {
+            put(Tag.text, UnsafeRawBufferPointer(text))
+        } else {
+            RowArena.cut(text, to: limit).withUnsafeBytes { put(Tag.text, $0) }
         }
     }
 
@@ -244,22 +249,38 @@ struct RowArena: ~Copyable, @unchecked Sendable {
         UnsafeRawBufferPointer(start: memory + start, count: end - start)
     }
 
-    /// Binds the columns of the row at `start` to parameters 1 to 27 without copying: the statement must have run before
-    /// the arena changes. `bound` holds what each parameter was last bound to, since NULL need not be bound again.
-    func bind(_ start: Int, to statement: OpaquePointer, _ bound: UnsafeMutablePointer<UInt8>) {
+    /// Which columns of the row at `start` are NULL: bit 0 for the first.
+    func shape(_ start: Int) -> UInt32 {
+        var place = memory + start + 33
+        var nulls: UInt32 = 0
+        for index in 0..<UInt32(RowArena.columnCount) {
+            switch place.load(as: UInt8.self) {
+            case Tag.null:
+                nulls |= 1 << index
+                place += 1
+            case Tag.integer:
+                place += 9
+            default:
+                place += 5 + Int(UInt32(bigEndian: (place + 1).loadUnaligned(as: UInt32.self)))
+            }
+        }
+        return nulls
+    }
+
+    /// Binds the columns of the row at `start` that aren't NULL to parameters of their numbers, 1 to 27, without copying:
+    /// the statement must have run before the arena changes.
+    func bind(_ start: Int, to statement: OpaquePointer) {
         var place = memory + start + 33
         for index in 0..<RowArena.columnCount {
             let parameter = Int32(truncatingIfNeeded: index + 1)
-            let tag = place.load(as: UInt8.self)
-            switch tag {
+            switch place.load(as: UInt8.self) {
             case Tag.null:
-                if bound[index] != Tag.null { sqlite3_bind_null(statement, parameter) }
                 place += 1
             case Tag.integer:
                 sqlite3_bind_int64(
                     statement, parameter, Int64(bigEndian: (place + 1).loadUnaligned(as: Int64.self)))
                 place += 9
-            default:
+            case let tag:
                 let length = Int32(
                     truncatingIfNeeded: UInt32(bigEndian: (place + 1).loadUnaligned(as: UInt32.self)))
                 if tag == Tag.text {
@@ -270,7 +291,6 @@ struct RowArena: ~Copyable, @unchecked Sendable {
                 }
                 place += 5 + Int(length)
             }
-            bound[index] = tag
         }
     }
 }

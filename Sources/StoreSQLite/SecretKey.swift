@@ -55,6 +55,18 @@ package final class SecretKey: KeyedHasher {
         return message.withUnsafeBytes { SecretKey.keyedHash($0, ledger) }.bytes
     }
 
+    /// The same, of and to 32 bytes that stay where they are: it is made with every commit.
+    func seal(kind: UInt8, seq: Int64, hash: UnsafePointer<UInt8>, into out: UnsafeMutablePointer<UInt8>) {
+        withUnsafeTemporaryAllocation(byteCount: 41, alignment: 8) { message in
+            message[0] = kind
+            message.storeBytes(of: seq.bigEndian, toByteOffset: 1, as: Int64.self)
+            UnsafeMutableRawBufferPointer(rebasing: message[9...]).copyMemory(
+                from: UnsafeRawBufferPointer(start: hash, count: 32))
+            let source = message.baseAddress?.assumingMemoryBound(to: UInt8.self)
+            crypto_generichash(out, 32, source, UInt64(message.count), ledger, ledger.count)
+        }
+    }
+
     /// What the database keeps to notice that it is opened with another folder's key.
     var fingerprint: [UInt8] {
         let text: StaticString = "sluice secret.key"

@@ -43,7 +43,9 @@ struct Recorder: Sendable {
     func record(_ permit: consuming Permit, _ errand: Errand, _ visit: Visit, now: Instant)
         async throws(StoreError) -> RecordedPermit
     {
-        var row = row(errand, visit, now, outcome: permit.shadow == nil ? .allowed : .shadowDenied)
+        var row = LedgerRow(
+            time: now, requestID: visit.requestID, outcome: permit.shadow == nil ? .allowed : .shadowDenied)
+        describe(errand, visit, in: &row)
         row.policy = permit.policyName
         row.policyVersion = permit.policyVersion
         if !permit.reservations.isEmpty { row.reservations = ReservationRecord.encode(permit.reservations) }
@@ -64,7 +66,8 @@ struct Recorder: Sendable {
 
     /// Records a call that does not go on.
     func record(_ refusal: CallRefusal, _ errand: Errand?, _ visit: Visit, now: Instant) async throws(StoreError) {
-        var row = row(errand, visit, now, outcome: .denied)
+        var row = LedgerRow(time: now, requestID: visit.requestID, outcome: .denied)
+        describe(errand, visit, in: &row)
         row.policy = refusal.policyName
         row.policyVersion = refusal.policyVersion
         row.rule = refusal.rule
@@ -76,7 +79,8 @@ struct Recorder: Sendable {
 
     /// Records a call that failed on our side or upstream before there was a decision.
     func record(_ failure: CallFailure, _ errand: Errand, _ visit: Visit, now: Instant) async throws(StoreError) {
-        var row = row(errand, visit, now, outcome: .error)
+        var row = LedgerRow(time: now, requestID: visit.requestID, outcome: .error)
+        describe(errand, visit, in: &row)
         row.message = failure.text
         _ = try await ledger.append(row)
     }
@@ -96,8 +100,8 @@ struct Recorder: Sendable {
         ledger.append(row, completion: nil)
     }
 
-    private func row(_ errand: Errand?, _ visit: Visit, _ now: Instant, outcome: Outcome) -> LedgerRow {
-        var row = LedgerRow(time: now, requestID: visit.requestID, outcome: outcome)
+    // COST: in place, since the compiler copies a row, all its texts retained, to return it.
+    private func describe(_ errand: Errand?, _ visit: Visit, in row: inout LedgerRow) {
         let caller = visit.caller
         row.server = caller.server.name
         row.grantID = caller.grant.id
@@ -114,6 +118,5 @@ struct Recorder: Sendable {
             }
         }
         row.requestBytes = Int64(visit.message.document.bytes.count)
-        return row
     }
 }
