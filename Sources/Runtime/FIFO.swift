@@ -40,7 +40,11 @@ struct FIFO<Element> {
         if head == items.count {
             head = 0
             // A burst must not pin its memory for ever.
-            items.removeAll(keepingCapacity: items.capacity <= 4096)
+            if items.count == 1, items.capacity <= 4096 {
+                items.removeLast()
+            } else {
+                items.removeAll(keepingCapacity: items.capacity <= 4096)
+            }
         } else if head >= 4096, head * 2 > items.count {
             items.removeFirst(head)
             head = 0

@@ -36,17 +36,42 @@ package struct SocketAddress: Sendable, Hashable, CustomStringConvertible {
 
     /// The address in text, without brackets; nil for a Unix socket.
     package var ip: String? {
-        withUnsafeTemporaryAllocation(of: CChar.self, capacity: 64) { text in
+        if case .v4(let bits, _) = kind { return Self.text(ofIPv4: bits) }
+        return withUnsafeTemporaryAllocation(of: CChar.self, capacity: 64) { text in
             switch kind {
-            case .v4(let bits, _):
-                var address = in_addr(s_addr: bits.bigEndian)
-                return inet_ntop(AF_INET, &address, text.baseAddress, 64).map { String(cString: $0) }
+            case .v4, .unix:
+                return nil
             case .v6(let high, let low, _, _):
                 var address = Self.address(high, low)
                 return inet_ntop(AF_INET6, &address, text.baseAddress, 64).map { String(cString: $0) }
-            case .unix:
-                return nil
             }
+        }
+    }
+
+    // COST: asked for with every request; at most fifteen characters, which need no allocation.
+    private static func text(ofIPv4 bits: UInt32) -> String {
+        String(unsafeUninitializedCapacity: 15) { text in
+            var count = 0
+            var shift: UInt32 = 32
+            while shift > 0 {
+                shift -= 8
+                let part = UInt8(truncatingIfNeeded: bits >> shift)
+                if part >= 100 {
+                    text[count] = 0x30 + part / 100
+                    count += 1
+                }
+                if part >= 10 {
+                    text[count] = 0x30 + part / 10 % 10
+                    count += 1
+                }
+                text[count] = 0x30 + part % 10
+                count += 1
+                if shift > 0 {
+                    text[count] = UInt8(ascii: ".")
+                    count += 1
+                }
+            }
+            return count
         }
     }
 

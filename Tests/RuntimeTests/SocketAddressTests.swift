@@ -132,4 +132,9 @@ import Testing
         #expect(Set(codes.map { RuntimeError($0).reason }).count == codes.count)
         #expect(RuntimeError(uv: -28, "disk").code == .other("ENOSPC"))
     }
+
+    @Test(arguments: ["0.0.0.0", "127.0.0.1", "255.255.255.255", "10.100.9.99", "1.20.30.200"])
+    func ipv4TextsComeBack(_ ip: String) throws {
+        #expect(try #require(SocketAddress(ip: ip, port: 80)).ip == ip)
+    }
 }

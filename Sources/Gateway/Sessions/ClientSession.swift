@@ -14,7 +14,8 @@ import Synchronization
 final class ClientSession: Sendable {
     private struct State {
         /// Two requests may carry the same id at once; cancelling cancels both.
-        var calls: [RequestID: [CallHandle]] = [:]
+        // COST: a list, since every call comes and goes and hardly any is ever looked for.
+        var calls: [(id: RequestID, handle: CallHandle)] = []
         var stream: (any EventSink)?
         var listener: CallHandle?
         var isEnded = false
@@ -77,10 +78,10 @@ final class ClientSession: Sendable {
             let listens: [any EventSink] = state.listens.values.map(\.stream)
             state.listens.removeAll()
             defer { (state.stream, state.listener) = (nil, nil) }
-            return (listens + (state.stream.map { [$0] } ?? []), state.listener, state.calls.values.flatMap(\.self))
+            return (listens + (state.stream.map { [$0] } ?? []), state.listener, state.calls)
         }
         asks.drop(of: link)
-        for call in calls { call.cancel() }
+        for call in calls { call.handle.cancel() }
         listener?.cancel()
         for stream in streams { stream.end() }
         link.close(on: loop)
@@ -91,19 +92,20 @@ final class ClientSession: Sendable {
 
 extension ClientSession {
     func began(_ id: RequestID, _ handle: CallHandle) {
-        state.withLock { $0.calls[id, default: []].append(handle) }
+        state.withLock { $0.calls.append((id, handle)) }
     }
 
     func finished(_ id: RequestID, _ handle: CallHandle) {
         state.withLock { state in
-            state.calls[id]?.removeAll { $0 === handle }
-            if state.calls[id]?.isEmpty == true { state.calls[id] = nil }
+            guard let place = state.calls.firstIndex(where: { $0.handle === handle }) else { return }
+            state.calls.swapAt(place, state.calls.count - 1)
+            state.calls.removeLast()
         }
     }
 
     func cancel(_ id: RequestID) {
-        let handles = state.withLock { $0.calls[id] ?? [] }
-        for handle in handles { handle.cancel() }
+        let calls = state.withLock { $0.calls.filter { $0.id == id } }
+        for call in calls { call.handle.cancel() }
     }
 
     /// Tasks that this session's calls have started: only they can be asked for.
