@@ -186,7 +186,7 @@ class Session:
     """A small MCP client over raw requests, for what the real clients never do."""
 
     def __init__(self, gateway, server, token, version="2025-11-25"):
-        self.address, self.path, self.token = gateway.address, f"/mcp/{server}", token
+        self.address, self.path, self.token = gateway.address, f"/mcp/{server}".rstrip("/"), token
         self.fields = {"Authorization": f"Bearer {token}"}
         self.last_id = 0
         answer = self.send("initialize", {

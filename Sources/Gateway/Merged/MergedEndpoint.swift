@@ -173,7 +173,6 @@ final class MergedEndpoint: Sendable {
     func openStream(_ arrival: Arrival, _ session: MergedSession, _ writer: consuming ResponseWriter) {
         var fields = Fields()
         fields.append(.xRequestID, arrival.requestID)
-        fields.append(.xAccelBuffering, "no")
         let stream = writer.streamEvents(fields)
         _ = stream.commentNow("open")
         session.attach(EventStream(stream))

@@ -31,13 +31,19 @@ extension Endpoint {
             for entry in page.entries where try await isListed(kind, entry.id, visit) { visible.insert(entry.id) }
             var splice = JSONSplice(message.document)
             page.filter(in: &splice) { visible.contains($0.id) }
-            guard !splice.isEmpty,
-                let shown = try? RPCMessage(JSONDocument.parse(splice.applied(), limits: .upstream))
-            else { return await answer(message, visit, reply) }
-            await answer(shown, visit, reply)
+            await answer(try Self.edited(message, splice), visit, reply)
         } catch {
             await fail(error, visit, reply)
         }
+    }
+
+    /// The message with what was to be taken out taken out; never the message itself instead.
+    static func edited(_ message: RPCMessage, _ splice: JSONSplice) throws(UpstreamError) -> RPCMessage {
+        guard !splice.isEmpty else { return message }
+        guard let edited = try? RPCMessage(JSONDocument.parse(splice.applied(), limits: .upstream)) else {
+            throw UpstreamError(.broken, mayHaveRun: false, detail: "a list could not be filtered")
+        }
+        return edited
     }
 
     func answer(_ response: RPCMessage, _ visit: Visit, _ reply: any ReplyChannel) async {

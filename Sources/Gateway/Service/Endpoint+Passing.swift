@@ -16,7 +16,7 @@ extension Endpoint {
         case ("completion/complete", _): await complete(visit, reply)
         case ("tasks/get", _), ("tasks/result", _), ("tasks/cancel", _), ("tasks/update", _):
             await task(visit, reply)
-        case ("tasks/list", _): await refuse(visit, .methodNotFound, Untranslatable.taskList.text, reply)
+        case ("tasks/list", .legacy): await listTasks(visit, reply)
         default:
             let legality = MethodTable.legality(
                 of: visit.message.method, .request, from: .client, in: visit.profile.version)
@@ -125,6 +125,31 @@ extension Endpoint {
         }
         guard isVisible else { return await refuse(visit, .invalidParams, "params.ref is not available", reply) }
         await relay(visit, reply)
+    }
+
+    /// The tasks of this session, out of all that the server lists.
+    private func listTasks(_ visit: Visit, _ reply: any ReplyChannel) async {
+        guard visit.session.link.hello.version.era == .legacy else {
+            return await refuse(visit, .methodNotFound, Untranslatable.taskList.text, reply)
+        }
+        let handle = CallHandle()
+        visit.begin(handle, reply)
+        defer { visit.finish(handle) }
+        do throws(UpstreamError) {
+            try await visit.session.link.prepare()
+            guard
+                case .response(let message, _) = try await exchange.run(
+                    visit, nil, handle: handle, notify: { _ in true })
+            else { throw UpstreamError(.broken, mayHaveRun: false, detail: "tasks/list was not answered") }
+            guard let tasks = message.outcome?["tasks"], tasks.kind == .array else {
+                return await answer(message, visit, reply)
+            }
+            var splice = JSONSplice(message.document)
+            splice.filter(tasks) { $0["taskId"]?.string.map(visit.session.owns(task:)) ?? false }
+            await answer(try Self.edited(message, splice), visit, reply)
+        } catch {
+            await fail(error, visit, reply)
+        }
     }
 
     /// A task belongs to the grant whose call started it.

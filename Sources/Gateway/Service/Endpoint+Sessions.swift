@@ -82,7 +82,6 @@ extension Endpoint {
     func openStream(_ arrival: Arrival, _ session: ClientSession, _ writer: consuming ResponseWriter) {
         var fields = Fields()
         fields.append(.xRequestID, arrival.requestID)
-        fields.append(.xAccelBuffering, "no")
         let stream = writer.streamEvents(fields)
         let listener = CallHandle()
         stream.onClose { listener.cancel() }

@@ -86,10 +86,7 @@ final class HTTPReply: ReplyChannel {
     /// Makes the answer an event stream.
     func events() -> ResponseStream? {
         if stream == nil, let writer = writer.take() {
-            var fields = fields(isJSON: false)
-            // SPEC: 2026-07-28: proxies that gather a response would hold the events back.
-            fields.append(.xAccelBuffering, "no")
-            stream = writer.streamEvents(fields)
+            stream = writer.streamEvents(fields(isJSON: false))
         }
         return stream
     }

@@ -52,9 +52,11 @@ package struct ResponseWriter: ~Copyable, Sendable {
         return ResponseStream(connection, number)
     }
 
-    /// Answers with an event stream: 200, `text/event-stream`, not stored, with these fields besides.
+    /// Answers with an event stream: 200, `text/event-stream`, not stored, neither packed nor held back on the way, with
+    /// these fields besides.
     package consuming func streamEvents(_ fields: Fields = .none) -> ResponseStream {
-        var all = Fields((.contentType, "text/event-stream"), (.cacheControl, "no-store"))
+        var all = Fields((.contentType, "text/event-stream"), (.cacheControl, "no-store, no-transform"))
+        all.append(.xAccelBuffering, "no")
         all.append(contentsOf: fields)
         return stream(.ok, all)
     }

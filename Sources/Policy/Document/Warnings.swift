@@ -122,7 +122,8 @@ extension PolicyReader {
                     "`\(wall)` denies every call that this entry is about; a more exact key never loosens it")
                 continue
             }
-            if entry.isEmpty, policy.allowsByDefault {
+            // What servers ask of clients is refused unless an entry is about it, so there an empty one matters most.
+            if entry.isEmpty, policy.allowsByDefault, Subject(of: entry.selector.text) != .client {
                 report(
                     .warning, .neverMatters, at: key, pointer,
                     "an empty entry allows what `default: \"allow\"` allows anyway")
