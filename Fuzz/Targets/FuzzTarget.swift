@@ -2,7 +2,7 @@ import Glibc
 
 /// What can be fuzzed. The name chooses it, and is the name of its folder of examples.
 enum FuzzTarget: String, CaseIterable {
-    case json, policy, path, schema, evaluator, calls, reservations, request, response, sse, lines, mcp, image
+    case json, policy, path, schema, evaluator, calls, reservations, request, response, sse, lines, mcp, modern, image
 
     /// From the environment, because libFuzzer hands its own arguments to the processes that it starts.
     static let chosen = getenv("FUZZ_TARGET").flatMap { FuzzTarget(rawValue: String(cString: $0)) }
@@ -21,6 +21,7 @@ enum FuzzTarget: String, CaseIterable {
         case .sse: fuzzEvents(Array(bytes))
         case .lines: fuzzLines(Array(bytes))
         case .mcp: fuzzMessages(Array(bytes))
+        case .modern: fuzzModern(Array(bytes))
         case .image: fuzzPictures(Array(bytes))
         }
     }
