@@ -14,9 +14,10 @@ import sys
 import threading
 import time
 
-from wire import BOTH, META, MODERN, Legacy, Modern, NotApplicable, Stream, Wire
+from wire import META, MODERN, Legacy, Modern, NotApplicable, Stream
 
-SCENARIOS = {"legacy": {}, "modern": {}}
+SCENARIOS = {"legacy": {}, "modern": {}, "legacy tasks": {}, "modern tasks": {}}
+TASKS = "io.modelcontextprotocol/tasks"
 
 
 def scenario(name, *eras):
@@ -822,7 +823,134 @@ def posted_response(wire):
     need(400 <= reply.status < 500, reply.status)
 
 
+# --- Tasks: in the core of 2025-11-25, an extension of 2026-07-28 ----------------------------------------------------
+
+
+def started(wire, name, **more):
+    """A call that becomes a task; the task."""
+    if isinstance(wire, Legacy):
+        return wire.call(name, {}, extra={"task": {"ttl": 60000}}, **more).result["task"]
+    result = wire.call(name, {}, **more).result
+    equal(result.get("resultType"), "task", name)
+    return result
+
+
+def polled(wire, task, *wanted):
+    for _ in range(50):
+        state = wire.send("tasks/get", {"taskId": task["taskId"]}).result
+        equal(state["taskId"], task["taskId"], "taskId")
+        if state["status"] in wanted:
+            return state
+        time.sleep(0.02)
+    raise AssertionError(f"never {wanted}: {state}")
+
+
+@scenario("tasks-advertised", "legacy tasks", "modern tasks")
+def tasks_advertised(wire):
+    if isinstance(wire, Legacy):
+        need("tools" in wire.claims["tasks"]["requests"], wire.claims)
+    else:
+        need(TASKS in wire.claims.get("extensions", {}), wire.claims)
+
+
+@scenario("tasks-gated", "legacy tasks", "modern tasks")
+def tasks_gated(wire):
+    """Who does not ask for a task gets none."""
+    if isinstance(wire, Legacy):
+        result = wire.call("greet", {}).result
+    else:
+        result = Modern(wire.url, wire.token, capabilities={}).call("greet", {}).result
+    equal(only_text(result), "greet at once")
+
+
+@scenario("tasks-created-and-polled", "legacy tasks", "modern tasks")
+def tasks_polled(wire):
+    task = started(wire, "slow_compute")
+    suffix = "" if isinstance(wire, Legacy) else "Ms"
+    need(task["status"] == "working" and "createdAt" in task and "lastUpdatedAt" in task, task)
+    equal((task["ttl" + suffix], task["pollInterval" + suffix]), (60000, 10), "names on the wire")
+    need("requestState" not in task, "requestState on a task")
+    state = polled(wire, task, "completed")
+    result = wire.send("tasks/result", {"taskId": task["taskId"]}).result if isinstance(wire, Legacy) else state["result"]
+    equal(only_text(result), "slow_compute done null")
+
+
+@scenario("tasks-failed-job", "legacy tasks", "modern tasks")
+def tasks_failed(wire):
+    task = started(wire, "failing_job")
+    state = polled(wire, task, "completed", "failed")
+    result = wire.send("tasks/result", {"taskId": task["taskId"]}).result if isinstance(wire, Legacy) else state["result"]
+    need(result.get("isError") is True, result)
+
+
+@scenario("tasks-cancel", "legacy tasks", "modern tasks")
+def tasks_cancel(wire):
+    task = started(wire, "slow_compute")
+    need(wire.send("tasks/cancel", {"taskId": task["taskId"]}).status == 200, "cancel")
+    polled(wire, task, "cancelled")
+
+
+@scenario("tasks-unknown", "legacy tasks", "modern tasks")
+def tasks_unknown(wire):
+    need("error" in wire.send("tasks/get", {"taskId": "task-of-somebody-else"}).response, "an unknown task")
+
+
+@scenario("tasks-list", "legacy tasks")
+def tasks_list(wire):
+    task = started(wire, "slow_compute")
+    need(task["taskId"] in [entry["taskId"] for entry in wire.send("tasks/list").result["tasks"]], "not listed")
+
+
+@scenario("tasks-required", "legacy tasks", "modern tasks")
+def tasks_required(wire):
+    if isinstance(wire, Legacy):
+        need("error" in wire.call("only_as_task", {}).response, "called without")
+    else:
+        reply = Modern(wire.url, wire.token, capabilities={}).call("only_as_task", {})
+        equal((reply.status, reply.error["code"]), (400, -32021))
+    started(wire, "only_as_task")
+
+
+@scenario("tasks-input", "modern tasks")
+def tasks_input(wire):
+    task = started(wire, "confirm_delete")
+    state = polled(wire, task, "input_required")
+    equal(state["inputRequests"]["sure"]["method"], "elicitation/create")
+    reply = wire.send("tasks/update", {"taskId": task["taskId"], "inputResponses": {"sure": {"action": "accept"}}})
+    equal(reply.status, 200, "update")
+    equal(only_text(polled(wire, task, "completed")["result"]), 'confirm_delete done {"sure":{"action":"accept"}}')
+
+
+@scenario("tasks-removed-methods", "modern tasks")
+def tasks_removed(wire):
+    for method in ("tasks/list", "tasks/result"):
+        reply = wire.send(method, {"taskId": "x"})
+        equal((reply.status, reply.error["code"]), (404, -32601), method)
+
+
+@scenario("tasks-headers", "modern tasks")
+def tasks_headers(wire):
+    task = started(wire, "slow_compute")
+    reply = wire.send("tasks/get", {"taskId": task["taskId"]}, fields={"Mcp-Name": "another"})
+    equal((reply.status, reply.error["code"]), (400, -32020))
+
+
+@scenario("tasks-stray-parameter", "modern tasks")
+def tasks_stray(wire):
+    """The legacy `task` parameter means nothing here."""
+    poor = Modern(wire.url, wire.token, capabilities={})
+    equal(only_text(poor.call("greet", {}, extra={"task": {"ttl": 1}}).result), "greet at once")
+
+
 # --- Running ---------------------------------------------------------------------------------------------------------
+
+
+def client_of(url, token, era):
+    if era.startswith("legacy"):
+        return Legacy(url, token)
+    if era == "modern tasks":
+        return Modern(url, token, capabilities={"elicitation": {}, "extensions": {TASKS: {}}})
+    return Modern(url, token)
 
 
 def run(url, token, era):
@@ -831,7 +959,7 @@ def run(url, token, era):
     for name, check in SCENARIOS[era].items():
         wire = None
         try:
-            wire = Legacy(url, token) if era == "legacy" else Modern(url, token)
+            wire = client_of(url, token, era)
             wire.url = url
             check(wire)
             outcome = "; ".join(wire.violations)[:600] or None

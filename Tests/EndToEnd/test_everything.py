@@ -34,26 +34,27 @@ LARGE = [8388608, "0c77bc0a0795a93612d45256897456d0fcb24f151c44c150d07ecd03f4ef5
 
 # "agent/kind/step" → why the gateway can't do it yet.
 PENDING = {
+    "fastmcp/*/*": "no 2026-07-28 client yet",
+    "mcp2-auto/*/*": "no 2026-07-28 client yet",
     "mcp2-modern/*/*": "no 2026-07-28 client yet",
     "*/sse2/*": "no HTTP+SSE upstream yet",
     "*/http2-modern/*": "no 2026-07-28 upstream yet",
-    "*/*/input *": "nothing is asked of clients yet",
-    "*/*/read *": "resources are not relayed yet",
-    "*/*/prompt *": "prompts are not relayed yet",
-    "*/*/elicitation*": "nothing is asked of clients yet",
-    "*/*/complete *": "completion is not relayed yet",
-    "*/*/*subscribe": "resources are not relayed yet",
-    "*/*/list resource*": "resources are not relayed yet",
-    "*/*/roots": "nothing is asked of clients yet",
-    "*/*/logging": "logging is not relayed yet",
-    "*/*/sampling": "nothing is asked of clients yet",
-    "*/*/list prompts": "prompts are not relayed yet",
-    "*/*/prompts changed": "prompts are not relayed yet",
-    "*/*/resource updated": "resources are not relayed yet",
-    "*/*/resources changed": "resources are not relayed yet",
-    "*/*/streaming elicitation": "nothing is asked of clients yet",
+    "*/stdio1/input *": "nothing is asked of clients yet",
+    "*/stdio2/input *": "nothing is asked of clients yet",
+    "*/stdio1/elicitation*": "nothing is asked of clients yet",
+    "*/stdio2/elicitation*": "nothing is asked of clients yet",
     "*/http1/cancel": "cancellation does not reach HTTP upstreams yet",
+    "*/stdio1/roots": "nothing is asked of clients yet",
+    "*/stdio2/roots": "nothing is asked of clients yet",
+    "*/stdio1/logging": "logging is not relayed yet",
+    "*/stdio2/logging": "logging is not relayed yet",
+    "*/stdio1/sampling": "nothing is asked of clients yet",
+    "*/stdio2/sampling": "nothing is asked of clients yet",
     "*/http2-legacy/cancel": "cancellation does not reach HTTP upstreams yet",
+    "*/stdio1/streaming elicitation": "nothing is asked of clients yet",
+    "*/stdio2/streaming elicitation": "nothing is asked of clients yet",
+    "*/stdio1/prompt input_required_result_prompt": "prompts are not relayed yet",
+    "*/stdio2/prompt input_required_result_prompt": "prompts are not relayed yet",
 }
 
 
@@ -63,7 +64,7 @@ def stdio_command(fixture):
 
 def run_clients(jobs, wait):
     """Runs the jobs, one process for each interpreter, all at once; job name → what was seen. `wait` (seconds) is for one
-    step: a result of 8 MiB takes the slowest client two."""
+    step."""
     processes = []
     for python in dict.fromkeys(job["python"] for job in jobs):
         mine = [job for job in jobs if job["python"] == python]
@@ -173,14 +174,14 @@ class Everything(Case):
                 for agent, (python, mode) in AGENTS.items() for kind in KINDS]
 
     def test_through_the_gateway_as_without_it(self):
-        direct = run_clients(self.direct_jobs(), wait=15)
+        direct = run_clients(self.direct_jobs(), wait=20)
         for name, seen in direct.items():
             broken = {step: value for step, value in seen["steps"].items() if "exception" in value}
             self.assertEqual({}, {s: v for s, v in broken.items() if s != "large"}, f"directly, {name}: the test is wrong")
         for name in ("direct/stdio", "direct/sse"):
             for step, value in direct[name]["steps"].items():
                 self.assertIsNone(difference(step, direct["mcp1/everything2"]["steps"][step], value, True), (name, step))
-        through = run_clients(self.through_jobs(), wait=6)
+        through = run_clients(self.through_jobs(), wait=10)
 
         outcomes = {}
         for agent in AGENTS:

@@ -197,6 +197,8 @@ TOOLS = {
     "test_large": ({"bytes": {"type": "integer"}}, {}),
     "test_slow": ({"seconds": {"type": "number"}, "key": NAME}, {}),
     "test_was_cancelled": ({"key": NAME}, {}),
+    "test_gate": ({"key": NAME}, {}),
+    "test_open": ({"key": NAME}, {}),
     "test_decorated": ({}, {
         "title": "Decorated", "icons": [ICON], "_meta": {"example.com/rank": 9007199254740993},
         "annotations": {"title": "Decorated", "readOnlyHint": True, "destructiveHint": False,
@@ -233,7 +235,7 @@ class Catalogue:
     def __init__(self):
         self.more = {"tools": {}, "prompts": {}, "resources": {}}  # What triggers added, by name.
         self.cancelled = set()
-        self.subscriptions = []
+        self.gates = {}
 
     # --- Lists ---------------------------------------------------------------------------------------------------
 
@@ -497,6 +499,17 @@ class Catalogue:
             self.cancelled.add(key)
             raise
         return text(f"slept {key}")
+
+    async def test_gate(self, peer, key=""):
+        """Ends when another call opens the gate."""
+        gate = self.gates.setdefault(key, asyncio.Event())
+        await peer.progress(0, 1, "waiting")
+        await gate.wait()
+        return text(f"through {key}")
+
+    async def test_open(self, peer, key=""):
+        self.gates.pop(key).set()
+        return text("open")
 
     async def test_was_cancelled(self, peer, key=""):
         return text("yes" if key in self.cancelled else "no")

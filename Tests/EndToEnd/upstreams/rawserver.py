@@ -37,6 +37,9 @@ HTTP_TOOLS = [
     "session_gone", "hang_up", "half_stream", "batch", "not_json", "status500", "empty", "unknown_notification", "asks",
     "asks_elsewhere", "unknown_result_type", "null_id_error", "big_error", "links", "many_messages", "server_ping",
     "steals_meta", "http_error_with_message", "mix"]
+TASK_TOOLS = {"greet": "optional", "slow_compute": "optional", "failing_job": "optional", "confirm_delete": "optional",
+              "only_as_task": "required", "never_as_task": "forbidden"}
+TASKS = "io.modelcontextprotocol/tasks"
 STDIO_TOOLS = ["echo", "odd", "progress", "slow", "never", "twice", "wrong_id", "unknown_progress", "garbage", "die", "huge",
                "pid", "spawn", "split", "batch", "stderr_flood", "stop_reading", "no_newline_then_die", "environment",
                "banner", "asks", "steals_meta", "mix"]
@@ -137,6 +140,8 @@ class RawServer:
         self.instructions = "raw"
         self.get_status = None
         self.sse_endpoint = None
+        self.tasks = {}                      # id → the task, with "result" or "error" and "answered"
+        self.with_tasks = False
         self.lock = threading.Lock()
         self.connections = set()
         self.listener = socket.create_server(("127.0.0.1", port), backlog=256)
@@ -303,12 +308,96 @@ class RawServer:
             expected["mcp-name"] = params["name"]
         if exchange.message["method"] == "resources/read":
             expected["mcp-name"] = params["uri"]
+        if exchange.message["method"] in ("tasks/get", "tasks/update", "tasks/cancel"):
+            expected["mcp-name"] = params["taskId"]
         for name, value in expected.items():
             if exchange.fields.get(name) != value and not exchange.fields.get(name, "").startswith("=?base64?"):
                 return f"{name} is {exchange.fields.get(name)!r}, the body says {value!r}"
         return None
 
+    def offer_tasks(self):
+        """The tools of the suite's task scenarios, in the way of either era."""
+        self.with_tasks = True
+        self.definitions += [definition(name, execution={"taskSupport": support}) for name, support in TASK_TOOLS.items()]
+        for name in TASK_TOOLS:
+            self.tools[name] = RawServer.task_call
+
+    def task_call(self, exchange):
+        params = exchange.message["params"]
+        modern, name = is_modern(exchange.message), params["name"]
+        extensions = ((params.get("_meta") or {}).get("io.modelcontextprotocol/clientCapabilities") or {}).get("extensions", {})
+        wanted = TASKS in extensions if modern else "task" in params
+        if not wanted:
+            if TASK_TOOLS[name] == "required":
+                return exchange.error(-32021 if modern else -32601, "only as a task", {"requiredCapabilities": {
+                    "extensions": {TASKS: {}}}} if modern else None, status=400 if modern else 200)
+            return self.done(exchange, text(f"{name} at once"))
+        if TASK_TOOLS[name] == "forbidden":
+            return self.done(exchange, text(f"{name} at once"))
+        now = "2026-11-21T12:00:00Z"
+        task = {"taskId": f"task-{os.urandom(4).hex()}", "status": "working", "createdAt": now, "lastUpdatedAt": now,
+                "ttlMs" if modern else "ttl": 60000, "pollIntervalMs" if modern else "pollInterval": 10}
+        self.tasks[task["taskId"]] = {"task": task, "name": name, "polls": 0, "answered": None}
+        exchange.reply({"resultType": "task", **task} if modern else {"task": task})
+
+    def task_step(self, entry, modern):
+        """Each poll brings a task a step further; its state and what it ended with."""
+        task, name = entry["task"], entry["name"]
+        entry["polls"] += 1
+        if task["status"] in ("completed", "cancelled", "failed"):
+            pass
+        elif name == "confirm_delete" and modern and entry["answered"] is None:
+            task["status"] = "input_required"
+        elif entry["polls"] >= 2:
+            task["status"] = "completed"
+        return task
+
+    def task_result(self, entry):
+        if entry["name"] == "failing_job":
+            return {**text("it failed"), "isError": True}
+        return text(f"{entry['name']} done {dump(entry['answered'])}")
+
+    def task_request(self, exchange, message, modern):
+        """True if this was a task method and is answered."""
+        method, params = message["method"], message.get("params") or {}
+        if not self.with_tasks or not method.startswith("tasks/"):
+            return False
+        if modern and method in ("tasks/list", "tasks/result"):
+            return False
+        if method == "tasks/list":
+            exchange.reply({"tasks": [entry["task"] for entry in self.tasks.values()]})
+            return True
+        entry = self.tasks.get(params.get("taskId"))
+        if entry is None:
+            exchange.error(-32602, "no such task", status=400 if modern else 200)
+        elif method == "tasks/get":
+            task = self.task_step(entry, modern)
+            if modern:
+                more = {"result": complete(self.task_result(entry), True)} if task["status"] == "completed" else {}
+                if task["status"] == "input_required":
+                    more = {"inputRequests": {"sure": {"method": "elicitation/create", "params": {
+                        "mode": "form", "message": "Sure?", "requestedSchema": {"type": "object", "properties": {}}}}}}
+                exchange.reply({"resultType": "complete", **task, **more})
+            else:
+                exchange.reply(task)
+        elif method == "tasks/cancel":
+            entry["task"]["status"] = "cancelled"
+            exchange.reply({"resultType": "complete"} if modern else entry["task"])
+        elif method == "tasks/update" and modern:
+            entry["answered"] = params.get("inputResponses")
+            entry["task"]["status"] = "working"
+            exchange.reply({"resultType": "complete"})
+        elif method == "tasks/result" and not modern:
+            entry["task"]["status"] = "completed"
+            exchange.reply({**self.task_result(entry),
+                            "_meta": {"io.modelcontextprotocol/related-task": {"taskId": params["taskId"]}}})
+        else:
+            return False
+        return True
+
     def request(self, exchange, message, modern):
+        if self.task_request(exchange, message, modern):
+            return None
         match message["method"]:
             case "initialize":
                 if self.initialize_status:
@@ -319,10 +408,15 @@ class RawServer:
                 return exchange.reply({
                     "protocolVersion": wanted if wanted in LEGACY else LEGACY[0], "serverInfo": INFO,
                     "capabilities": {"tools": {"listChanged": True}, "resources": {"subscribe": True}, "prompts": {},
-                                     "logging": {}, "completions": {}},
+                                     "logging": {}, "completions": {}, **({"tasks": {
+                                         "list": {}, "cancel": {}, "requests": {"tools": {"call": {}}}}}
+                                         if self.with_tasks else {})},
                     "instructions": self.instructions}, Mcp_Session_Id=session)
             case "server/discover":
-                return exchange.reply(complete(discovery(), True, True))
+                found = discovery()
+                if self.with_tasks:
+                    found["capabilities"]["extensions"] = {TASKS: {}}
+                return exchange.reply(complete(found, True, True))
             case "subscriptions/listen":
                 exchange.stream()
                 exchange.event({"jsonrpc": "2.0", "method": "notifications/subscriptions/acknowledged", "params": {
