@@ -71,7 +71,8 @@ struct Crossing {
     /// The response with the client's id, and our member in the result's `_meta`.
     /// - Parameter introduction: the server's own words about itself.
     func response(
-        _ response: RPCMessage, clientID: RequestID, meta: MetaMember? = nil, introduction: JSONValue
+        _ response: RPCMessage, clientID: RequestID, meta: MetaMember? = nil,
+        introduction: @autoclosure () -> JSONValue
     ) -> [UInt8] {
         if isLegacy { return Relay.response(response, clientID: clientID, meta: meta) }
         var splice = JSONSplice(response.document)
@@ -79,7 +80,7 @@ struct Crossing {
             if case .response(_, isError: true) = response.kind {
                 error(outcome, in: &splice)
             } else {
-                result(outcome, introduction, in: &splice)
+                result(outcome, introduction(), in: &splice)
             }
         }
         guard !splice.isEmpty, let changed = try? RPCMessage(JSONDocument.parse(splice.applied(), limits: .upstream))

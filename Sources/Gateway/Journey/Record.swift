@@ -89,14 +89,14 @@ struct Recorder: Sendable {
     /// on disk, and a call without an outcome keeps its quota.
     func settle(_ forwarded: ForwardedCall, _ visit: Visit, now: Instant) {
         if forwarded.isReleased { quotas.release(forwarded.reservations) }
-        let row = LedgerRow.outcome(
-            of: forwarded.decision, time: now, requestID: visit.requestID,
-            outcome: forwarded.failure == nil ? .allowed : .error,
-            isReleased: forwarded.isReleased && !forwarded.reservations.isEmpty,
-            message: forwarded.failure.map { CallFailure.upstream($0.code).text },
-            upstreamStatus: forwarded.upstreamStatus,
-            latencyMicroseconds: visit.loop.now.microseconds - visit.started.microseconds,
-            responseBytes: Int64(forwarded.responseBytes))
+        var row = LedgerRow(
+            time: now, requestID: visit.requestID, outcome: forwarded.failure == nil ? .allowed : .error)
+        row.decision = forwarded.decision
+        row.isReleased = forwarded.isReleased && !forwarded.reservations.isEmpty
+        row.message = forwarded.failure.map { CallFailure.upstream($0.code).text }
+        row.upstreamStatus = forwarded.upstreamStatus
+        row.latencyMicroseconds = visit.loop.now.microseconds - visit.started.microseconds
+        row.responseBytes = Int64(forwarded.responseBytes)
         ledger.append(row, completion: nil)
     }
 
