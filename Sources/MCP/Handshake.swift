@@ -1,25 +1,5 @@
 import JSON
 
-/// What a client says of itself in `initialize`. Self-declared: good for convenience, never for security.
-package struct ClientInfo: Sendable, Hashable {
-    package let name: String
-    package let version: String
-
-    package init(name: String, version: String) {
-        self.name = name
-        self.version = version
-    }
-
-    /// Texts are cut to 128 scalars: they go into the ledger and into policies.
-    package init(_ initialize: RPCMessage) {
-        func text(_ key: String) -> String {
-            let value = initialize.params?["clientInfo"]?[key]?.string ?? ""
-            return String(String.UnicodeScalarView(value.unicodeScalars.prefix(128)))
-        }
-        self.init(name: text("name"), version: text("version"))
-    }
-}
-
 /// The handshake of the revisions before 2026-07-28.
 package enum Handshake {
     /// The version that the client asks for, or nil when the parameters lack it.

@@ -41,14 +41,6 @@ import Testing
         #expect(UpstreamHello(try message(text)) == nil)
     }
 
-    @Test func aClientsNameIsCut() throws {
-        let name = String(repeating: "n", count: 500)
-        let initialize = try message(
-            #"{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"clientInfo":{"name":"\#(name)"}}}"#)
-        #expect(ClientInfo(initialize).name.count == 128)
-        #expect(ClientInfo(initialize).version == "")
-    }
-
     @Test(arguments: [
         (#"{"name":"t"}"#, true), (#"{"name":"t","arguments":{}}"#, true), (#"{}"#, false),
         (#"{"name":1}"#, false), (#"{"name":"t","arguments":[]}"#, false), (#"{"name":"t","arguments":null}"#, false),

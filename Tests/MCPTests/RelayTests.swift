@@ -75,34 +75,3 @@ import Testing
         #expect(Relay.singleLine(Array("{\r\n\"a\": 1\n}".utf8)) == Array("{  \"a\": 1 }".utf8))
     }
 }
-
-@Suite struct ToolListTests {
-    private let page = #"""
-        {"jsonrpc":"2.0","id":3,"result":{"tools":[{"name":"a","inputSchema":{"type":"object"}} , {"name":"b"},{"name":"c","x":1.0}],"nextCursor":"n"}}
-        """#
-
-    @Test func keepsOnlyTheListedTools() throws {
-        let list = try #require(ToolList(try message(page)))
-        let filtered = try JSONDocument.parse(list.filtered(for: RequestID(8)) { $0 != "b" }).root
-        #expect(filtered["id"]?.int == 8)
-        #expect(filtered["result"]?["tools"]?.elements.map { $0["name"]?.string } == ["a", "c"])
-        #expect(filtered["result"]?["nextCursor"]?.string == "n")
-        #expect(list.nextCursor == "n")
-    }
-
-    @Test func anUnfilteredPageKeepsItsBytes() throws {
-        let list = try #require(ToolList(try message(page)))
-        #expect(list.filtered(for: RequestID(3)) { _ in true } == Array(page.utf8))
-    }
-
-    @Test(arguments: [
-        #"{"jsonrpc":"2.0","id":3,"result":{}}"#,
-        #"{"jsonrpc":"2.0","id":3,"result":{"tools":{}}}"#,
-        #"{"jsonrpc":"2.0","id":3,"result":{"tools":[{"name":1}]}}"#,
-        #"{"jsonrpc":"2.0","id":3,"result":{"tools":["a"]}}"#,
-        #"{"jsonrpc":"2.0","id":3,"error":{"code":1,"message":"m"}}"#,
-    ])
-    func refusesWhatIsNoPage(text: String) throws {
-        #expect(ToolList(try message(text)) == nil)
-    }
-}

@@ -63,7 +63,7 @@ enum Refusal: Error, Sendable, Hashable {
         case .unknownSession: "This session does not exist or has ended; `initialize` opens a new one."
         case .wrongVersion(let version):
             "MCP-Protocol-Version `\(version.prefix(32))` is not spoken here; "
-                + "known: \(MCPVersion.allCases.map(\.rawValue).joined(separator: ", "))."
+                + "known: \(ProtocolVersion.allCases.map(\.rawValue).joined(separator: ", "))."
         case .tooManySessions: "The gateway has no room for another session. Try again later."
         case .configurationUnavailable: "The gateway can't read its configuration, so it refuses. Its log says why."
         }

@@ -7,12 +7,9 @@ package enum LegacyFront {
     // MARK: Introduction
 
     /// The result of `initialize`, made of what the server said in `server/discover`.
-    /// - Parameters:
-    ///   - version: what was negotiated with the client.
-    ///   - fallback: stands in for a server that does not name itself.
+    /// - Parameter version: what was negotiated with the client.
     package static func initializeResult(
-        _ discovered: JSONView, version: ProtocolVersion, relays: Relays,
-        fallback: ClientInfo = ClientInfo(name: "unknown", version: "0")
+        _ discovered: JSONView, version: ProtocolVersion, relays: Relays
     ) -> JSONValue {
         let capabilities = discovered["capabilities"].map {
             Capabilities.server($0, from: .newest, to: version, relays: relays)
@@ -23,8 +20,8 @@ package enum LegacyFront {
             JSONMember("capabilities", capabilities ?? [:]),
             JSONMember(
                 "serverInfo",
-                info?.kind == .object
-                    ? info?.value ?? [:] : ["name": .string(fallback.name), "version": .string(fallback.version)]),
+                // It need not name itself; legacy clients must be given something.
+                info?.kind == .object ? info?.value ?? [:] : ["name": "unknown", "version": "0"]),
         ]
         if let instructions = discovered["instructions"], instructions.kind == .string {
             members.append(JSONMember("instructions", instructions.value))

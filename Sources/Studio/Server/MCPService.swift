@@ -53,8 +53,8 @@ struct MCPService: Sendable {
             writer.send(sessions.remove(id) ? Response(.noContent) : Self.unknownSession)
             return
         }
-        if let version = request.head.fields[.mcpProtocolVersion]?.string, MCPVersion(rawValue: version) == nil {
-            let known = MCPVersion.allCases.map(\.rawValue).joined(separator: ", ")
+        if let version = request.head.fields[.mcpProtocolVersion]?.string, ProtocolVersion(rawValue: version)?.era != .legacy {
+            let known = ProtocolVersion.legacy.map(\.rawValue).joined(separator: ", ")
             writer.send(
                 Self.failure(
                     .badRequest, .invalidRequest,

@@ -51,7 +51,7 @@ package final class Session: Sendable {
     package var runningCount: Int { state.withLock { $0.machine.runningCount } }
 
     /// What was agreed in `initialize`; nil before it.
-    package var version: MCPVersion? { state.withLock { $0.machine.version } }
+    package var version: ProtocolVersion? { state.withLock { $0.machine.version } }
 
     /// Takes one message.
     /// - Parameter progress: gets the progress notifications of the call that this message may be; from any thread,

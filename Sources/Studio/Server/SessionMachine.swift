@@ -48,7 +48,7 @@ package struct SessionMachine: Sendable {
     }
 
     /// What was agreed in `initialize`; nil before it.
-    package private(set) var version: MCPVersion?
+    package private(set) var version: ProtocolVersion?
     private var running: [RequestID: Running] = [:]
     private let tools: ToolRegistry
     private let limits: Limits
@@ -145,7 +145,7 @@ package struct SessionMachine: Sendable {
         guard let asked = Handshake.requestedVersion(message) else {
             return error(id, .invalidParams, "`initialize` needs params.protocolVersion, a string such as `2025-11-25`")
         }
-        let version = MCPVersion.negotiated(asked)
+        let version = ProtocolVersion.answer(toInitializeFor: asked)
         self.version = version
         return .reply(RPCWriter.result(id: id, Greeting.result(version)))
     }
@@ -216,7 +216,7 @@ package struct SessionMachine: Sendable {
 
 extension Dialect {
     /// What a protocol version lets a result contain.
-    package init(_ version: MCPVersion) {
+    package init(_ version: ProtocolVersion) {
         self.init(hasStructuredResults: version >= .june2025)
     }
 }
@@ -234,7 +234,7 @@ package enum Greeting {
         and retryable.
         """
 
-    static func result(_ version: MCPVersion) -> JSONValue {
+    static func result(_ version: ProtocolVersion) -> JSONValue {
         var info: [(String, JSONValue)] = [("name", .string(name))]
         if version >= .june2025 { info.append(("title", "Sluice Studio")) }
         info.append(("version", .string(Self.version)))
