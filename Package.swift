@@ -42,7 +42,7 @@ let package = Package(
         .systemLibrary(name: "CUV", pkgConfig: "libuv", providers: [.apt(["libuv1-dev"])]),
         .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
         .systemLibrary(name: "CSodium", pkgConfig: "libsodium", providers: [.apt(["libsodium-dev"])]),
-        .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+        .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
         .systemLibrary(name: "CYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
         .target(name: "CRE2", linkerSettings: [.linkedLibrary("re2")]),
         .target(
@@ -64,7 +64,7 @@ let package = Package(
         room("MCP", uses: ["Base", "JSON"]),
 
         // Floor 3: the outside world
-        room("Runtime", uses: ["Base", "CUV"]),
+        room("Runtime", uses: ["Base", "CUV", "COpenSSL"]),
         room("HTTP", uses: ["Base", "Runtime"]),
         room("Imaging", uses: ["Base", "CCodecs", "COpenCV", "COpenVINO"]),
         room("PolicyImport", uses: ["Base", "JSON", "Policy", "CYAML"]),

@@ -25,6 +25,7 @@ let package = Package(
     name: "sluice-fuzz",
     targets: [
         .systemLibrary(name: "CUV", path: "Parts/CUV", pkgConfig: "libuv"),
+        .systemLibrary(name: "COpenSSL", path: "Parts/COpenSSL", pkgConfig: "openssl"),
         .target(name: "CRE2", path: "Parts/CRE2", cxxSettings: sanitizedCXX, linkerSettings: [.linkedLibrary("re2")]),
         .target(
             name: "CCodecs", path: "Parts/CCodecs", cSettings: sanitizedC, cxxSettings: sanitizedCXX,
@@ -38,7 +39,7 @@ let package = Package(
         part("Base"),
         part("JSON", uses: ["Base"]),
         part("Policy", uses: ["Base", "JSON", "CRE2"], settings: [testable]),
-        part("Runtime", uses: ["Base", "CUV"]),
+        part("Runtime", uses: ["Base", "CUV", "COpenSSL"]),
         part("HTTP", uses: ["Base", "Runtime"]),
         part("MCP", uses: ["Base", "JSON"]),
         part("Imaging", uses: ["Base", "CCodecs", "COpenCV", "COpenVINO"]),

@@ -3,6 +3,17 @@ import CUV
 
 /// What a stream has still to write. At most one request is with libuv; the rest waits here.
 struct WriteQueue {
+    /// What keeps bytes from going to the kernel as they are.
+    struct Barriers: OptionSet {
+        let rawValue: UInt8
+        /// Nothing more comes.
+        static let shutdown = Barriers(rawValue: 1)
+        /// Nothing more comes, and the stream closes once all is with the kernel.
+        static let closing = Barriers(rawValue: 2)
+        /// They have to be encrypted first.
+        static let filter = Barriers(rawValue: 4)
+    }
+
     struct Chunk {
         var bytes: [UInt8]
         var offset: Int
@@ -15,8 +26,9 @@ struct WriteQueue {
     var inFlight = 0
     /// True after a write said false, until `didDrain`.
     var isBlocked = false
-    var closesWhenFlushed = false
-    var wantsShutdown = false
+    var barriers: Barriers = []
+    /// Plain bytes that wait in the filter.
+    var held = 0
     var isShutDown = false
     /// Why nothing can be written any more.
     var failure: RuntimeError?
@@ -25,18 +37,19 @@ struct WriteQueue {
 
 extension ByteStream {
     /// Bytes that were given to `write` and are not with the kernel yet.
-    package var pendingWriteBytes: Int { writes.pending }
+    package var pendingWriteBytes: Int { writes.pending + writes.held }
 
     /// False while more than the high-water mark waits, and when nothing can be written any more.
     package var isWritable: Bool {
-        !isClosed && writes.failure == nil && !writes.wantsShutdown && writes.pending <= highWaterMark
+        !isClosed && writes.failure == nil && !writes.barriers.contains(.shutdown)
+            && writes.pending <= highWaterMark
     }
 
     /// Writes or queues. False: wait for `didDrain` before writing more.
     // COST: an answer that fits the socket's buffer is one system call and allocates nothing.
     @discardableResult
     package func write(_ bytes: [UInt8]) -> Bool {
-        guard canWrite(bytes.count) else { return isWritable }
+        guard canWrite(bytes.count) else { return bytes.withUnsafeBytes { writeFiltered($0) } }
         let written = bytes.withUnsafeBytes { tryWrite($0) }
         if written < bytes.count { enqueue(bytes, from: written) }
         return afterEnqueue()
@@ -46,7 +59,11 @@ extension ByteStream {
     @discardableResult
     package func write(_ buffers: [[UInt8]]) -> Bool {
         let total = buffers.reduce(0) { $0 + $1.count }
-        guard canWrite(total) else { return isWritable }
+        guard canWrite(total) else {
+            guard filter != nil else { return isWritable }
+            for buffer in buffers { write(buffer) }
+            return isWritable
+        }
         guard total <= loop.writeScratch.count, writes.pending == 0 else {
             // COST: copying is far cheaper than a second system call, and a packet of its own, up to this size.
             if writes.pending == 0, total <= 256 << 10 { return write(Array(buffers.joined())) }
@@ -66,10 +83,26 @@ extension ByteStream {
     /// Writes bytes that the caller owns; what can't go at once is copied.
     @discardableResult
     package func write(_ bytes: UnsafeRawBufferPointer) -> Bool {
-        guard canWrite(bytes.count) else { return isWritable }
+        guard canWrite(bytes.count) else { return writeFiltered(bytes) }
         let written = tryWrite(bytes)
         if written < bytes.count { enqueue([UInt8](bytes[written...]), from: 0) }
         return afterEnqueue()
+    }
+
+    /// Through the filter if there is one; else nothing can be written.
+    @inline(never)
+    private func writeFiltered(_ bytes: UnsafeRawBufferPointer) -> Bool {
+        if !bytes.isEmpty, writes.failure == nil { filter?.write(bytes) }
+        return afterEnqueue()
+    }
+
+    /// What the filter made of it.
+    func writeRaw(_ bytes: UnsafeRawBufferPointer) {
+        guard !bytes.isEmpty, !isClosed, writes.failure == nil,
+            writes.barriers.isDisjoint(with: [.shutdown, .closing])
+        else { return }
+        let written = tryWrite(bytes)
+        if written < bytes.count { enqueue([UInt8](bytes[written...]), from: 0) }
     }
 
     /// Returns once everything written so far is with the kernel; throws if that can't happen any more.
@@ -77,6 +110,7 @@ extension ByteStream {
         let result = await withUnsafeContinuation {
             (continuation: UnsafeContinuation<Result<Void, RuntimeError>, Never>) in
             loop.onLoop {
+                self.filter?.flushHeld()
                 if self.isClosed || self.writes.failure != nil {
                     continuation.resume(returning: .failure(self.writes.failure ?? self.lostBytes))
                 } else if self.writes.pending == 0 {
@@ -92,29 +126,39 @@ extension ByteStream {
     /// Tells the other side that nothing more comes, after what is waiting. Reading goes on.
     package func shutdownWrite() {
         loop.assertOnLoop()
-        guard !writes.wantsShutdown else { return }
-        writes.wantsShutdown = true
+        if let filter { filter.shutdownWrite() } else { shutdownWriteRaw() }
+    }
+
+    func shutdownWriteRaw() {
+        guard !writes.barriers.contains(.shutdown) else { return }
+        writes.barriers.insert(.shutdown)
         if writes.pending == 0 { shutDownNow() }
     }
 
     /// Closes once everything written is with the kernel.
     package func closeAfterFlush() {
         loop.assertOnLoop()
+        if let filter { filter.closeAfterFlush() } else { closeAfterFlushRaw() }
+    }
+
+    func closeAfterFlushRaw() {
         if writes.pending == 0 || writes.failure != nil {
             close(writes.failure)
         } else {
-            writes.closesWhenFlushed = true
+            writes.barriers.insert(.closing)
         }
     }
 
     private var lostBytes: RuntimeError { RuntimeError(.connectionReset, label) }
 
+    @inline(__always)
     private func canWrite(_ count: Int) -> Bool {
         loop.assertOnLoop()
-        return count > 0 && !isClosed && writes.failure == nil && !writes.wantsShutdown && !writes.closesWhenFlushed
+        return count > 0 && !isClosed && writes.failure == nil && writes.barriers.isEmpty
     }
 
     /// Gives the kernel what it takes now: how many bytes. Only when nothing waits, or order would be lost.
+    @inline(__always)
     private func tryWrite(_ bytes: UnsafeRawBufferPointer) -> Int {
         guard writes.pending == 0 else { return 0 }
         return kernelWrite(bytes)
@@ -149,6 +193,7 @@ extension ByteStream {
         if writes.inFlight == 0 { submit() }
     }
 
+    @inline(__always)
     private func afterEnqueue() -> Bool {
         let writable = isWritable
         if !writable { writes.isBlocked = true }
@@ -229,9 +274,9 @@ extension ByteStream {
 
     private func flushedNow() {
         releaseWaiters(.success(()))
-        if writes.closesWhenFlushed {
+        if writes.barriers.contains(.closing) {
             close(nil)
-        } else if writes.wantsShutdown {
+        } else if writes.barriers.contains(.shutdown) {
             shutDownNow()
         }
     }
@@ -252,7 +297,7 @@ extension ByteStream {
         writes.chunks.removeAll()
         writes.pending = writes.inFlight
         releaseWaiters(.failure(error))
-        guard isReading, !writes.closesWhenFlushed else {
+        guard isReading, !writes.barriers.contains(.closing) else {
             close(error)
             return
         }

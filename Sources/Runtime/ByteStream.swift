@@ -47,6 +47,8 @@ package final class ByteStream: LoopResource, @unchecked Sendable {
     /// Told when the stream is gone, after the delegate.
     var onClosed: (() -> Void)?
     var writes = WriteQueue()
+    /// TLS, if there is any.
+    private(set) var filter: TLSFilter?
 
     /// Above this many waiting bytes `write` says false.
     package var highWaterMark = 256 << 10
@@ -125,13 +127,26 @@ package final class ByteStream: LoopResource, @unchecked Sendable {
             lateDelegates.append(delegate)
             return
         }
+        if let filter { return filter.start(delegate) }
         self.delegate = delegate
         if !isClosed { resumeReading() }
+    }
+
+    /// Puts TLS between this stream and whoever will be its delegate.
+    func install(_ filter: TLSFilter) {
+        precondition(delegate == nil, "BUG: TLS has to be started before the stream")
+        self.filter = filter
+        delegate = filter
+        writes.barriers.insert(.filter)
     }
 
     /// Back-pressure: what the other side sends stays in the kernel, then at the sender.
     package func pauseReading() {
         loop.assertOnLoop()
+        pauseReadingRaw()
+    }
+
+    func pauseReadingRaw() {
         wantsReading = false
         guard isReading, !isClosed else { return }
         isReading = false
@@ -141,6 +156,25 @@ package final class ByteStream: LoopResource, @unchecked Sendable {
     /// Reads again after ``pauseReading()``.
     package func resumeReading() {
         loop.assertOnLoop()
+        resumeReadingRaw()
+        filter?.resumed()
+    }
+
+    /// Whether whoever reads has not asked for a pause.
+    var isReadWanted: Bool { wantsReading }
+
+    /// Whether something may still be read.
+    var isReadable: Bool { !isClosed && !hasEnded }
+
+    /// The other side said inside of TLS that nothing more comes; what follows outside of it means nothing.
+    func endReading() {
+        hasEnded = true
+        guard isReading, !isClosed else { return }
+        isReading = false
+        uv_read_stop(handle)
+    }
+
+    func resumeReadingRaw() {
         wantsReading = true
         guard !isReading, !isClosed, !hasEnded, delegate != nil, canPoll else { return }
         // The writing end of a one-way pipe has nothing to read; its delegate hears of failed writes.
@@ -177,6 +211,9 @@ package final class ByteStream: LoopResource, @unchecked Sendable {
         }
     }
 
+    /// Why the stream is closed, or nothing more can be written; nil if it is not so, or we wanted it.
+    package var failure: RuntimeError? { closeError ?? writes.failure ?? filter?.failure }
+
     /// For error texts: the other side if it is known.
     var label: String { remote?.description ?? "" }
 
@@ -192,7 +229,7 @@ package final class ByteStream: LoopResource, @unchecked Sendable {
         guard !isClosed else { return }
         isClosed = true
         isReading = false
-        closeError = error
+        closeError = error ?? filter?.failure
         uv_close(UnsafeMutableRawPointer(handle).assumingMemoryBound(to: uv_handle_t.self)) { handle in
             guard let data = handle?.pointee.data else { return }
             Unmanaged<ByteStream>.fromOpaque(data).takeRetainedValue().closed()
@@ -213,6 +250,7 @@ package final class ByteStream: LoopResource, @unchecked Sendable {
         self.onClosed = nil
         writesEnded(closeError)
         delegate?.didClose(closeError)
+        filter = nil
         onClosed?()
     }
 

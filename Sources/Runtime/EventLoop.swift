@@ -23,6 +23,9 @@ package final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable
     /// Small writes of several parts are joined here, to cost one system call.
     let writeScratch = UnsafeMutableRawBufferPointer.allocate(byteCount: 16_384, alignment: 64)
 
+    /// Free buffers for TLS; none if there is no TLS.
+    var tlsBuffers: [UnsafeMutableRawBufferPointer] = []
+
     // Not a `Mutex`: the thread sanitizer can't see that one on Linux, and this queue is what most wants checking.
     private let inbox = Monitor(Inbox())
     /// True while `inbox.works` may hold something; spares the lock on a quiet loop.
@@ -88,6 +91,7 @@ package final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable
         handles.deallocate()
         readBuffer.deallocate()
         writeScratch.deallocate()
+        for buffer in tlsBuffers { buffer.deallocate() }
     }
 
     // MARK: Life

@@ -109,7 +109,7 @@ package final class FileWatcher: LoopResource, @unchecked Sendable {
 }
 
 /// What tells one state of a file from another, links followed.
-private struct FileMark: Equatable {
+struct FileMark: Equatable, Sendable {
     private let inode: UInt64
     private let size: Int64
     private let seconds: Int

@@ -21,6 +21,8 @@ package struct RuntimeError: Error, Sendable, Hashable, CustomStringConvertible 
         case cancelled
         case stopped
         case invalidArgument
+        /// TLS refused; the context is the start of the message.
+        case tls(TLSFailure)
         /// Any other failure of the system, by its errno name, for example `ENOSPC`.
         case other(String)
     }
@@ -64,6 +66,7 @@ package struct RuntimeError: Error, Sendable, Hashable, CustomStringConvertible 
         case .cancelled: "cancelled"
         case .stopped: "stopped"
         case .invalidArgument: "invalid_argument"
+        case .tls(let failure): failure.rawValue
         case .other: "other"
         }
     }
@@ -107,6 +110,8 @@ package struct RuntimeError: Error, Sendable, Hashable, CustomStringConvertible 
             "the event loop\(what) has stopped"
         case .invalidArgument:
             "invalid argument\(what)"
+        case .tls(let failure):
+            failure.message(context)
         case .other(let name):
             "the system reported \(name)\(what.isEmpty ? "" : " for" + what)"
         }
