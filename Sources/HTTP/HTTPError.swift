@@ -6,7 +6,7 @@ package struct HTTPError: Error, Sendable, Hashable {
         case badField
         /// A URL that cannot be used; the detail says why.
         case badURL
-        /// A URL of another scheme than http.
+        /// A URL of another scheme than http and https.
         case unsupportedScheme
         /// One event of an event stream is larger than allowed.
         case eventTooLarge

@@ -84,6 +84,7 @@ import Testing
     @Test(arguments: [
         ("http://a", "a", 80, "/"), ("HTTP://A.B:8080/x?y#z", "a.b", 8080, "/x?y"), ("http://[::1]/", "::1", 80, "/"),
         ("http://[FE80::1]:99?q", "fe80::1", 99, "/?q"), ("http://127.0.0.1:1", "127.0.0.1", 1, "/"),
+        ("https://A/x", "a", 443, "/x"), ("HTTPS://a:8443?q", "a", 8443, "/?q"), ("https://[::1]", "::1", 443, "/"),
     ])
     func urls(_ text: String, _ host: String, _ port: Int, _ target: String) throws {
         let url = try HTTPURL(text)
@@ -93,8 +94,9 @@ import Testing
     }
 
     @Test(arguments: [
-        "https://a", "ftp://a", "a", "", "http://", "http:///x", "http://u:p@a", "http://a:0", "http://a:99999",
-        "http://a b", "http://a/x y", "http://a/ü", "http://[::1", "http://a:x",
+        "https://", "https:///x", "https://u:p@a", "https://a:0", "ftp://a", "a", "", "http://", "http:///x",
+        "http://u:p@a", "http://a:0", "http://a:99999", "http://a b", "http://a/x y", "http://a/ü", "http://[::1",
+        "http://a:x",
     ])
     func badURLs(_ text: String) { #expect(throws: HTTPError.self) { try HTTPURL(text) } }
 

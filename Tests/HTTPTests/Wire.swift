@@ -9,13 +9,15 @@ actor Wire: StreamDelegate {
     nonisolated let loop: EventLoop
     nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
     private let stream: ByteStream
+    private let reads: Counter?
     private var received: [UInt8] = []
     private var hasEnded = false
     private var wanted: (([UInt8]) -> Bool)?
     private var waiting: UnsafeContinuation<Void, Never>?
 
-    private init(_ stream: ByteStream) {
+    private init(_ stream: ByteStream, _ reads: Counter? = nil) {
         self.stream = stream
+        self.reads = reads
         loop = stream.loop
     }
 
@@ -25,11 +27,27 @@ actor Wire: StreamDelegate {
         return wire
     }
 
+    /// Speaks TLS; `reads` counts how often plain bytes come.
+    static func connect(
+        to address: SocketAddress, on loop: EventLoop, trusting trust: TLSTrust, reads: Counter? = nil
+    ) async throws -> Wire {
+        let stream = try await loop.connect(to: address)
+        let wire = Wire(stream, reads)
+        try await wire.secure(trust)
+        await wire.start()
+        return wire
+    }
+
+    private func secure(_ trust: TLSTrust) async throws {
+        try await stream.startTLS(trusting: trust, host: "127.0.0.1", port: stream.remote?.port ?? 0)
+    }
+
     private func start() { stream.start(delegate: self) }
 
     nonisolated func didRead(_ bytes: UnsafeRawBufferPointer) {
         let bytes = Array(bytes)
         assumeIsolated {
+            $0.reads?.add(1)
             $0.received.append(contentsOf: bytes)
             $0.check()
         }
@@ -144,6 +162,22 @@ final class Counter: Sendable {
     var value: Int { number.load(ordering: .relaxed) }
 
     func add(_ count: Int) { number.add(count, ordering: .relaxed) }
+}
+
+/// Lines that several threads add to.
+final class Log: Sendable {
+    private let lines = Mutex<[String]>([])
+
+    var all: [String] { lines.withLock { $0 } }
+
+    func add(_ reload: TLSIdentity.Reload) {
+        let line =
+            switch reload {
+            case .kept: "kept"
+            case .reloaded(let certificate): "reloaded \(certificate?.subject ?? "")"
+            }
+        lines.withLock { $0.append(line) }
+    }
 }
 
 /// Runs a function on a loop, as code behind a connection would.

@@ -275,7 +275,8 @@ extension UpstreamError {
     fileprivate init(_ error: HTTPClientError) {
         let code: Code =
             switch error.code {
-            case .refusedAddress, .resolveFailed, .connectFailed, .connectTimeout: .unreachable
+            case .refusedAddress, .resolveFailed, .connectFailed, .connectTimeout, .untrusted, .tlsFailed:
+                .unreachable
             case .poolFull, .poolTimeout, .shutDown: .overloaded
             case .headTimeout, .idleTimeout: .timeout
             case .bodyTooLarge, .malformedResponse: .broken

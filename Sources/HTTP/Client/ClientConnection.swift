@@ -48,11 +48,12 @@ final class ClientConnection: StreamDelegate, @unchecked Sendable {
         machine.begin(
             request.method, collecting: collecting, maxBody: request.maxBody ?? client.options.maxBody,
             isReused: isReused, isReplaySafe: request.isReplaySafe)
-        isReused = true
         idleTimeout = request.idleTimeout ?? client.options.idleTimeout
         guard send(request) else {
+            let why = stream.failure.map { ": \($0.message)" } ?? ""
             stream.close()
-            return .failed(machine.lost(.connectionLost, "the connection broke before the request was sent"))
+            return .failed(
+                machine.lost(.connectionLost, "the connection broke before the request was sent\(why)\(hint)"))
         }
         timer?.rearm(after: request.headTimeout ?? client.options.headTimeout)
         if let cancel { cancel.action = { [weak self] in self?.abort(.cancelled, "the exchange was cancelled") } }
@@ -96,7 +97,7 @@ final class ClientConnection: StreamDelegate, @unchecked Sendable {
     }
 
     func didEnd() {
-        if perform(machine.inputEnded()) { stream.close() }
+        if perform(machine.inputEnded()) { stream.closeAfterFlush() }
     }
 
     func didClose(_ error: RuntimeError?) {
@@ -105,9 +106,17 @@ final class ClientConnection: StreamDelegate, @unchecked Sendable {
         timer?.cancel()
         timer = nil
         if machine.isBusy {
-            fail(machine.lost(.connectionLost, error.map { "the connection broke: \($0.message)" } ?? "closed"))
+            fail(
+                machine.lost(.connectionLost, error.map { "the connection broke: \($0.message)\(hint)" } ?? "closed"))
         }
         client.closed(self)
+    }
+
+    /// SPEC: RFC 8446 §4.4.2.4: a server refuses a missing certificate after our handshake is complete; if it closes at
+    /// once, its alert may be lost by a reset.
+    private var hint: String {
+        guard origin.trust != nil, !isReused else { return "" }
+        return " (a server that asks for a client certificate may end its first exchange like this)"
     }
 
     /// False: reading this input is over.
@@ -142,10 +151,11 @@ final class ClientConnection: StreamDelegate, @unchecked Sendable {
     }
 
     private func giveBack(_ reusable: Bool) {
+        isReused = true
         if reusable, isUsable, !stream.hasEnded {
             client.release(self)
         } else {
-            stream.close()
+            stream.closeAfterFlush()
         }
     }
 
@@ -185,7 +195,10 @@ final class ClientConnection: StreamDelegate, @unchecked Sendable {
     }
 
     /// Closes the connection; an exchange under way fails.
-    func close() { stream.close() }
+    func close() {
+        // An idle one says goodbye, which TLS has a word for.
+        if machine.isBusy { stream.close() } else { stream.closeAfterFlush() }
+    }
 
     /// Back-pressure from a stream's reader.
     func pauseReading() {

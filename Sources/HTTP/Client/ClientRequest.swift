@@ -60,6 +60,8 @@ package struct HTTPClientOptions: Sendable {
     package var poolTimeout = TimeSpan.seconds(10)
     /// Name lookup and connecting, together.
     package var connectTimeout = TimeSpan.seconds(5)
+    /// The handshake of TLS.
+    package var handshakeTimeout = TimeSpan.seconds(10)
     /// From sending a request to its response's head.
     package var headTimeout = TimeSpan.seconds(30)
     /// Silence inside a response's body.

@@ -107,6 +107,9 @@ package final class HTTPClient: @unchecked Sendable {
     /// Open connections, idle ones included.
     package var connectionCount: Int { connections.count }
 
+    /// Handshakes of TLS that succeeded, and how many of them took up an earlier session.
+    package private(set) var handshakes = (all: 0, resumed: 0)
+
     private var shutDown: HTTPClientError { HTTPClientError(.shutDown, .notSent, "the client was closed") }
 
     // MARK: Exchanges
@@ -204,9 +207,17 @@ package final class HTTPClient: @unchecked Sendable {
             stream = try await loop.connect(
                 host: origin.host, port: origin.port, timeout: options.connectTimeout,
                 allow: { check($0, origin) })
+            if let trust = origin.trust {
+                cancel?.action = { stream.close() }
+                defer { cancel?.action = nil }
+                try await stream.startTLS(
+                    trusting: trust, host: origin.host, port: origin.port, timeout: options.handshakeTimeout)
+                handshakes.all += 1
+                if stream.tlsSession?.isResumed == true { handshakes.resumed += 1 }
+            }
         } catch {
             slotLost(origin)
-            throw Self.error(error, origin)
+            throw cancel?.isCancelled == true ? cancelled : Self.error(error, origin)
         }
         guard !isClosed, cancel?.isCancelled != true else {
             stream.close()
@@ -230,6 +241,13 @@ package final class HTTPClient: @unchecked Sendable {
         case .resolveFailed: code = .resolveFailed
         case .cancelled: code = .cancelled
         case .stopped: code = .shutDown
+        case .tls(let failure):
+            switch failure {
+            case .certificateExpired, .certificateNotYetValid, .unknownAuthority, .nameMismatch, .certificateRefused:
+                code = .untrusted
+            case .handshakeTimeout: code = .connectTimeout
+            case .refusedByPeer, .noCommonProtocol, .brokenProtocol, .truncated, .badFile: code = .tlsFailed
+            }
         default: code = .connectFailed
         }
         return HTTPClientError(code, .notSent, error.message)

@@ -10,6 +10,10 @@ package struct HTTPClientError: Error, Sendable, Hashable {
         case connectFailed
         /// Connecting took too long.
         case connectTimeout
+        /// The server's certificate is not one this client may believe.
+        case untrusted
+        /// No connection could be secured, for any other reason.
+        case tlsFailed
         /// All connections to the origin are busy and the queue for them is full.
         case poolFull
         /// All connections to the origin were busy for too long.

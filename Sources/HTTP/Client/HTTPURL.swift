@@ -1,3 +1,5 @@
+import Runtime
+
 /// Where a client connects to.
 package struct Origin: Sendable, Hashable {
     /// A name or an IP address, in lower case, IPv6 without brackets.
@@ -7,17 +9,18 @@ package struct Origin: Sendable, Hashable {
     /// Whether addresses of the machine itself and of private networks are allowed. Connections with and without this
     /// right are never shared.
     package let allowPrivate: Bool
+    /// Whom to trust for https; nil: http. Connections with different trust are never shared.
+    package let trust: TLSTrust?
     /// What the Host field says.
     let hostField: String
 
     package static func == (a: Origin, b: Origin) -> Bool {
-        a.port == b.port && a.allowPrivate == b.allowPrivate && a.host == b.host
+        a.port == b.port && a.allowPrivate == b.allowPrivate && a.trust === b.trust && a.host == b.host
     }
 
     package func hash(into hasher: inout Hasher) {
         hasher.combine(host)
-        hasher.combine(port)
-        hasher.combine(allowPrivate)
+        hasher.combine(UInt32(port) << 2 | (allowPrivate ? 2 : 0) | (trust == nil ? 0 : 1))
     }
 }
 
@@ -28,21 +31,21 @@ package struct HTTPURL: Sendable, Hashable {
     /// Path and query, as they are sent.
     package let target: String
 
-    /// Reads a URL: `http://host[:port][/path][?query]`; a fragment is dropped.
-    /// - Throws: `unsupportedScheme` for all but http; `badURL` for user information, a bad host or port, and bytes that
+    /// Reads a URL: `http[s]://host[:port][/path][?query]`; a fragment is dropped. `trust` is for https only: whose word
+    /// a server's certificate needs; nil: that of the authorities this system trusts.
+    /// - Throws: `unsupportedScheme` for all but http and https; `badURL` for user information, a bad host or port, and bytes that
     ///   should have been percent-encoded.
-    package init(_ url: String, allowPrivate: Bool = false) throws(HTTPError) {
+    package init(_ url: String, allowPrivate: Bool = false, trust: TLSTrust? = nil) throws(HTTPError) {
         let bytes = Array(url.utf8)
         let text = ByteText(bytes)
         guard bytes.count <= 8 * 1024 else { throw HTTPError(.badURL, "the URL is over 8 KiB") }
-        guard !text.hasPrefixIgnoringCase("https://") else {
-            throw HTTPError(.unsupportedScheme, "https is not supported yet; use an http:// URL")
+        let isSecure = text.hasPrefixIgnoringCase("https://")
+        guard isSecure || text.hasPrefixIgnoringCase("http://") else {
+            throw HTTPError(.unsupportedScheme, "a URL has to begin with https:// or http://")
         }
-        guard text.hasPrefixIgnoringCase("http://") else {
-            throw HTTPError(.unsupportedScheme, "a URL has to begin with http://")
-        }
-        let end = bytes[7...].firstIndex { $0 == ASCII.slash || $0 == 0x3F || $0 == 0x23 } ?? bytes.count
-        let authority = bytes[7..<end]
+        let start = isSecure ? 8 : 7
+        let end = bytes[start...].firstIndex { $0 == ASCII.slash || $0 == 0x3F || $0 == 0x23 } ?? bytes.count
+        let authority = bytes[start..<end]
         guard !authority.contains(UInt8(ascii: "@")) else {
             throw HTTPError(.badURL, "the URL holds a user or password; send credentials in a header")
         }
@@ -50,7 +53,8 @@ package struct HTTPURL: Sendable, Hashable {
             throw HTTPError(.badURL, "the URL has no host, or a host or port that is none")
         }
         var hostEnd = authority.endIndex
-        var port: UInt16 = 80
+        let usualPort: UInt16 = isSecure ? 443 : 80
+        var port = usualPort
         if let colon = authority.lastIndex(of: ASCII.colon), authority.last != UInt8(ascii: "]"),
             authority[colon...].allSatisfy({ $0 == ASCII.colon || ASCII.isDigit($0) })
         {
@@ -69,7 +73,7 @@ package struct HTTPURL: Sendable, Hashable {
         let isLiteral = host.utf8.first == UInt8(ascii: "[")
         origin = Origin(
             host: isLiteral ? String(host.dropFirst().dropLast()) : host, port: port, allowPrivate: allowPrivate,
-            hostField: port == 80 ? host : "\(host):\(port)")
+            trust: isSecure ? trust ?? .system : nil, hostField: port == usualPort ? host : "\(host):\(port)")
         target = (path.isEmpty ? "/" : String(decoding: path, as: UTF8.self)) + String(decoding: query, as: UTF8.self)
     }
 }

@@ -1,4 +1,5 @@
 import Base
+import Runtime
 
 /// How a server behaves. Every time is measured on the loop's monotonic clock.
 package struct HTTPServerOptions: Sendable {
@@ -24,6 +25,13 @@ package struct HTTPServerOptions: Sendable {
     package var maxPipelined = 64 * 1024
     /// Bytes of a stream that may wait for a slow client before `writeNow` refuses.
     package var maxBufferedOutput = 1024 * 1024
+
+    /// Who the server is, for HTTPS; nil: HTTP. Nothing is served without TLS then.
+    package var tls: TLSIdentity?
+    /// From a connection to the end of TLS's handshake; then it is closed.
+    package var handshakeTimeout = TimeSpan.seconds(10)
+    /// Hears of handshakes that did not succeed, on the connection's loop; for the log.
+    package var handshakeFailed: (@Sendable (SocketAddress?, RuntimeError) -> Void)?
 
     /// The defaults.
     package init() {}

@@ -317,7 +317,7 @@ actor ServerConnection: StreamDelegate {
         case .none: timer?.rearm(after: hub.options.idleTimeout)
         case .blocked, .lingering: stream.close()
         case .idle, .head, .body:
-            if let problem = machine.timedOut() { answerAndClose(problem) } else { stream.close() }
+            if let problem = machine.timedOut() { answerAndClose(problem) } else { stream.closeAfterFlush() }
         }
     }
 

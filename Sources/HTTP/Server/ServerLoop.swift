@@ -40,9 +40,25 @@ final class ServerLoop: @unchecked Sendable {
         return dateText
     }
 
+    /// For who speaks HTTP to the port of HTTPS.
+    private static let plainAnswer = Array(
+        """
+        HTTP/1.1 400 Bad Request\r
+        Content-Type: text/plain\r
+        Content-Length: 46\r
+        Connection: close\r
+        \r
+        This port speaks HTTPS: use an https:// URL.\r\n
+        """.utf8)
+
     /// A client has connected.
     func accept(_ stream: ByteStream) {
         let count = shared.connections.add(1, ordering: .relaxed).newValue
+        if let identity = options.tls {
+            stream.startTLS(as: identity, timeout: options.handshakeTimeout, plainAnswer: Self.plainAnswer) {
+                [options] in options.handshakeFailed?(stream.remote, $0)
+            }
+        }
         let connection = ServerConnection(self, stream)
         connections[ObjectIdentifier(connection)] = connection
         connection.assumeIsolated { $0.open(isOverLimit: count > options.maxConnections) }
