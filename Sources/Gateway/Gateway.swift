@@ -84,6 +84,7 @@ package final class Gateway: Sendable {
             var serverOptions = HTTPServerOptions()
             serverOptions.limits.maxBody = options.maxBody
             serverOptions.drainLimit = options.drainLimit
+            serverOptions.tls = options.tls
             let service = GatewayService(
                 options, authenticator: Authenticator(hasher: hasher, doorbook: Doorbook(ledger: ledger)),
                 snapshots: snapshots, endpoint: endpoint, merged: merged,

@@ -25,6 +25,8 @@ package struct GatewayOptions: Sendable {
     package var maxCallsInFlight = 1_024
     /// How long `drain` waits for calls in flight.
     package var drainLimit = TimeSpan.seconds(10)
+    /// Who the data plane is, for HTTPS; nil: HTTP.
+    package var tls: TLSIdentity?
 
     package init(listen: SocketAddress) {
         self.listen = listen

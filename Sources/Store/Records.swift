@@ -27,6 +27,22 @@ package struct NamedSecret: Sendable, Hashable {
     }
 }
 
+/// The files that a connection to an `https://` server needs beside what the system has; absolute paths of PEM files.
+package struct ServerTLS: Sendable, Hashable {
+    /// Whom to trust instead of the system's authorities.
+    package var authorities: String?
+    /// What is shown to a server that asks who we are; only together with `key`.
+    package var certificate: String?
+    /// The key of `certificate`.
+    package var key: String?
+
+    package init(authorities: String? = nil, certificate: String? = nil, key: String? = nil) {
+        self.authorities = authorities
+        self.certificate = certificate
+        self.key = key
+    }
+}
+
 /// An upstream server.
 package struct Server: Sendable, Hashable {
     /// How a server is reached, as `server list` shows it.
@@ -49,13 +65,18 @@ package struct Server: Sendable, Hashable {
     package var transport: Transport
     /// Whether loopback, private and link-local addresses are allowed.
     package var allowPrivate: Bool
+    /// Files for `https://`.
+    package var tls: ServerTLS
     /// When it was first stored.
     package var created: Instant
 
-    package init(name: String, transport: Transport, allowPrivate: Bool = false, created: Instant) {
+    package init(
+        name: String, transport: Transport, allowPrivate: Bool = false, tls: ServerTLS = ServerTLS(), created: Instant
+    ) {
         self.name = name
         self.transport = transport
         self.allowPrivate = allowPrivate
+        self.tls = tls
         self.created = created
     }
 

@@ -75,10 +75,11 @@ extension SQLiteConfigurationStore {
             if !exists { try self.checkRoom(db, .server, in: "server", cap: Caps.servers) }
             let statement = try db.prepare(
                 """
-                INSERT INTO server (name, kind, url, command, inherit, directory, sealed, allow_private, created)
-                VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
+                INSERT INTO server (name, kind, url, command, inherit, directory, sealed, allow_private, created,
+                    tls)
+                VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
                 ON CONFLICT (name) DO UPDATE SET kind = ?2, url = ?3, command = ?4, inherit = ?5, directory = ?6,
-                    sealed = ?7, allow_private = ?8
+                    sealed = ?7, allow_private = ?8, tls = ?10
                 """)
             statement.bind(1, server.name)
             statement.bind(2, server.kind.rawValue)
@@ -97,6 +98,9 @@ extension SQLiteConfigurationStore {
             statement.bind(7, blob: self.key.seal(Array(plain.utf8), place: "server/\(server.name)"))
             statement.bind(8, server.allowPrivate ? 1 : 0)
             statement.bind(9, server.created.microseconds)
+            let tls = server.tls
+            statement.bind(
+                10, StoredList.encode([tls.authorities ?? "", tls.certificate ?? "", tls.key ?? ""]))
             try statement.run()
             return ((), true)
         }
@@ -113,7 +117,7 @@ extension SQLiteConfigurationStore {
     func selectServers(_ db: Connection) throws(StoreError) -> [Server] {
         let query = try db.prepare(
             """
-            SELECT name, kind, url, command, inherit, directory, sealed, allow_private, created
+            SELECT name, kind, url, command, inherit, directory, sealed, allow_private, created, tls
             FROM server ORDER BY name
             """)
         var servers: [Server] = []
@@ -143,9 +147,17 @@ extension SQLiteConfigurationStore {
             case nil:
                 throw damaged("kind")
             }
+            var tls = ServerTLS()
+            if let stored = query.optionalText(9) {
+                guard let files = StoredList.decode(Array(stored.utf8)), files.count == 3 else {
+                    throw damaged("files")
+                }
+                let paths = files.map { $0.isEmpty ? nil : $0 }
+                tls = ServerTLS(authorities: paths[0], certificate: paths[1], key: paths[2])
+            }
             servers.append(
                 Server(
-                    name: name, transport: transport, allowPrivate: query.integer(7) != 0,
+                    name: name, transport: transport, allowPrivate: query.integer(7) != 0, tls: tls,
                     created: Instant(microseconds: query.integer(8))))
         }
         return servers

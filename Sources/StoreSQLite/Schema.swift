@@ -92,6 +92,8 @@ enum Schema {
                     PRIMARY KEY (grant_id, server)
                 ) STRICT, WITHOUT ROWID;
                 """),
+        // A list of three paths (authorities, certificate, key), empty where there is none.
+        Migration(name: "0003-server-tls", sql: "ALTER TABLE server ADD COLUMN tls TEXT"),
     ]
 
     /// Brings the database to the newest shape; each step in a transaction of its own, safe against other processes that

@@ -10,9 +10,13 @@ enum ServerRules {
         switch server.transport {
         case .http(let url, let headers):
             try check(url: url)
+            try check(tls: server.tls, url: url)
             try check(count: headers.count, "headers")
             for header in headers { try check(header: header) }
         case .stdio(let command, let inherit, let variables, let directory):
+            guard server.tls == ServerTLS() else {
+                throw StoreError(.invalidValue, "a command needs no files for TLS", help: "leave them out")
+            }
             guard let program = command.first, !program.isEmpty else {
                 throw StoreError(.invalidValue, "the command is empty", help: "give the program after `--`")
             }
@@ -38,6 +42,26 @@ enum ServerRules {
                 }
                 try check(text: directory, "the start folder")
             }
+        }
+    }
+
+    private static func check(tls: ServerTLS, url: String) throws(StoreError) {
+        guard tls != ServerTLS() else { return }
+        guard url.prefix(8).lowercased() == "https://" else {
+            throw StoreError(
+                .invalidValue, "files for TLS are given, but the URL \(Name.quoted(url)) is not https",
+                help: "use an https:// URL, or leave them out")
+        }
+        guard (tls.certificate == nil) == (tls.key == nil) else {
+            throw StoreError(
+                .invalidValue, "a client certificate and its key belong together", help: "give both or none")
+        }
+        for path in [tls.authorities, tls.certificate, tls.key].compactMap({ $0 }) {
+            guard path.utf8.first == UInt8(ascii: "/") else {
+                throw StoreError(
+                    .invalidValue, "the file \(Name.quoted(path)) is not absolute", help: "give the whole path")
+            }
+            try check(text: path, "a file's path")
         }
     }
 

@@ -69,4 +69,5 @@ async def main(url, picture, count):
             "calls": calls, "hidden": hidden}))
 
 
-asyncio.run(main(sys.argv[1], sys.argv[2], int(sys.argv[3])))
+if __name__ == "__main__":
+    asyncio.run(main(sys.argv[1], sys.argv[2], int(sys.argv[3])))

@@ -75,10 +75,6 @@ class BadInput(Case):
             with self.subTest(url):
                 self.sluice("server", "add", "s", f"--url={url}", code=2)
 
-    def test_https_is_refused_and_said(self):
-        done = self.sluice("server", "add", "s", "--url", "https://example.com/mcp", code=2)
-        self.assertIn("https is not supported yet", done.stderr)
-
     def test_names(self):
         for name in ["", "a/b", "ä", "a b", "../x", "x" * 300]:
             with self.subTest(name):

@@ -39,13 +39,13 @@ final class HTTPLink: UpstreamLink {
 
     /// Performs the handshake.
     static func open(
-        _ address: String, headers: [NamedSecret], allowPrivate: Bool, client: ClientProfile, relays: Relays,
-        clients: HTTPClients, on loop: EventLoop
+        _ address: String, headers: [NamedSecret], allowPrivate: Bool, trust: TLSTrust, client: ClientProfile,
+        relays: Relays, clients: HTTPClients, on loop: EventLoop
     ) async throws(UpstreamError) -> HTTPLink {
         let url: HTTPURL
         var fields = Fields()
         do throws(HTTPError) {
-            url = try HTTPURL(address, allowPrivate: allowPrivate)
+            url = try HTTPURL(address, allowPrivate: allowPrivate, trust: trust)
             for header in headers { try fields.append(checking: header.name, header.value.revealed) }
         } catch {
             throw UpstreamError(.unreachable, mayHaveRun: false, detail: "\(error)")

@@ -6,7 +6,7 @@ import Store
 /// One server of the configuration as the gateway runs it: its tools, and the ways to it.
 final class UpstreamServer: Sendable {
     private enum Way: Sendable {
-        case http(url: String, headers: [NamedSecret])
+        case http(url: String, headers: [NamedSecret], trust: TLSTrust)
         case stdio(StdioUpstream)
     }
 
@@ -25,7 +25,10 @@ final class UpstreamServer: Sendable {
         let catalogue = catalogue
         switch definition.transport {
         case .http(let url, let headers):
-            way = .http(url: url, headers: headers)
+            let tls = definition.tls
+            way = .http(
+                url: url, headers: headers,
+                trust: .files(authorities: tls.authorities, certificate: tls.certificate, key: tls.key))
         case .stdio(let command, let inherit, let variables, let directory):
             var options = ProcessOptions(command.first ?? "", Array(command.dropFirst()))
             options.inheritEnvironment.formUnion(inherit)
@@ -48,11 +51,10 @@ final class UpstreamServer: Sendable {
         case .stdio(let upstream):
             _ = try await upstream.ready()
             return upstream
-        case .http(let url, let headers):
+        case .http(let url, let headers, let trust):
             return try await HTTPLink.open(
-                url, headers: headers, allowPrivate: definition.allowPrivate, client: client, relays: relays,
-                clients: clients, on: loop
-            )
+                url, headers: headers, allowPrivate: definition.allowPrivate, trust: trust, client: client,
+                relays: relays, clients: clients, on: loop)
         }
     }
 

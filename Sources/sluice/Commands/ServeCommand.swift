@@ -26,6 +26,11 @@ enum ServeCommand {
                 .value("admin-allow-host", "NAME", "another name of the admin plane; may be repeated", repeats: true),
                 .value("allow-host", "NAME", "another name that Host may have; may be repeated", repeats: true),
                 .value("allow-origin", "ORIGIN", "a web origin that may call; may be repeated", repeats: true),
+                .value(
+                    "tls-cert", "FILE", "speak HTTPS to clients: the certificate and its chain, PEM; needs --tls-key"),
+                .value(
+                    "tls-key", "FILE",
+                    "the key of --tls-cert, PEM, without a password; both are read again when they change"),
                 .value("max-body", "SIZE", "largest request body (default: 4MiB)"),
                 .value("max-sessions", "N", "open sessions at most (default: 10000)"),
                 .value("session-idle", "SPAN", "an unused session ends after this (default: 1h)"),
@@ -43,11 +48,13 @@ enum ServeCommand {
             examples: [
                 Example("sluice serve", "with ./sluice-data on 127.0.0.1:7420"),
                 Example(
-                    "sluice serve --data-dir /var/lib/sluice --listen 10.0.0.5:7420 --allow-host gw.example.com",
-                    "for other machines; put TLS in front of it"),
+                    "sluice serve --data-dir /var/lib/sluice --listen 10.0.0.5:7420 --allow-host gw.example.com "
+                        + "--tls-cert gw.pem --tls-key gw.key",
+                    "for other machines, over HTTPS"),
             ])
     ) { arguments in
         var options = try options(arguments)
+        options.tls = try identity(arguments)
         let durability = try arguments.choice("durability", among: ["process", "power"], default: "process")
         let listen = try arguments.address("listen", default: ListenAddress(host: "127.0.0.1", port: 7420))
 
@@ -85,9 +92,10 @@ enum ServeCommand {
         // After the start: a token made for a gateway that never came up would be lost unseen.
         let admin = try firstAdminToken(folder.configuration)
         announce(
-            gateway.address, admin: plane.address, folder: folder.path, adminToken: admin,
+            gateway.address, isSecure: options.tls != nil, admin: plane.address, folder: folder.path, adminToken: admin,
             asJSON: arguments.has("json"))
-        for address in [gateway.address, plane.address] where !address.isLoopback {
+        let open = options.tls == nil ? [gateway.address, plane.address] : [plane.address]
+        for address in open where !address.isLoopback {
             Output.note("sluice: warning: tokens travel unencrypted to \(address); put TLS in front of it")
         }
 
@@ -117,6 +125,31 @@ enum ServeCommand {
         return options
     }
 
+    /// Who the data plane is, if it speaks HTTPS.
+    private static func identity(_ arguments: Arguments) throws -> TLSIdentity? {
+        switch (arguments.value("tls-cert"), arguments.value("tls-key")) {
+        case (nil, nil): return nil
+        case (let certificate?, let key?):
+            do throws(RuntimeError) {
+                return try TLSIdentity(certificate: certificate, key: key) { reload in
+                    switch reload {
+                    case .reloaded(let certificate):
+                        Log.standardError(
+                            .info, "the certificate was replaced", ("subject", certificate?.subject ?? ""),
+                            ("until", certificate?.notAfter?.iso8601 ?? ""))
+                    case .kept(let error):
+                        Log.standardError(
+                            .error, "the changed certificate can't be used; the old one stays", ("why", error.message))
+                    }
+                }
+            } catch {
+                throw Failure(.usage, error.message)
+            }
+        default:
+            throw Failure(.usage, "--tls-cert and --tls-key belong together", mend: "give both, or none for HTTP")
+        }
+    }
+
     private static func resolve(_ address: ListenAddress, on loop: EventLoop) async throws -> SocketAddress {
         if let known = SocketAddress(ip: address.host, port: address.port) { return known }
         guard let found = try await loop.resolve(host: address.host, port: address.port).first else {
@@ -132,7 +165,8 @@ enum ServeCommand {
     }
 
     private static func announce(
-        _ address: SocketAddress, admin: SocketAddress, folder: String, adminToken: Secret?, asJSON: Bool
+        _ address: SocketAddress, isSecure: Bool, admin: SocketAddress, folder: String, adminToken: Secret?,
+        asJSON: Bool
     ) {
         if asJSON {
             Output.json { writer in
@@ -140,13 +174,14 @@ enum ServeCommand {
                 writer.member("event", "ready")
                 writer.member("version", Version.text)
                 writer.member("listen", address.description)
+                writer.member("scheme", isSecure ? "https" : "http")
                 writer.member("admin", admin.description)
                 writer.member("data_dir", folder)
                 writer.memberIfPresent("admin_token", adminToken?.revealed)
                 writer.endObject()
             }
         } else {
-            Output.print("sluice \(Version.text) is ready: http://\(address)/mcp/{server}")
+            Output.print("sluice \(Version.text) is ready: \(isSecure ? "https" : "http")://\(address)/mcp/{server}")
             Output.print("console: http://\(admin)/")
             Output.print("data folder: \(folder)")
             if let adminToken { Output.print("admin token, shown only now: \(adminToken.revealed)") }

@@ -13,13 +13,20 @@ enum ServerCommands {
             "server", "add", summary: "register an MCP server, by URL or as a command spoken to over stdio",
             details: """
                 A command runs as a child of the gateway, with its folder and a short list of its environment. Loopback,
-                private and link-local addresses need --allow-private. Only http:// URLs can be reached so far: for https://, put
-                a TLS client such as stunnel in between. Header values and --env values are stored sealed.
+                private and link-local addresses need --allow-private. The certificate of an https:// server has to be vouched for
+                by an authority that this system trusts, or by one in --ca; there is no way around that. Header values and
+                --env values are stored sealed.
                 """,
             positionals: [Positional("NAME", "the name in URLs and grants: letters, digits, '.', '_' and '-'")],
             options: [
                 .value("url", "URL", "the address of its Streamable HTTP endpoint"),
                 .flag("allow-private", "allow loopback, private and link-local addresses"),
+                .value(
+                    "ca", "FILE", "trust the authorities in this PEM file instead of the system's; for https:// URLs"),
+                .value(
+                    "client-cert", "FILE",
+                    "the certificate to show to a server that asks for one, PEM; for https:// URLs"),
+                .value("client-key", "FILE", "the key of --client-cert, PEM, without a password"),
                 .value("header", "'N: V'", "send this header with every request; may be repeated", repeats: true),
                 .value("env", "NAME=VALUE", "set this for the command; may be repeated", repeats: true),
                 .value(
@@ -35,13 +42,13 @@ enum ServerCommands {
                     "sluice server add studio -- .build/release/sluice-studio --data-dir studio-data",
                     "a command, started by the gateway"),
                 Example(
-                    "sluice server add tickets --url http://mcp.example.com/mcp --header 'X-Api-Key: 123'", "a URL"),
+                    "sluice server add tickets --url https://mcp.example.com/mcp --header 'X-Api-Key: 123'", "a URL"),
                 Example("sluice server add local --url http://127.0.0.1:9000/mcp --allow-private", "on this machine"),
             ])
     ) { arguments in
         let server = Server(
             name: arguments.positionals[0], transport: try transport(arguments),
-            allowPrivate: arguments.has("allow-private"), created: Clock.now)
+            allowPrivate: arguments.has("allow-private"), tls: try tls(arguments), created: Clock.now)
         let folder = try DataFolder.open(arguments, create: true)
         if arguments.has("replace") {
             try folder.configuration.replaceServer(server)
@@ -98,6 +105,26 @@ enum ServerCommands {
         }
     }
 
+    /// The files for https, read once to find mistakes now rather than at the first call.
+    private static func tls(_ arguments: Arguments) throws(Failure) -> ServerTLS {
+        func path(_ name: String) -> String? { arguments.value(name).map(Files.absolute) }
+        let tls = ServerTLS(
+            authorities: path("ca"), certificate: path("client-cert"), key: path("client-key"))
+        guard tls != ServerTLS() else { return tls }
+        guard arguments.value("url")?.prefix(8).lowercased() == "https://" else {
+            throw Failure(.usage, "--ca, --client-cert and --client-key are for servers with an https:// --url")
+        }
+        guard (tls.certificate == nil) == (tls.key == nil) else {
+            throw Failure(.usage, "--client-cert and --client-key belong together", mend: "give both or none")
+        }
+        do throws(RuntimeError) {
+            try TLSTrust.files(authorities: tls.authorities, certificate: tls.certificate, key: tls.key).check()
+        } catch {
+            throw Failure(.usage, error.message)
+        }
+        return tls
+    }
+
     private static func header(_ text: String) throws(Failure) -> NamedSecret {
         guard let colon = text.firstIndex(of: ":"), colon != text.startIndex else {
             // Not the text itself: whatever it is, it was meant to be a credential.
@@ -150,6 +177,8 @@ enum ServerCommands {
         switch server.transport {
         case .http(_, let headers):
             Output.print("private:   \(server.allowPrivate ? "allowed" : "refused")")
+            if let file = server.tls.authorities { Output.print("ca:        \(file)") }
+            if let file = server.tls.certificate { Output.print("shows:     \(file)") }
             if !headers.isEmpty { Output.print("headers:   \(headers.map(\.name).joined(separator: ", "))") }
         case .stdio(_, let inherit, let variables, let directory):
             if let directory { Output.print("directory: \(directory)") }
@@ -199,6 +228,8 @@ enum ServerCommands {
         case .http(let url, let headers):
             writer.member("url", url)
             writer.member("allow_private", server.allowPrivate)
+            writer.memberIfPresent("ca", server.tls.authorities)
+            writer.memberIfPresent("client_certificate", server.tls.certificate)
             names("headers", headers.map(\.name))
         case .stdio(let command, let inherit, let variables, let directory):
             names("command", command)
