@@ -127,22 +127,19 @@ extension Endpoint {
         }
         granted.resourceSubscriptions = readable
         filter = granted
-        guard let events = reply as? HTTPReply, let stream = events.events() else {
+        let end = CallHandle()
+        guard let stream = reply.openEvents(closed: { end.cancel() }) else {
             throw ProtocolFault(.unknownMethod, "subscriptions/listen needs a way to send events")
         }
-        let listen = Listen(id: visit.id, filter: filter, stream: EventStream(stream))
-        guard session.attach(listen) else {
-            stream.end()
-            return
-        }
+        let listen = Listen(id: visit.id, filter: filter, stream: stream)
+        guard session.attach(listen) else { return stream.end() }
         let handle = CallHandle()
-        stream.onClose {
+        end.onCancel {
             handle.cancel()
             session.detach(listen)
         }
-        let acknowledged = Subscription.acknowledgement(of: visit.id, granted: filter)
-        _ = stream.writeEventNow(SSEEvent(data: acknowledged, event: "message"))
-        keepAlive(stream, session, visit.loop)
+        stream.send(Subscription.acknowledgement(of: visit.id, granted: filter))
+        if let stream = (reply as? HTTPReply)?.events() { keepAlive(stream, session, visit.loop) }
         self.listen(filter, session, handle, arrival)
         guard session.link.hello.version.era == .legacy, !session.link.isShared || !filter.resourceSubscriptions.isEmpty
         else { return }

@@ -18,9 +18,13 @@ protocol ReplyChannel: AnyObject {
     /// For notifications and responses.
     func accepted()
     func refuse(_ refusal: Refusal)
+    /// A standing stream in place of the answer; nil where there is no way.
+    /// - Parameter closed: called once when it ends, from either side.
+    func openEvents(closed: @escaping @Sendable () -> Void) -> (any EventSink)?
 }
 
 extension ReplyChannel {
+    func openEvents(closed: @escaping @Sendable () -> Void) -> (any EventSink)? { nil }
     func answer(_ message: [UInt8]) async { await answer(message, status: .ok) }
 }
 
@@ -81,6 +85,12 @@ final class HTTPReply: ReplyChannel {
         var fields = fields(isJSON: true)
         fields.append(.mcpSessionID, session)
         writer.send(.ok, fields, message)
+    }
+
+    func openEvents(closed: @escaping @Sendable () -> Void) -> (any EventSink)? {
+        guard let stream = events() else { return nil }
+        stream.onClose(closed)
+        return EventStream(stream)
     }
 
     /// Makes the answer an event stream.

@@ -18,21 +18,7 @@ enum ServerCommands {
                 --env values are stored sealed.
                 """,
             positionals: [Positional("NAME", "the name in URLs and grants: letters, digits, '.', '_' and '-'")],
-            options: [
-                .value("url", "URL", "the address of its Streamable HTTP endpoint"),
-                .flag("allow-private", "allow loopback, private and link-local addresses"),
-                .value(
-                    "ca", "FILE", "trust the authorities in this PEM file instead of the system's; for https:// URLs"),
-                .value(
-                    "client-cert", "FILE",
-                    "the certificate to show to a server that asks for one, PEM; for https:// URLs"),
-                .value("client-key", "FILE", "the key of --client-cert, PEM, without a password"),
-                .value("header", "'N: V'", "send this header with every request; may be repeated", repeats: true),
-                .value("env", "NAME=VALUE", "set this for the command; may be repeated", repeats: true),
-                .value(
-                    "inherit", "NAME", "pass this variable of the gateway on to the command; may be repeated",
-                    repeats: true),
-                .value("directory", "DIR", "where the command starts (default: where the gateway runs)"),
+            options: transportOptions + [
                 .flag("replace", "replace the server of that name; its policies and grants stay"),
                 DataFolder.option, DataFolder.json,
             ],
@@ -63,7 +49,22 @@ enum ServerCommands {
         return .done
     }
 
-    private static func transport(_ arguments: Arguments) throws(Failure) -> Server.Transport {
+    /// How a server is reached; also for servers that are not stored by name.
+    static let transportOptions: [Option] = [
+        .value("url", "URL", "the address of its Streamable HTTP endpoint"),
+        .flag("allow-private", "allow loopback, private and link-local addresses"),
+        .value("ca", "FILE", "trust the authorities in this PEM file instead of the system's; for https:// URLs"),
+        .value(
+            "client-cert", "FILE", "the certificate to show to a server that asks for one, PEM; for https:// URLs"),
+        .value("client-key", "FILE", "the key of --client-cert, PEM, without a password"),
+        .value("header", "'N: V'", "send this header with every request; may be repeated", repeats: true),
+        .value("env", "NAME=VALUE", "set this for the command; may be repeated", repeats: true),
+        .value(
+            "inherit", "NAME", "pass this variable of the gateway on to the command; may be repeated", repeats: true),
+        .value("directory", "DIR", "where the command starts (default: where the gateway runs)"),
+    ]
+
+    static func transport(_ arguments: Arguments) throws(Failure) -> Server.Transport {
         switch (arguments.value("url"), arguments.trailing) {
         case (.some, .some):
             throw Failure(.usage, "a server has either --url or a command after '--', not both")
@@ -106,7 +107,7 @@ enum ServerCommands {
     }
 
     /// The files for https, read once to find mistakes now rather than at the first call.
-    private static func tls(_ arguments: Arguments) throws(Failure) -> ServerTLS {
+    static func tls(_ arguments: Arguments) throws(Failure) -> ServerTLS {
         func path(_ name: String) -> String? { arguments.value(name).map(Files.absolute) }
         let tls = ServerTLS(
             authorities: path("ca"), certificate: path("client-cert"), key: path("client-key"))

@@ -1,0 +1,102 @@
+import Base
+import HTTP
+import JSON
+import MCP
+import Runtime
+import Store
+
+/// What every way into the gateway shares: the configuration, the judge, the ledger, the servers. It listens to nobody.
+struct GatewayCore: Sendable {
+    private static let housekeeping = TimeSpan.seconds(30)
+
+    let metrics: GatewayMetrics
+    let sessions: SessionTable
+    let upstreams: UpstreamTable
+    let snapshots: SnapshotSource
+    let endpoint: Endpoint
+    private let quotas: Quotas
+
+    /// Rebuilds the counters from the ledger.
+    init(
+        _ options: GatewayOptions, on group: EventLoopGroup, store: any ConfigurationStore, hasher: any KeyedHasher,
+        sealer: any StateSealer, ledger: any Ledger, log: Log
+    ) throws(StoreError) {
+        let metrics = GatewayMetrics()
+        let quotas = Quotas()
+        let sessions = SessionTable(capacity: options.maxSessions)
+        var clientOptions = HTTPClientOptions()
+        clientOptions.connectTimeout = options.connectTimeout
+        clientOptions.headTimeout = options.callTimeout
+        clientOptions.idleTimeout = options.callTimeout
+        let clients = HTTPClients(group, options: clientOptions)
+        let limits = StdioLimits(start: options.startTimeout, call: options.callTimeout)
+        let upstreams = UpstreamTable(group, clients: clients, limits: limits, log: log) { server, message in
+            // What a shared server says of somebody's call is for nobody else.
+            if message.method == "notifications/resources/updated" || message.method.hasSuffix("/list_changed") {
+                sessions.deliver(message, toSessionsOf: server.name)
+            }
+        }
+        let snapshots = try SnapshotSource(store, log: log) { snapshot in
+            upstreams.keep(only: snapshot.servers)
+            sessions.keep(only: snapshot, on: group.next())
+            // What clients see of the tools may be another now.
+            for kind in [ListKind.tools, .prompts, .resources] {
+                let text = RPCWriter.notification(method: kind.changeNotification)
+                guard let changed = try? RPCMessage(JSONDocument.parse(text)) else { continue }
+                sessions.deliver(changed, toSessionsOf: nil)
+            }
+        }
+        let judge = Judge(quotas: quotas) { visit, now throws(StoreError) in
+            guard !visit.session.isEnded,
+                let caller = try snapshots.snapshot().caller(
+                    grant: visit.caller.grant.id, server: visit.caller.server.name, at: now),
+                caller.server == visit.session.server.definition
+            else { return nil }
+            return caller
+        }
+        let recorder = Recorder(ledger: ledger, hasher: hasher, quotas: quotas)
+        let exchange = Exchange(
+            desk: AskDesk(judge: judge, recorder: recorder, metrics: metrics),
+            states: RequestStates(sealer: sealer, hasher: hasher))
+        let journey = CallJourney(
+            judge: judge, recorder: recorder, forwarder: Forwarder(exchange: exchange), metrics: metrics,
+            maxInFlight: options.maxCallsInFlight, log: log)
+        endpoint = Endpoint(
+            options, upstreams: upstreams, journey: journey, sessions: sessions, metrics: metrics, log: log)
+        let window = try snapshots.snapshot().longestWindow
+        try quotas.restore(from: ledger, longestWindow: window, now: EventLoop.wallNow)
+        self.metrics = metrics
+        self.quotas = quotas
+        self.sessions = sessions
+        self.upstreams = upstreams
+        self.snapshots = snapshots
+    }
+
+    /// Does what nobody asks for but has to be done, for as long as the loop runs. Loop thread only.
+    /// - Parameter also: further chores of the same interval.
+    func keepHouse(on loop: EventLoop, also: @escaping @Sendable (GatewaySnapshot) -> Void = { _ in }) {
+        sweep(on: loop, also)
+        watch(on: loop)
+    }
+
+    private func sweep(on loop: EventLoop, _ also: @escaping @Sendable (GatewaySnapshot) -> Void) {
+        _ = loop.schedule(after: Self.housekeeping) {
+            endpoint.sweep(now: loop.now, on: loop)
+            // Grants also end by time, without any change of the configuration.
+            if let snapshot = try? snapshots.snapshot() {
+                sessions.keep(only: snapshot, on: loop)
+                also(snapshot)
+            }
+            quotas.prune(at: loop.wallClock)
+            sweep(on: loop, also)
+        }
+    }
+
+    /// Notices a change while nobody calls, so that clients who only listen hear of it.
+    private func watch(on loop: EventLoop) {
+        _ = loop.schedule(after: .seconds(1)) {
+            _ = try? snapshots.snapshot()
+            watch(on: loop)
+        }
+    }
+}
