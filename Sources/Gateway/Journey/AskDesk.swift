@@ -11,6 +11,8 @@ struct AskDesk: Sendable {
     let judge: Judge
     let recorder: Recorder
     let metrics: GatewayMetrics
+    /// The calls of modern clients that wait for answers.
+    let lot = ParkingLot()
 
     /// Why the client is not asked: one sentence for the server.
     struct Refusal: Error, Sendable {
@@ -73,6 +75,13 @@ struct AskDesk: Sendable {
     func settle(_ ticket: Ticket, _ answer: RPCMessage?) {
         var isReleased = false
         if let answer, case .response(_, isError: true) = answer.kind { isReleased = true }
+        settle(ticket, answer, isReleased: isReleased)
+    }
+
+    /// Records that the client was asked by an answer; what it says will be another call's.
+    func settleAsked(_ ticket: Ticket, by answer: RPCMessage) { settle(ticket, answer, isReleased: false) }
+
+    private func settle(_ ticket: Ticket, _ answer: RPCMessage?, isReleased: Bool) {
         let failure =
             answer == nil ? UpstreamError(.lost, mayHaveRun: true, detail: "the client gave no answer") : nil
         recorder.settle(
@@ -92,14 +101,11 @@ struct AskDesk: Sendable {
         guard let kind = InputKind(method: request.method, params: request.params) else {
             return refuse(id, Refusal(text: "the gateway does not relay `\(request.method.prefix(64))`"), visit)
         }
-        // A modern client is asked by the answer to its call, never on a stream.
-        guard visit.profile.era == .legacy else {
-            return refuse(id, Refusal(text: Untranslatable.inputDuring(visit.message.method).text), visit)
-        }
         guard !link.isShared else {
             let text = "this server is shared by several clients, so nobody knows whom it asks"
             return refuse(id, Refusal(text: text), visit)
         }
+        guard visit.profile.era == .legacy else { return await park(request, id, kind, visit) }
         let ticket: Ticket
         do throws(Refusal) { ticket = try await admit(kind, request.params, visit) } catch {
             return refuse(id, error, visit)
@@ -117,6 +123,25 @@ struct AskDesk: Sendable {
             _ = visit.session.asks.take(number)
             settle(ticket, nil)
             return refuse(id, Refusal(text: "the client can't be reached", code: .internalError), visit)
+        }
+    }
+
+    /// A modern client is asked by the answer to its request, never on a stream: the call waits until it comes back.
+    private func park(_ request: RPCMessage, _ id: RequestID, _ kind: InputKind, _ visit: Visit) async {
+        let link = visit.session.link
+        do throws(Untranslatable) {
+            let input = try ModernFront.inputRequest(request, capabilities: visit.profile.capabilities)
+            guard let call = visit.parked else { throw .inputDuring(visit.message.method) }
+            let ticket: Ticket
+            do throws(Refusal) { ticket = try await admit(kind, request.params, visit) } catch {
+                return refuse(id, error, visit)
+            }
+            guard call.ask(id, kind, input.method, input.params, ticket) else {
+                settle(ticket, nil)
+                return refuse(id, Refusal(text: "too many calls wait for the client", code: .overloaded), visit)
+            }
+        } catch {
+            link.post(ModernFront.refusal(of: id, error), on: visit.loop)
         }
     }
 

@@ -103,7 +103,8 @@ struct Crossing {
         }
         // What a policy lets one caller see it may hide from the next.
         ModernResult.settle(
-            result, of: message.method, in: &splice, serverInfo: introduction.bytes, isPerCaller: true)
+            result, of: message.method, in: &splice, from: serverVersion.era, serverInfo: introduction.bytes,
+            isPerCaller: true)
     }
 
     /// A notification that came with the request, as its client may see it; nil if it has no business there.

@@ -37,6 +37,7 @@ struct Exchange: Sendable {
                 headerParameters: errand.map { visit.session.server.catalogue.headerParameters(of: $0) } ?? [])
             let (response, status) = try await once(outgoing, visit, crossing, handle, notify)
             noteTask(of: response, visit)
+            if let asked = try await visits(in: response, status, visit) { return asked }
             guard case .response(_, isError: false) = response.kind, let result = response.outcome,
                 link.hello.version.era == .modern
             else { return .response(response, status: status) }
@@ -109,6 +110,10 @@ struct Exchange: Sendable {
             else { return }
         case "notifications/cancelled":
             // The server takes a question back.
+            if let call = visit.parked, let asked = notification.params?["requestId"].flatMap(RequestID.init) {
+                if let ask = call.withdraw(asked) { desk.settle(ask.ticket, nil) }
+                return
+            }
             guard visit.profile.era == .legacy,
                 let asked = notification.params?["requestId"].flatMap(RequestID.init),
                 let number = session.asks.id(of: asked, on: session.link), let id = notification.params?["requestId"]
@@ -156,7 +161,7 @@ extension Exchange {
             do throws(AskDesk.Refusal) {
                 let ticket = try await desk.admit(request.kind, request.params, visit)
                 // The answer comes with another request; what is recorded here is that the client was asked.
-                desk.settle(ticket, response)
+                desk.settleAsked(ticket, by: response)
             } catch {
                 let fault = ProtocolFault.missingCapability(request.kind.capability, error.text)
                 let isUndeclared = !request.kind.isDeclared(in: visit.profile.capabilities)
@@ -175,6 +180,37 @@ extension Exchange {
         splice.set("requestState", to: .string(state), in: result)
         splice.set("id", to: visit.id.raw, in: response.document.root)
         return .answer(splice.applied(), status: status, hadEffect: true)
+    }
+
+    /// A legacy server's error -32042 ("URL elicitation required") in a modern client's words: it visits the pages, and its
+    /// retry is a new call. Nil if the response is another.
+    private func visits(in response: RPCMessage, _ status: Int?, _ visit: Visit) async throws(UpstreamError) -> End? {
+        guard case .response(_, isError: true) = response.kind, visit.profile.era == .modern,
+            visit.session.link.hello.version.era == .legacy, let error = response.outcome,
+            MethodTable.mayRequireInput.contains(visit.message.method)
+        else { return nil }
+        do throws(Untranslatable) {
+            guard
+                let requests = try ModernFront.inputRequests(
+                    ofError: error, capabilities: visit.profile.capabilities)
+            else { return nil }
+            for elicitation in error["data"]?["elicitations"]?.elements.map({ $0 }) ?? [] {
+                do throws(AskDesk.Refusal) {
+                    let ticket = try await desk.admit(.url, elicitation, visit)
+                    desk.settleAsked(ticket, by: response)
+                } catch {
+                    let answer = RPCWriter.error(
+                        id: visit.id, code: .denied, message: error.text, data: ["reason": "policy"])
+                    return .answer(answer, status: status, hadEffect: false)
+                }
+            }
+            let result = InputRequired.result(
+                requests, requestState: states.seal(visit, upstreamState: nil, parked: nil),
+                serverInfo: visit.introduction)
+            return .answer(RPCWriter.result(id: visit.id, bytes: result), status: status, hadEffect: false)
+        } catch {
+            return .answer(error.answer(to: visit.id, receiver: .modern), status: status, hadEffect: false)
+        }
     }
 
     /// From a legacy client: asks it one after the other, on the stream of its call.

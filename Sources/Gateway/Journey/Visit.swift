@@ -26,11 +26,13 @@ final class Visit: Sendable {
     let upstreamState: String?
     /// How many rounds of questions this request has had before.
     let round: UInt64
+    /// Where the questions of a legacy server wait, if its client is a modern one.
+    let parked: ParkedCall?
 
     init(
         requestID: String, caller: Caller, session: ClientSession, profile: ClientProfile? = nil, message: RPCMessage,
         id: RequestID, peerIP: String?, loop: EventLoop, started: TimeSpan, patience: TimeSpan = .seconds(120),
-        upstreamState: String? = nil, round: UInt64 = 0
+        upstreamState: String? = nil, round: UInt64 = 0, parked: ParkedCall? = nil
     ) {
         self.requestID = requestID
         self.caller = caller
@@ -44,6 +46,15 @@ final class Visit: Sendable {
         self.patience = patience
         self.upstreamState = upstreamState
         self.round = round
+        self.parked = parked
+    }
+
+    /// The same for a call that outlives its request.
+    func parkable(as call: ParkedCall) -> Visit {
+        Visit(
+            requestID: requestID, caller: caller, session: session, profile: profile, message: message, id: id,
+            peerIP: peerIP, loop: loop, started: started, patience: patience, upstreamState: upstreamState,
+            round: round, parked: call)
     }
 
     /// How the request changes on its way.

@@ -147,9 +147,4 @@ extension Endpoint {
             _ = try? await session.link.ask("resources/subscribe", [JSONMember("uri", .string(uri))], on: visit.loop)
         }
     }
-
-    /// A call that waits for the client's answers goes on.
-    private func resume(_ token: String, _ visit: Visit, _ reply: any ReplyChannel) async {
-        await refuse(visit, .invalidParams, "the call that this state belongs to has ended", reply)
-    }
 }

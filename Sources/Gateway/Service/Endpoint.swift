@@ -118,7 +118,8 @@ final class Endpoint: Sendable {
     /// A request, whatever its era.
     func serve(_ visit: Visit, _ reply: any ReplyChannel) async {
         switch visit.message.method {
-        case "tools/call", "resources/read", "prompts/get": await journey.run(visit, reply)
+        case "tools/call", "resources/read", "prompts/get":
+            await mayPark(visit) ? runParkable(visit, reply) : journey.run(visit, reply)
         case "tools/list": await list(.tools, visit, reply)
         case "prompts/list": await list(.prompts, visit, reply)
         case "resources/list": await list(.resources, visit, reply)
