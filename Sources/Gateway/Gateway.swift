@@ -11,14 +11,16 @@ package final class Gateway: Sendable {
     private let core: GatewayCore
     private let server: HTTPServer
     private let merged: MergedEndpoint
+    private let front: SSEFront
 
     /// Where the data plane listens, with the real port.
     package var address: SocketAddress { server.address }
 
-    private init(_ core: GatewayCore, server: HTTPServer, merged: MergedEndpoint) {
+    private init(_ core: GatewayCore, server: HTTPServer, merged: MergedEndpoint, front: SSEFront) {
         self.core = core
         self.server = server
         self.merged = merged
+        self.front = front
     }
 
     /// Rebuilds the counters from the ledger, then listens. Nothing is answered before both have worked.
@@ -32,16 +34,18 @@ package final class Gateway: Sendable {
                 options, on: group, store: store, hasher: hasher, sealer: sealer, ledger: ledger, log: log)
             let endpoint = core.endpoint
             let merged = MergedEndpoint(endpoint, sealer: sealer, hasher: hasher, digest: digest)
+            let front = SSEFront(endpoint)
             var serverOptions = HTTPServerOptions()
             serverOptions.limits.maxBody = options.maxBody
             serverOptions.drainLimit = options.drainLimit
             serverOptions.tls = options.tls
             let service = GatewayService(
                 options, authenticator: Authenticator(hasher: hasher, doorbook: Doorbook(ledger: ledger)),
-                snapshots: core.snapshots, endpoint: endpoint, merged: merged, metrics: core.metrics, log: log)
+                snapshots: core.snapshots, endpoint: endpoint, merged: merged, front: front, metrics: core.metrics,
+                log: log)
             let server = try await HTTPServer.start(
                 on: group, address: options.listen, options: serverOptions, service: service)
-            let gateway = Gateway(core, server: server, merged: merged)
+            let gateway = Gateway(core, server: server, merged: merged, front: front)
             let loop = group.next()
             loop.execute {
                 core.keepHouse(on: loop) { snapshot in
@@ -62,6 +66,7 @@ package final class Gateway: Sendable {
     package func drain() async {
         // Standing streams would be waited for until the limit; calls in flight are what the wait is for.
         merged.closeStreams()
+        front.closeStreams()
         core.sessions.closeStreams()
         await server.drain()
         await core.upstreams.shutDown()

@@ -80,15 +80,33 @@ extension Endpoint {
     // MARK: The GET stream
 
     func openStream(_ arrival: Arrival, _ session: ClientSession, _ writer: consuming ResponseWriter) {
+        // What can't be an id of ours says nothing.
+        let last = arrival.fields[.lastEventID].flatMap { EventID($0.string) }
+        if let last, session.events.isOver(last) {
+            return writer.send(Refusal.streamOver.response(requestID: arrival.requestID))
+        }
         var fields = Fields()
         fields.append(.xRequestID, arrival.requestID)
         let stream = writer.streamEvents(fields)
-        let listener = CallHandle()
-        stream.onClose { listener.cancel() }
-        session.attach(EventStream(stream), listener: listener)
         // SPEC: a first byte at once lets intermediaries forward the head.
         _ = stream.commentNow("open")
         keepAlive(stream, session, arrival.loop)
+        let sink = EventStream(stream)
+        if let last, SessionEvents.isAnswer(last) {
+            // The rest of one request's stream; the standing stream is another.
+            if !session.events.resume(after: last, sink) { sink.end() }
+            return
+        }
+        let listener = CallHandle()
+        stream.onClose { listener.cancel() }
+        let number: UInt64
+        if let last, session.events.resume(after: last, sink) {
+            number = last.stream
+        } else {
+            number = session.events.beginStanding(sink)
+            if session.version >= .november2025 { _ = session.events.note([], on: number) }
+        }
+        session.attach(StandingStream(session.events, number, sink), listener: listener)
         listen(.everything(of: session), session, listener, arrival)
     }
 

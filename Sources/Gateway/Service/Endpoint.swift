@@ -89,6 +89,7 @@ final class Endpoint: Sendable {
             notice(message, session, arrival.loop)
             reply.accepted()
         case .request(let id):
+            reply.keep(in: session)
             await serve(visit(message, id, session, arrival), reply)
         }
     }

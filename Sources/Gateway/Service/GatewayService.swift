@@ -15,12 +15,13 @@ final class GatewayService: HTTPService {
     private let snapshots: SnapshotSource
     private let endpoint: Endpoint
     private let merged: MergedEndpoint
+    private let front: SSEFront
     private let metrics: GatewayMetrics
     private let log: Log
 
     init(
         _ options: GatewayOptions, authenticator: Authenticator, snapshots: SnapshotSource, endpoint: Endpoint,
-        merged: MergedEndpoint,
+        merged: MergedEndpoint, front: SSEFront,
         metrics: GatewayMetrics, log: Log
     ) {
         self.options = options
@@ -29,6 +30,7 @@ final class GatewayService: HTTPService {
         self.snapshots = snapshots
         self.endpoint = endpoint
         self.merged = merged
+        self.front = front
         self.metrics = metrics
         self.log = log
     }
@@ -52,7 +54,24 @@ final class GatewayService: HTTPService {
             try hosts.admit(request.head)
             let isMerged = path.equals("/mcp")
             guard isMerged || path.hasPrefix("/mcp/") else { throw .unknownPath }
-            let arrival = try arrival(of: request, isMerged ? nil : path.dropFirst(5).string, requestID, loop)
+            var name = isMerged ? nil : path.dropFirst(5).string
+            let old = name.flatMap(Self.oldPlace)
+            if let old { name?.removeLast(old.rawValue.utf8.count + 1) }
+            let arrival = try arrival(of: request, name, requestID, loop)
+            if let old {
+                switch (request.head.method, old) {
+                case (.get, .stream):
+                    guard accepts(request.head.fields, "text/event-stream") else { throw .notAcceptable }
+                    try front.checkRoom()
+                    return front.open(arrival, writer)
+                case (.post, .messages):
+                    try Self.checkContent(request.head)
+                    let delivery = try front.admit(arrival, session: request.head.target.queryValue("session"))
+                    writer.send(.accepted, Self.fields(requestID))
+                    return front.take(delivery, arrival)
+                default: throw .methodNotAllowed
+                }
+            }
             switch request.head.method {
             case .post:
                 try Self.checkMedia(request.head)
@@ -113,10 +132,23 @@ final class GatewayService: HTTPService {
         {
             return
         }
-        guard let media = MediaType(type), media.matches("application/json") else { throw .wrongContentType }
+        try checkContent(head)
         guard accepts(head.fields, "application/json"), accepts(head.fields, "text/event-stream") else {
             throw .notAcceptable
         }
+    }
+
+    private static func checkContent(_ head: RequestHead) throws(Refusal) {
+        guard let type = head.fields[.contentType], let media = MediaType(type), media.matches("application/json")
+        else {
+            throw .wrongContentType
+        }
+    }
+
+    /// The transport of 2024-11-05 has two paths under a server's. No server's name has a slash.
+    private static func oldPlace(_ name: String) -> SSEFront.Place? {
+        guard let slash = name.utf8.firstIndex(of: UInt8(ascii: "/")) else { return nil }
+        return SSEFront.Place(rawValue: String(name[name.utf8.index(after: slash)...]))
     }
 
     private func readiness(_ requestID: String) -> Response {

@@ -17,6 +17,7 @@ enum Refusal: Error, Sendable, Hashable {
     case notAMessage(String)
     case noSession
     case unknownSession
+    case streamOver
     case wrongVersion(String)
     case tooManySessions
     case configurationUnavailable
@@ -26,7 +27,7 @@ enum Refusal: Error, Sendable, Hashable {
         case .unauthenticated: HTTPStatus(401)
         case .wrongServer, .foreignOrigin, .foreignHost: HTTPStatus(403)
         case .unknownServer, .unknownPath, .unknownSession: HTTPStatus(404)
-        case .methodNotAllowed: HTTPStatus(405)
+        case .methodNotAllowed, .streamOver: HTTPStatus(405)
         case .notAcceptable: HTTPStatus(406)
         case .wrongContentType: HTTPStatus(415)
         case .notJSON, .notAMessage, .noSession, .wrongVersion: HTTPStatus(400)
@@ -61,6 +62,7 @@ enum Refusal: Error, Sendable, Hashable {
         case .notAMessage(let reason): "The body is no JSON-RPC message: \(reason)."
         case .noSession: "The header Mcp-Session-Id is missing; `initialize` opens a session."
         case .unknownSession: "This session does not exist or has ended; `initialize` opens a new one."
+        case .streamOver: "The stream that Last-Event-ID names is over, and nothing of it is left."
         case .wrongVersion(let version):
             "MCP-Protocol-Version `\(version.prefix(32))` is not spoken here; "
                 + "known: \(ProtocolVersion.allCases.map(\.rawValue).joined(separator: ", "))."
@@ -74,7 +76,7 @@ enum Refusal: Error, Sendable, Hashable {
         fields.append(.contentType, "application/json")
         fields.append(.xRequestID, requestID)
         if case .unauthenticated = self { fields.append(.wwwAuthenticate, "Bearer realm=\"sluice\"") }
-        if case .methodNotAllowed = self { fields.append(.allow, "POST, GET, DELETE") }
+        if status.code == 405 { fields.append(.allow, "POST, GET, DELETE") }
         let body = RPCWriter.error(
             id: nil, code: code, message: message, data: ["requestId": .string(requestID)])
         return Response(status, fields: fields, body: body)

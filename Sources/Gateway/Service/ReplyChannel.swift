@@ -18,6 +18,8 @@ protocol ReplyChannel: AnyObject {
     /// For notifications and responses.
     func accepted()
     func refuse(_ refusal: Refusal)
+    /// Should the answer become a stream, its events can be had again in this session.
+    func keep(in session: ClientSession)
     /// A standing stream in place of the answer; nil where there is no way.
     /// - Parameter closed: called once when it ends, from either side.
     func openEvents(closed: @escaping @Sendable () -> Void) -> (any EventSink)?
@@ -26,6 +28,7 @@ protocol ReplyChannel: AnyObject {
 extension ReplyChannel {
     func openEvents(closed: @escaping @Sendable () -> Void) -> (any EventSink)? { nil }
     func answer(_ message: [UInt8]) async { await answer(message, status: .ok) }
+    func keep(in session: ClientSession) {}
 }
 
 /// The answer to one POST: JSON, or an event stream once something has to be said before it.
@@ -33,6 +36,9 @@ final class HTTPReply: ReplyChannel {
     private var writer: ResponseWriter?
     private var stream: ResponseStream?
     private let requestID: String
+    /// Where the stream's events are kept, and the stream's number there.
+    private var session: ClientSession?
+    private var number: UInt64 = 0
 
     init(_ writer: consuming ResponseWriter, requestID: String) {
         self.writer = consume writer
@@ -40,7 +46,8 @@ final class HTTPReply: ReplyChannel {
     }
 
     var isGone: Bool {
-        if let stream { return stream.isClosed }
+        // A client can come back for a stream that is kept.
+        if let stream { return session == nil && stream.isClosed }
         return switch writer {
         case .some(let writer): writer.isClosed
         case .none: true
@@ -56,19 +63,34 @@ final class HTTPReply: ReplyChannel {
     }
 
     func notify(_ message: [UInt8]) async {
-        _ = await events()?.writeEvent(SSEEvent(data: message, event: "message"))
+        if let stream = events() { await write(message, on: stream) }
     }
+
+    private func write(_ message: [UInt8], on stream: ResponseStream, isLast: Bool = false) async {
+        guard let session else {
+            _ = await stream.writeEvent(SSEEvent(data: message, event: "message"))
+            return
+        }
+        guard let id = session.events.note(message, on: number, isLast: isLast) else { return stream.end() }
+        _ = await stream.writeEvent(SSEEvent(data: message, event: "message", id: id.description))
+    }
+
+    func keep(in session: ClientSession) { self.session = session }
 
     func answer(_ message: [UInt8], status: HTTPStatus) async {
         if let stream {
-            _ = await stream.writeEvent(SSEEvent(data: message, event: "message"))
+            await write(message, on: stream, isLast: true)
             stream.end()
         } else if let writer = writer.take() {
             writer.send(status, fields(isJSON: true), message)
         }
     }
 
-    func silence() { events()?.end() }
+    func silence() {
+        if stream != nil { session?.events.abandon(number) }
+        session = nil
+        events()?.end()
+    }
 
     func accepted() {
         guard let writer = writer.take() else { return }
@@ -96,9 +118,18 @@ final class HTTPReply: ReplyChannel {
     /// Makes the answer an event stream.
     func events() -> ResponseStream? {
         if stream == nil, let writer = writer.take() {
-            stream = writer.streamEvents(fields(isJSON: false))
+            let fresh = writer.streamEvents(fields(isJSON: false))
+            stream = fresh
+            if let session { begin(fresh, session) }
         }
         return stream
+    }
+
+    private func begin(_ stream: ResponseStream, _ session: ClientSession) {
+        number = session.events.beginAnswer()
+        // SPEC: 2025-11-25: an event without data tells the client at once where to go on. Older clients would parse it.
+        guard session.version >= .november2025, let id = session.events.note([], on: number) else { return }
+        _ = stream.writeEventNow(SSEEvent(data: [], id: id.description))
     }
 
     private static let jsonFields = Fields((.contentType, "application/json"))

@@ -35,6 +35,8 @@ final class ClientSession: Sendable {
     let link: any UpstreamLink
     /// What servers have asked this client; several sessions behind one endpoint share it.
     let asks: AskBook
+    /// What was sent on its streams.
+    let events = SessionEvents()
     private let lastUsed: Atomic<Int64>
     private let state = Mutex(State())
 

@@ -8,8 +8,14 @@ protocol EventSink: AnyObject, Sendable {
     var isClosed: Bool { get }
     /// Sends a message. A client that does not read loses it, and costs no memory beyond the stream's cap.
     func send(_ message: [UInt8])
+    /// The same under an id, by which a client that comes back says how far it got.
+    func send(_ message: [UInt8], id: String)
     /// Ends it after what was sent.
     func end()
+}
+
+extension EventSink {
+    func send(_ message: [UInt8], id: String) { send(message) }
 }
 
 /// A server-sent event stream.
@@ -27,6 +33,18 @@ final class EventStream: EventSink {
 
     func send(_ message: [UInt8]) {
         stream.loop.execute { [stream] in _ = stream.writeEventNow(SSEEvent(data: message, event: "message")) }
+    }
+
+    /// - Parameter message: empty for an event that does nothing but say how far the stream is.
+    func send(_ message: [UInt8], id: String) {
+        let event = SSEEvent(data: message, event: message.isEmpty ? nil : "message", id: id)
+        stream.loop.execute { [stream] in _ = stream.writeEventNow(event) }
+    }
+
+    /// Sends a message, and waits while the client does not read.
+    func write(_ message: [UInt8]) async {
+        let event = SSEEvent(data: message, event: "message")
+        await Task(executorPreference: stream.loop) { [stream] in _ = await stream.writeEvent(event) }.value
     }
 
     func end() {

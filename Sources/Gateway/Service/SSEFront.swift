@@ -1,0 +1,177 @@
+import Base
+import HTTP
+import JSON
+import MCP
+import Runtime
+import Store
+import Synchronization
+
+/// The transport of 2024-11-05, HTTP+SSE: a GET stream carries all that goes to the client, POSTs bring what it says.
+final class SSEFront: Sendable {
+    /// The two paths under `/mcp/{server}`.
+    enum Place: String, Sendable {
+        case stream = "sse"
+        case messages
+    }
+
+    /// A message that may be taken.
+    struct Delivery: Sendable {
+        fileprivate let channel: SSEChannel
+        fileprivate let message: RPCMessage
+    }
+
+    private let endpoint: Endpoint
+    private let channels = Mutex<[String: SSEChannel]>([:])
+
+    init(_ endpoint: Endpoint) {
+        self.endpoint = endpoint
+    }
+
+    // MARK: The stream
+
+    func checkRoom() throws(Refusal) {
+        guard endpoint.sessions.hasRoom, channels.withLock({ $0.count }) < endpoint.options.maxSessions else {
+            throw .tooManySessions
+        }
+    }
+
+    func open(_ arrival: Arrival, _ writer: consuming ResponseWriter) {
+        var fields = Fields()
+        fields.append(.xRequestID, arrival.requestID)
+        let stream = writer.streamEvents(fields)
+        let channel = SSEChannel(arrival.caller, EventStream(stream))
+        channels.withLock { $0[channel.id] = channel }
+        let loop = arrival.loop
+        stream.onClose { [weak self] in self?.close(channel, on: loop) }
+        let place = "/mcp/\(arrival.caller.server.name)/\(Place.messages.rawValue)?session=\(channel.id)"
+        _ = stream.writeEventNow(SSEEvent(data: Array(place.utf8), event: "endpoint"))
+        keepAlive(stream, channel, loop)
+    }
+
+    private func keepAlive(_ stream: ResponseStream, _ channel: SSEChannel, _ loop: EventLoop) {
+        _ = loop.schedule(after: Endpoint.keepAlive) { [weak self, weak stream] in
+            guard let self else { return }
+            // The session may have ended by itself: with its grant, or its server.
+            guard let stream, !stream.isClosed, channel.session?.isEnded != true else {
+                return close(channel, on: loop)
+            }
+            channel.session?.touch(loop.now)
+            _ = stream.commentNow("alive")
+            keepAlive(stream, channel, loop)
+        }
+    }
+
+    private func close(_ channel: SSEChannel, on loop: EventLoop) {
+        _ = channels.withLock { $0.removeValue(forKey: channel.id) }
+        if let session = channel.close() { endpoint.end(session, on: loop) }
+        channel.stream.end()
+    }
+
+    func closeStreams() {
+        for channel in channels.withLock({ Array($0.values) }) { channel.stream.end() }
+    }
+
+    // MARK: Messages
+
+    /// Finds the stream that a POST belongs to; another grant's looks like none.
+    func admit(_ arrival: Arrival, session id: String?) throws(Refusal) -> Delivery {
+        guard let id else { throw .noSession }
+        guard let channel = channels.withLock({ $0[id] }), channel.caller.grant.id == arrival.caller.grant.id,
+            channel.caller.server == arrival.caller.server, !channel.stream.isClosed,
+            channel.session?.isEnded != true
+        else { throw .unknownSession }
+        return Delivery(
+            channel: channel, message: try Endpoint.read(arrival.body, limit: endpoint.options.maxBody))
+    }
+
+    /// Returns at once: what there is to say goes on the stream, and the next POST must not wait for it.
+    func take(_ delivery: Delivery, _ arrival: Arrival) {
+        Task(executorPreference: arrival.loop) { await self.carryOut(delivery.message, delivery.channel, arrival) }
+    }
+
+    private func carryOut(_ message: RPCMessage, _ channel: SSEChannel, _ arrival: Arrival) async {
+        let reply = SSEReply(channel.stream)
+        if let session = channel.session {
+            session.touch(arrival.started)
+            return await endpoint.take(message, session, arrival, reply)
+        }
+        guard case .request(let id) = message.kind else { return }
+        guard message.method == "initialize", channel.beginOpening() else {
+            let text = "`initialize` has to come first"
+            return await reply.answer(RPCWriter.error(id: id, code: .invalidRequest, message: text))
+        }
+        do throws(Refusal) {
+            try await endpoint.initialize(message, id, arrival, reply)
+        } catch {
+            await reply.answer(RPCWriter.error(id: id, code: .overloaded, message: error.message))
+        }
+        guard let opened = reply.opened, let session = endpoint.sessions.find(opened.session) else {
+            return channel.endOpening(nil)
+        }
+        channel.endOpening(session)
+        guard !channel.stream.isClosed else { return close(channel, on: arrival.loop) }
+        let listener = CallHandle()
+        session.attach(channel.stream, listener: listener)
+        endpoint.listen(.everything(of: session), session, listener, arrival)
+        await reply.answer(opened.message)
+    }
+}
+
+/// One client's stream, and the session that it opened on it.
+private final class SSEChannel: Sendable {
+    private struct State {
+        var session: ClientSession?
+        var isOpening = false
+    }
+
+    /// In the URL that only this client is told.
+    let id = SessionTable.makeID()
+    let caller: Caller
+    let stream: EventStream
+    private let state = Mutex(State())
+
+    init(_ caller: Caller, _ stream: EventStream) {
+        self.caller = caller
+        self.stream = stream
+    }
+
+    var session: ClientSession? { state.withLock { $0.session } }
+
+    /// False if a session is being opened already.
+    func beginOpening() -> Bool {
+        state.withLock { state in
+            defer { state.isOpening = true }
+            return !state.isOpening
+        }
+    }
+
+    func endOpening(_ session: ClientSession?) {
+        state.withLock { state in
+            state.session = session
+            state.isOpening = false
+        }
+    }
+
+    func close() -> ClientSession? { state.withLock { $0.session.take() } }
+}
+
+/// The way back for one message that came by POST: the stream.
+private final class SSEReply: ReplyChannel {
+    private let stream: EventStream
+    /// The answer to `initialize`, held until the stream is the session's.
+    private(set) var opened: (message: [UInt8], session: String)?
+
+    init(_ stream: EventStream) {
+        self.stream = stream
+    }
+
+    var isGone: Bool { stream.isClosed }
+    /// The end of the stream ends the session and all its calls.
+    func onGone(_ body: @escaping @Sendable () -> Void) {}
+    func notify(_ message: [UInt8]) async { await stream.write(message) }
+    func answer(_ message: [UInt8], status: HTTPStatus) async { await stream.write(message) }
+    func answer(_ message: [UInt8], session: String) { opened = (message, session) }
+    func silence() {}
+    func accepted() {}
+    func refuse(_ refusal: Refusal) {}
+}
