@@ -160,6 +160,19 @@ import Testing
         #expect(!schema.accepts(try json("{\"p\(count - 1)\":1}")))
     }
 
+    /// Found by fuzzing: zeros in front of an exponent made an integer none.
+    @Test(
+        arguments: [
+            ("12e000000366355", true), ("120e-0000000000001", true), ("12e-000000000001", false),
+            ("0e99999999999999999999", true), ("0.00e-99999999999999999999", true), ("10e999999999", true),
+            ("1e1000000000", true), ("10e1000000000", false), ("1e99999999999999999999", false),
+            ("1e-99999999999999999999", false),
+        ]) func integersHoweverSpelled(_ row: (text: String, isInteger: Bool)) throws
+    {
+        let schema = CompiledSchema.compile(try json(#"{"type":"integer"}"#))
+        #expect(schema.accepts(try json(row.text)) == row.isInteger, "\(row.text)")
+    }
+
     /// Numbers with absurd exponents cost no more than others.
     @Test func divisibilityOfHugeNumbers() throws {
         func accepts(_ divisor: String, _ number: String) throws -> Bool {

@@ -139,27 +139,32 @@ struct ExactNumber: Sendable {
         var isFraction = false
         var bytes = Array(text.utf8)[...]
         if bytes.first == UInt8(ascii: "-") { bytes.removeFirst() }
-        var written = 0
+        var written: Int? = 0
         while let byte = bytes.popFirst() {
             if byte == UInt8(ascii: ".") {
                 isFraction = true
             } else if byte | 0x20 == UInt8(ascii: "e") {
-                if bytes.first == UInt8(ascii: "+") { bytes.removeFirst() }
-                guard bytes.count <= 9, let number = Int(String(decoding: bytes, as: UTF8.self)) else { return nil }
-                written = number
+                let isNegative = bytes.first == UInt8(ascii: "-")
+                if isNegative || bytes.first == UInt8(ascii: "+") { bytes.removeFirst() }
+                // However it is spelled: zeros in front say nothing.
+                bytes = bytes.drop { $0 == UInt8(ascii: "0") }
+                written = bytes.count <= 15 ? bytes.reduce(0) { $0 * 10 + Int($1 - 48) } : nil
+                if isNegative { written = written.map { -$0 } }
                 break
             } else {
                 digits.append(byte - 48)
                 if isFraction { fraction += 1 }
             }
         }
-        var exponent = written - fraction
+        var exponent = written.map { $0 - fraction } ?? .max
         while digits.last == 0 {
             digits.removeLast()
-            exponent += 1
+            if exponent < .max { exponent += 1 }
         }
         self.digits = Array(digits.drop { $0 == 0 })
         self.exponent = self.digits.isEmpty ? 0 : exponent
+        // The value, not its spelling, is what may be too much.
+        guard abs(self.exponent) <= 1_000_000_000 else { return nil }
     }
 
     var isInteger: Bool { exponent >= 0 }
