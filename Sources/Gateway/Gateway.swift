@@ -67,6 +67,7 @@ package final class Gateway: Sendable {
         // Standing streams would be waited for until the limit; calls in flight are what the wait is for.
         merged.closeStreams()
         front.closeStreams()
+        core.endpoint.desk.lot.close()
         core.sessions.closeStreams()
         await server.drain()
         await core.upstreams.shutDown()

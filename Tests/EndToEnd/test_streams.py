@@ -76,6 +76,36 @@ class Parked(Streams):
         again = client.call("asks", extra={"inputResponses": answers, "requestState": asked["requestState"]})
         self.assertEqual(again.error["code"], -32602, "the call has ended")
 
+    def test_behind_the_endpoint_for_all_servers_too(self):
+        server = self.raw()
+        client = Modern(self.gw.url("raw").rsplit("/", 1)[0], self.token)
+        asked = client.call("raw__asks").result
+        self.assertEqual(asked["resultType"], "input_required")
+        done = client.call("raw__asks", extra={
+            "inputResponses": {key: ANSWER for key in asked["inputRequests"]}, "requestState": asked["requestState"]}).result
+        self.assertEqual(self.told(done)["result"], ANSWER)
+        self.assertEqual(len(server.calls("asks")), 1)
+
+    def test_a_page_to_visit_is_asked_for_and_the_retry_is_a_new_call(self):
+        server = self.raw()
+
+        def required(server, exchange):
+            if len(server.calls("echo")) > 1:
+                return server.done(exchange)
+            exchange.error(-32042, "sign in", {"elicitations": [
+                {"mode": "url", "message": "Sign in", "url": "https://example.com/", "elicitationId": "e-1"}]})
+        server.tools["echo"] = required
+        client = Modern(self.gw.url("raw"), self.token)
+        asked = client.call("echo").result
+        self.assertEqual([question["params"] for question in asked["inputRequests"].values()], [
+            {"mode": "url", "message": "Sign in", "url": "https://example.com/"}])
+        done = client.call("echo", extra={
+            "inputResponses": {key: {"action": "accept"} for key in asked["inputRequests"]},
+            "requestState": asked["requestState"]}).result
+        self.assertEqual(done["resultType"], "complete")
+        self.assertEqual((len(server.calls("echo")), client.violations), (2, []))
+        self.assertNotIn("requestState", server.calls("echo")[1].message["params"])
+
     def test_a_revoked_grant_ends_what_waits(self):
         server = self.raw()
         client = Modern(self.gw.url("raw"), self.token)

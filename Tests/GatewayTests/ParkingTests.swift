@@ -387,6 +387,10 @@ func onStage(
             #expect(tokens.last == .some(nil))
             lot.remove(try #require(tokens[0]))
             #expect(lot.add(calls[16]) != nil)
+            let counter = Counter()
+            for call in calls { call.onCancel { counter.add() } }
+            lot.close()
+            #expect(counter.value == 16, "all but the one that was taken out")
         }
     }
 }

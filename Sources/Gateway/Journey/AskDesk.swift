@@ -131,12 +131,14 @@ struct AskDesk: Sendable {
         let link = visit.session.link
         do throws(Untranslatable) {
             let input = try ModernFront.inputRequest(request, capabilities: visit.profile.capabilities)
-            guard let call = visit.parked else { throw .inputDuring(visit.message.method) }
+            guard MethodTable.mayRequireInput.contains(visit.message.method) else {
+                throw .inputDuring(visit.message.method)
+            }
             let ticket: Ticket
             do throws(Refusal) { ticket = try await admit(kind, request.params, visit) } catch {
                 return refuse(id, error, visit)
             }
-            guard call.ask(id, kind, input.method, input.params, ticket) else {
+            guard visit.parked?.ask(id, kind, input.method, input.params, ticket) == true else {
                 settle(ticket, nil)
                 return refuse(id, Refusal(text: "too many calls wait for the client", code: .overloaded), visit)
             }

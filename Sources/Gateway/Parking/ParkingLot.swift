@@ -23,5 +23,11 @@ final class ParkingLot: Sendable {
 
     func find(_ token: String) -> ParkedCall? { calls.withLock { $0[token] } }
     func remove(_ token: String) { _ = calls.withLock { $0.removeValue(forKey: token) } }
+
+    /// Cancels all: nobody will come back for them.
+    func close() {
+        for call in calls.withLock({ Array($0.values) }) { call.close() }
+    }
+
     var count: Int { calls.withLock { $0.count } }
 }
