@@ -46,7 +46,8 @@ struct GatewayCore: Sendable {
                 sessions.deliver(changed, toSessionsOf: nil)
             }
         }
-        let judge = Judge(quotas: quotas) { visit, now throws(StoreError) in
+        let pins = PinDesk(hasher: hasher, ledger: ledger, log: log)
+        let judge = Judge(quotas: quotas, pins: pins) { visit, now throws(StoreError) in
             guard !visit.session.isEnded,
                 let caller = try snapshots.snapshot().caller(
                     grant: visit.caller.grant.id, server: visit.caller.server.name, at: now),

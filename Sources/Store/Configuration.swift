@@ -14,10 +14,13 @@ package struct Configuration: Sendable {
     package let grants: [TokenHash: Grant]
     /// By the keyed hash of the token.
     package let adminTokens: [TokenHash: AdminToken]
+    /// What a person has approved of servers, by server; nothing for those that are not pinned.
+    package let pins: [String: ServerPins]
 
     package init(
         generation: UInt64, servers: [String: Server], policies: [String: PolicyVersion],
-        identities: [String: Identity], grants: [TokenHash: Grant], adminTokens: [TokenHash: AdminToken]
+        identities: [String: Identity], grants: [TokenHash: Grant], adminTokens: [TokenHash: AdminToken],
+        pins: [String: ServerPins] = [:]
     ) {
         self.generation = generation
         self.servers = servers
@@ -25,6 +28,7 @@ package struct Configuration: Sendable {
         self.identities = identities
         self.grants = grants
         self.adminTokens = adminTokens
+        self.pins = pins
     }
 
     /// Nothing at all: with it every call is refused.

@@ -42,6 +42,7 @@ extension SQLiteConfigurationStore {
                 statement.bind(2, now)
                 try statement.run()
             }
+            try self.deletePins(db, name)
             let statement = try db.prepare("DELETE FROM server WHERE name = ?1")
             statement.bind(1, name)
             try statement.run()

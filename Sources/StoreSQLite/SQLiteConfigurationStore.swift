@@ -11,6 +11,7 @@ package final class SQLiteConfigurationStore: ConfigurationStore {
         static let grants = 100_000
         static let adminTokens = 1_000
         static let policyBytes = 1 << 20
+        static let pins = 10_001
     }
 
     private let connection: SharedConnection
@@ -80,7 +81,7 @@ package final class SQLiteConfigurationStore: ConfigurationStore {
                 policies: try self.selectPolicies(db).keyed(by: \.name),
                 identities: try self.selectIdentities(db).keyed(by: \.name),
                 grants: grants,
-                adminTokens: adminTokens)
+                adminTokens: adminTokens, pins: try self.selectServerPins(db))
         }
         generation.raise(to: snapshot.generation)
         return snapshot

@@ -94,6 +94,18 @@ enum Schema {
                 """),
         // A list of three paths (authorities, certificate, key), empty where there is none.
         Migration(name: "0003-server-tls", sql: "ALTER TABLE server ADD COLUMN tls TEXT"),
+        Migration(
+            name: "0004-pins",
+            sql: """
+                CREATE TABLE pinned_server (server TEXT PRIMARY KEY, on_change TEXT NOT NULL, stamp INTEGER NOT NULL) STRICT;
+                CREATE TABLE pin (
+                    server TEXT NOT NULL,
+                    tool TEXT NOT NULL,
+                    hash BLOB NOT NULL,
+                    definition BLOB NOT NULL,
+                    PRIMARY KEY (server, tool)
+                ) STRICT, WITHOUT ROWID;
+                """),
     ]
 
     /// Brings the database to the newest shape; each step in a transaction of its own, safe against other processes that

@@ -14,7 +14,9 @@ struct Entry: Sendable {
 @main
 struct Sluice {
     static let entries: [Entry] =
-        [ServeCommand.entry, WrapCommand.entry] + ServerCommands.entries + PolicyCommands.entries + [PolicyImportCommand.entry]
+        [ServeCommand.entry, WrapCommand.entry] + ServerCommands.entries + PolicyCommands.entries + [
+            PolicyImportCommand.entry
+        ]
         + IdentityCommands.entries
         + GrantCommands.entries + AdminTokenCommands.entries + AuditCommands.entries + [
             ClientConfigCommand.entry, DoctorCommand.entry,

@@ -146,7 +146,9 @@ struct Scene {
                 states: RequestStates(sealer: PlainSealer(), hasher: hasher)))
     }
 
-    static func judge(_ quotas: Quotas) -> Judge { Judge(quotas: quotas) { visit, _ in visit.caller } }
+    static func judge(_ quotas: Quotas) -> Judge { Judge(quotas: quotas, pins: pins) { visit, _ in visit.caller } }
+
+    static let pins = PinDesk(hasher: PlainHasher(), ledger: FakeLedger(), log: Log { _, _, _ in })
 
     static let limited = #"{"version":"1","default":"deny","tools":{"t":{"limits":[{"window":"minute","max":1}]}}}"#
     static let start = Instant(microseconds: 1_800_000_000_000_000)

@@ -109,7 +109,7 @@ import Testing
     @Test func aGrantThatEndedWhileTheCallWaitedIsRefused() async throws {
         try await withLoop { loop in
             let scene = try Scene(loop)
-            let judge = Judge(quotas: scene.quotas) { _, _ in nil }
+            let judge = Judge(quotas: scene.quotas, pins: Scene.pins) { _, _ in nil }
             guard case .refused(let refusal) = try await judge.judge(scene.errand, scene.visit, clock: { Scene.start })
             else { throw Unexpected() }
             #expect(refusal.rule == "(grant ended)")

@@ -12,8 +12,11 @@ final class Caller: Sendable {
     let facts: GrantFacts
     /// What the policy lets servers ask of this grant's clients. What it does not list, a server is not told of.
     let relays: Relays
+    /// What a person has approved of the server; nil when it is not pinned.
+    let pins: ServerPins?
 
-    init(grant: Grant, server: Server, policy: CompiledPolicy?) {
+    init(grant: Grant, server: Server, policy: CompiledPolicy?, pins: ServerPins? = nil) {
+        self.pins = pins
         self.grant = grant
         self.server = server
         self.policy = policy

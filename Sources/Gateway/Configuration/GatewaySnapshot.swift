@@ -38,7 +38,8 @@ final class GatewaySnapshot: Sendable {
                 grant: grant,
                 callers: grant.parts.compactMap { part in
                     configuration.servers[part.server].map {
-                        Caller(grant: grant, server: $0, policy: policies[part.policy])
+                        Caller(
+                            grant: grant, server: $0, policy: policies[part.policy], pins: configuration.pins[$0.name])
                     }
                 })
         }

@@ -14,6 +14,7 @@ enum Judgement: ~Copyable {
 
 struct Judge: Sendable {
     let quotas: Quotas
+    let pins: PinDesk
     /// The grant as it stands now; nil when it may no longer speak. A call may have waited since it was authenticated.
     let currentCaller: @Sendable (_ visit: Visit, _ now: Instant) throws(StoreError) -> Caller?
 
@@ -26,6 +27,7 @@ struct Judge: Sendable {
         if errand.subject == .tool {
             tool = try await session.server.catalogue.facts(of: errand.name, from: session.link, on: visit.loop)
         }
+        try await pins.prepare(errand, visit)
         let now = clock()
         let caller: Caller
         do throws(StoreError) {
@@ -34,6 +36,7 @@ struct Judge: Sendable {
         } catch {
             return .undecided
         }
+        if let refusal = pins.refusal(errand, visit, caller) { return .refused(refusal) }
         let facts = CallFacts(
             subject: errand.subject, tool: errand.selectorName, arguments: errand.arguments, facts: tool,
             server: caller.server.name, grant: caller.facts, client: visit.profile.facts, session: session.id,

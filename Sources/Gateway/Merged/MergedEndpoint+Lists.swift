@@ -116,7 +116,7 @@ extension MergedEndpoint {
                 id: RequestID(0), peerIP: arrival.peerIP, loop: arrival.loop, started: arrival.started)
             if kind == .tools { part.server.catalogue.learn(page) }
             var visible: [ListPage.Entry] = []
-            for entry in page.entries where try await endpoint.isListed(kind, entry.id, probe) { visible.append(entry) }
+            for entry in page.entries where try await endpoint.isListed(kind, entry, probe) { visible.append(entry) }
             names += visible.map(\.id)
             if kind == .tools || kind == .prompts { session.learn(names, kind, of: server) }
             let entries = visible.compactMap { renamed($0, kind, server, session) }
@@ -181,7 +181,9 @@ extension MergedEndpoint {
     /// Each server's own words under its name.
     func instructions(of parts: [ClientSession]) -> JSONValue? {
         let texts = parts.compactMap { part in
-            part.link.hello.instructions.map { "## \(part.caller.server.name)\n\n\($0)" }
+            endpoint.pins.approved(part.link.hello.instructions, part.caller).map {
+                "## \(part.caller.server.name)\n\n\($0)"
+            }
         }
         return texts.isEmpty ? nil : .string(texts.joined(separator: "\n\n"))
     }

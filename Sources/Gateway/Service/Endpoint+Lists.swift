@@ -28,7 +28,7 @@ extension Endpoint {
             }
             if kind == .tools { session.server.catalogue.learn(page) }
             var visible: Set<String> = []
-            for entry in page.entries where try await isListed(kind, entry.id, visit) { visible.insert(entry.id) }
+            for entry in page.entries where try await isListed(kind, entry, visit) { visible.insert(entry.id) }
             var splice = JSONSplice(message.document)
             page.filter(in: &splice) { visible.contains($0.id) }
             await answer(try Self.edited(message, splice), visit, reply)
@@ -49,6 +49,12 @@ extension Endpoint {
     func answer(_ response: RPCMessage, _ visit: Visit, _ reply: any ReplyChannel) async {
         let answer = visit.crossing.response(response, clientID: visit.id, introduction: visit.introduction)
         await reply.answer(answer, status: visit.status(of: answer))
+    }
+
+    /// Whether an entry of a list is shown: a call of it could pass, and it is what was approved.
+    func isListed(_ kind: ListKind, _ entry: ListPage.Entry, _ visit: Visit) async throws(UpstreamError) -> Bool {
+        guard try await isListed(kind, entry.id, visit) else { return false }
+        return pins.shows(kind, entry, visit)
     }
 
     /// Whether a call of it could pass. The name or URI is the server's.

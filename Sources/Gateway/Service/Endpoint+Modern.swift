@@ -68,7 +68,8 @@ extension Endpoint {
         try await checkParameters(visit, headers)
         switch message.method {
         case "server/discover":
-            let result = session.link.hello.discoverResult(relays: arrival.caller.relays)
+            let hello = session.link.hello
+            let result = pins.approved(hello.discoverResult(relays: arrival.caller.relays), of: hello, arrival.caller)
             await reply.answer(RPCWriter.result(id: id, result))
         case "subscriptions/listen": try await listen(visit, arrival, reply)
         default: await serve(visit, reply)

@@ -49,7 +49,9 @@ extension Endpoint {
             throw .tooManySessions
         }
         metrics.sessions.store(sessions.count, ordering: .relaxed)
-        let result = session.link.hello.initializeResult(version: profile.version, relays: arrival.caller.relays)
+        let hello = session.link.hello
+        let whole = hello.initializeResult(version: profile.version, relays: arrival.caller.relays)
+        let result = pins.approved(whole, of: hello, arrival.caller)
         reply.answer(RPCWriter.result(id: id, result), session: session.id)
     }
 

@@ -35,6 +35,7 @@ final class Endpoint: Sendable {
     var isAbleToRecord: Bool { journey.recorder.ledger.isHealthy }
     var exchange: Exchange { journey.forwarder.exchange }
     var desk: AskDesk { exchange.desk }
+    var pins: PinDesk { journey.judge.pins }
 
     // MARK: Messages
 

@@ -12,6 +12,22 @@ package struct ServerReport: Sendable {
     package let instructions: String?
     /// The definitions of all pages, in the server's order.
     package let tools: [JSONValue]
+
+    /// Everything that a person approves when the server is pinned, as it is now.
+    package func pins(_ hasher: any KeyedHasher) -> [Pin] {
+        let text = instructions.map(JSONValue.string) ?? .null
+        var pins = [
+            Pin(tool: nil, hash: PinDesk.hash(instructions: instructions, hasher), definition: text.bytes)
+        ]
+        var names: Set<String> = []
+        for tool in tools {
+            guard case .string(let name)? = tool["name"], names.insert(name).inserted,
+                let view = try? JSONDocument.parse(tool.bytes, limits: .upstream).root
+            else { continue }
+            pins.append(Pin(tool: name, hash: PinDesk.hash(tool: view, hasher), definition: tool.bytes))
+        }
+        return pins
+    }
 }
 
 /// Connects to a server, lists its tools and leaves. Never calls a tool.

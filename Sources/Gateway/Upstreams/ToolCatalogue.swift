@@ -12,6 +12,11 @@ final class ToolCatalogue: Sendable {
         /// What calls of a tool repeat in HTTP headers, for modern servers; tools without any are not here.
         var headers: [String: [HeaderParameter]] = [:]
         var refreshed = TimeSpan.zero
+        /// As the server sent them.
+        var definitions: [String: JSONView] = [:]
+        /// What was told of them already, and of which approval.
+        var noted: Set<PinFinding> = []
+        var stamp: Int64 = 0
     }
 
     /// A name that is not there makes us ask the server again, at most this often.
@@ -41,6 +46,22 @@ final class ToolCatalogue: Sendable {
         errand.subject == .tool ? state.withLock { $0.headers[errand.name] ?? [] } : []
     }
 
+    /// Asks the server for its tools unless they are known.
+    func load(from link: any UpstreamLink, on loop: EventLoop) async throws(UpstreamError) {
+        if state.withLock({ $0.tools == nil }) { _ = try await refresh(from: link, on: loop) }
+    }
+
+    /// The definitions as the server sent them; nil when it was not asked yet.
+    var definitions: [String: JSONView]? { state.withLock { $0.tools == nil ? nil : $0.definitions } }
+
+    /// Whether a finding was not told yet since the approval of that stamp.
+    func isNews(_ finding: PinFinding, stamp: Int64) -> Bool {
+        state.withLock { state in
+            if state.stamp != stamp || state.noted.count > Self.maxTools { (state.stamp, state.noted) = (stamp, []) }
+            return state.noted.insert(finding).inserted
+        }
+    }
+
     /// The server says that its list has changed.
     func invalidate() {
         state.withLock { $0.tools = nil }
@@ -48,10 +69,16 @@ final class ToolCatalogue: Sendable {
 
     /// Takes over definitions that passed by in a client's `tools/list`.
     func learn(_ page: ListPage) {
-        let facts = page.entries.map { ($0.id, Self.facts($0.id, $0.view)) }
+        let learnt = page.entries.map { entry in
+            let definition = Self.copy(entry.view)
+            return (name: entry.id, facts: Self.facts(entry.id, definition), definition: definition)
+        }
         state.withLock { state in
             guard var tools = state.tools else { return }
-            for (name, fact) in facts where tools.count < Self.maxTools || tools[name] != nil { tools[name] = fact }
+            for tool in learnt where tools.count < Self.maxTools || tools[tool.name] != nil {
+                tools[tool.name] = tool.facts
+                state.definitions[tool.name] = tool.definition
+            }
             state.tools = tools
         }
     }
@@ -61,9 +88,12 @@ final class ToolCatalogue: Sendable {
     {
         var tools: [String: ToolFacts] = [:]
         var headers: [String: [HeaderParameter]] = [:]
+        var definitions: [String: JSONView] = [:]
         try await Self.eachPage(of: link, on: loop) { page in
             for entry in page.entries {
-                tools[entry.id] = Self.facts(entry.id, entry.view)
+                let definition = Self.copy(entry.view)
+                definitions[entry.id] = definition
+                tools[entry.id] = Self.facts(entry.id, definition)
                 guard let schema = entry.view["inputSchema"], let parameters = try? HeaderParameter.all(in: schema),
                     !parameters.isEmpty
                 else { continue }
@@ -71,8 +101,9 @@ final class ToolCatalogue: Sendable {
             }
         }
         let now = loop.now
-        state.withLock { [headers] state in
+        state.withLock { [headers, definitions] state in
             state.tools = tools
+            state.definitions = definitions
             state.headers = headers
             state.refreshed = now
         }
@@ -99,13 +130,14 @@ final class ToolCatalogue: Sendable {
         }
     }
 
-    /// Annotations and schema are copied out, so that a large page is not held for the sake of one tool.
+    /// Copied out, so that a large page is not held for the sake of one tool.
+    private static func copy(_ definition: JSONView) -> JSONView {
+        (try? JSONDocument.parse(Array(definition.rawBytes), limits: .upstream).root) ?? definition
+    }
+
     private static func facts(_ name: String, _ definition: JSONView) -> ToolFacts {
-        func copy(_ view: JSONView?) -> JSONView? {
-            view.flatMap { try? JSONDocument.parse(Array($0.rawBytes), limits: .upstream).root }
-        }
-        return ToolFacts(
-            name: name, annotations: copy(definition["annotations"]),
-            schema: copy(definition["inputSchema"]).map { CompiledSchema.compile($0) })
+        ToolFacts(
+            name: name, annotations: definition["annotations"],
+            schema: definition["inputSchema"].map { CompiledSchema.compile($0) })
     }
 }

@@ -6,7 +6,7 @@ import Store
 
 /// `sluice server …`: the MCP servers behind the gateway.
 enum ServerCommands {
-    static let entries = [add, list, show, ServerTools.entry, remove]
+    static let entries = [add, list, show, ServerTools.entry] + PinCommands.entries + [remove]
 
     private static let add = Entry(
         command: Command(

@@ -12,7 +12,7 @@ enum ServerTools {
             "server", "tools", summary: "connect to a server and list its tools, before any policy",
             positionals: [Positional("NAME", "the server")],
             options: [
-                .value("timeout", "SPAN", "longest wait (default: 30s)"), DataFolder.option, DataFolder.json,
+                timeout, DataFolder.option, DataFolder.json,
             ],
             examples: [
                 Example("sluice server tools studio", "names and what they say they do"),
@@ -20,20 +20,10 @@ enum ServerTools {
                     "sluice server tools studio --json > studio.tools.json", "the definitions as the server sends them"),
             ])
     ) { arguments in
-        let timeout = try arguments.seconds("timeout", in: 1...3_600, default: 30)
         let folder = try DataFolder.open(arguments)
         let server = try folder.configuration.server(arguments.positionals[0])
-        let group = try EventLoopGroup(count: 1)
-        defer {
-            group.stop()
-            group.join()
-        }
-        let report: ServerReport
-        do throws(UpstreamError) {
-            report = try await probe(server, on: group, timeout: .seconds(Int64(timeout)))
-        } catch {
-            throw Failure(.unable, "server \(server.name) does not answer: \(error.detail)")
-        }
+        let report = try await report(of: server, arguments)
+        let state = try PinState(server.name, report, folder)
         if arguments.has("json") {
             Output.json { writer in
                 writer.beginObject()
@@ -43,13 +33,40 @@ enum ServerTools {
                 writer.beginArray()
                 for tool in report.tools { writer.value(tool) }
                 writer.endArray()
+                state?.write(to: &writer)
                 writer.endObject()
             }
+        } else if let state {
+            Output.table(
+                ["TOOL", "PIN", "DESCRIPTION"],
+                report.tools.map { tool in
+                    let name = text(tool, "name")
+                    return [name, state.word(name), summary(text(tool, "description"))]
+                })
+            state.explain()
         } else {
             Output.table(
                 ["TOOL", "DESCRIPTION"], report.tools.map { [text($0, "name"), summary(text($0, "description"))] })
         }
+        PinState.warnOfNames(server.name, report, try folder.pins.pinnedTools())
         return .done
+    }
+
+    static let timeout = Option.value("timeout", "SPAN", "longest wait (default: 30s)")
+
+    /// Asks a server what it offers now.
+    static func report(of server: Server, _ arguments: Arguments) async throws -> ServerReport {
+        let timeout = try arguments.seconds("timeout", in: 1...3_600, default: 30)
+        let group = try EventLoopGroup(count: 1)
+        defer {
+            group.stop()
+            group.join()
+        }
+        do throws(UpstreamError) {
+            return try await probe(server, on: group, timeout: .seconds(Int64(timeout)))
+        } catch {
+            throw Failure(.unable, "server \(server.name) does not answer: \(error.detail)")
+        }
     }
 
     private static func text(_ tool: JSONValue, _ key: String) -> String {
