@@ -34,7 +34,7 @@ final class MergedEndpoint: Sendable {
 
     func session(of arrival: Arrival) throws(Refusal) -> MergedSession {
         guard let id = arrival.fields[.mcpSessionID]?.string else { throw .noSession }
-        guard arrival.fields.count(of: .mcpSessionID) == 1, !id.contains(":"),
+        guard arrival.fields.count(of: .mcpSessionID) == 1, !id.utf8.contains(UInt8(ascii: ":")),
             let session = table.withLock({ $0[id] }), session.grantID == arrival.holder.grant.id
         else { throw .unknownSession }
         if let version = arrival.version, ProtocolVersion(rawValue: version)?.era != .legacy {
