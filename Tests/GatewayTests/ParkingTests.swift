@@ -377,6 +377,31 @@ func onStage(
         }
     }
 
+    @Test(arguments: [true, false])
+    func whatTheClientLacksIsToldOnlyIfTheServerCannotDoWithout(isFatal: Bool) async throws {
+        try await onStage { stage in
+            let link = FakeLink { id, request throws(UpstreamError) in
+                if request.method == "tools/list" {
+                    let list = #"{"jsonrpc":"2.0","id":\#(id),"result":{"tools":[{"name":"t"}]}}"#
+                    return .response(try Scene.message(list), status: 200)
+                }
+                let end = isFatal ? #""error":{"code":-32603,"message":"no"}"# : #""result":{"content":[]}"#
+                return .stream(
+                    ScriptedStream([
+                        try Scene.message(#"{"jsonrpc":"2.0","id":1,"method":"sampling/createMessage","params":{}}"#),
+                        try Scene.message(#"{"jsonrpc":"2.0","id":\#(id),\#(end)}"#),
+                    ]))
+            }
+            let session = try stage.session(link)
+            let reply = CollectingReply()
+            try await stage.ask(try stage.modern(1), session, reply)
+            let json = try reply.json()
+            #expect((json["result"] != nil) == !isFatal)
+            #expect(json["error"]?["code"]?.int == (isFatal ? -32_021 : nil))
+            #expect((json["error"]?["data"]?["requiredCapabilities"]?["sampling"] != nil) == isFatal)
+        }
+    }
+
     @Test func thereIsRoomForSixteenOfASession() async throws {
         try await onStage { stage in
             let session = try stage.session(AskingLink([]))

@@ -35,9 +35,14 @@ struct Exchange: Sendable {
                         visit.message.params?[$0]?.string
                     }, arguments: errand?.arguments,
                 headerParameters: errand.map { visit.session.server.catalogue.headerParameters(of: $0) } ?? [])
-            let (response, status) = try await once(outgoing, visit, crossing, handle, notify)
+            let (response, status, lacking) = try await once(outgoing, visit, crossing, handle, notify)
             noteTask(of: response, visit)
             if let asked = try await visits(in: response, status, visit) { return asked }
+            if let lacking, case .response(_, isError: true) = response.kind {
+                // The server could not go on without: the client may.
+                let answer = Untranslatable.inputUndeclared(lacking).answer(to: visit.id, receiver: .modern)
+                return .answer(answer, status: status, hadEffect: false)
+            }
             guard case .response(_, isError: false) = response.kind, let result = response.outcome,
                 link.hello.version.era == .modern
             else { return .response(response, status: status) }
@@ -70,16 +75,18 @@ struct Exchange: Sendable {
         if let id = id?.string, id.utf8.count <= 1_024 { _ = visit.session.started(task: id) }
     }
 
-    /// One request and its response, with everything between.
+    /// One request and its response, with everything between, and what the server wanted of a modern client that has not
+    /// declared it.
     private func once(
         _ outgoing: Outgoing, _ visit: Visit, _ crossing: Crossing, _ handle: CallHandle,
         _ notify: ([UInt8]) async -> Bool
-    ) async throws(UpstreamError) -> (RPCMessage, Int?) {
+    ) async throws(UpstreamError) -> (RPCMessage, Int?, lacking: InputKind?) {
         let link = visit.session.link
         switch try await link.send(outgoing, on: visit.loop, handle: handle) {
         case .response(let response, let status):
-            return (response, status)
+            return (response, status, nil)
         case .stream(let stream):
+            var lacking: InputKind?
             while true {
                 let next = try await stream.next()
                 switch next.kind {
@@ -88,10 +95,15 @@ struct Exchange: Sendable {
                         throw UpstreamError(
                             .broken, mayHaveRun: true, detail: "the answer has the id of another request")
                     }
-                    return (next, stream.status)
+                    return (next, stream.status, lacking)
                 case .notification:
                     await relay(next, outgoing.id, visit, crossing, notify)
                 case .request(let asked):
+                    if visit.profile.era == .modern, let kind = InputKind(method: next.method, params: next.params),
+                        !kind.isDeclared(in: visit.profile.capabilities)
+                    {
+                        lacking = kind
+                    }
                     await desk.relay(next, asked, visit, send: notify)
                 }
             }
