@@ -112,9 +112,18 @@ final class Endpoint: Sendable {
         case "notifications/initialized": break
         default:
             // A server that many clients share would take one's words for another's.
-            guard !session.link.isShared, session.link.hello.version.era == .legacy else { return }
+            guard !session.link.isShared, session.link.hello.version.era == .legacy, mayNotify(message, session)
+            else { return }
             session.link.post(message.document.bytes, on: loop)
         }
+    }
+
+    /// A request's method without an id would be a call without a decision: servers exist that look at the method first.
+    private func mayNotify(_ message: RPCMessage, _ session: ClientSession) -> Bool {
+        guard message.method.hasPrefix("notifications/") else { return false }
+        let legality = MethodTable.legality(
+            of: message.method, .notification, from: .client, in: session.profile.version)
+        return legality == .legal || legality == .unknown && session.caller.policy?.allowsByDefault == true
     }
 
     /// A request, whatever its era.
