@@ -67,16 +67,20 @@ package struct Server: Sendable, Hashable {
     package var allowPrivate: Bool
     /// Files for `https://`.
     package var tls: ServerTLS
+    /// How it is run and called.
+    package var settings: ServerSettings
     /// When it was first stored.
     package var created: Instant
 
     package init(
-        name: String, transport: Transport, allowPrivate: Bool = false, tls: ServerTLS = ServerTLS(), created: Instant
+        name: String, transport: Transport, allowPrivate: Bool = false, tls: ServerTLS = ServerTLS(),
+        settings: ServerSettings = ServerSettings(), created: Instant
     ) {
         self.name = name
         self.transport = transport
         self.allowPrivate = allowPrivate
         self.tls = tls
+        self.settings = settings
         self.created = created
     }
 

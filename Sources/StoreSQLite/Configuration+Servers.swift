@@ -77,10 +77,10 @@ extension SQLiteConfigurationStore {
             let statement = try db.prepare(
                 """
                 INSERT INTO server (name, kind, url, command, inherit, directory, sealed, allow_private, created,
-                    tls)
-                VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
+                    tls, settings)
+                VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
                 ON CONFLICT (name) DO UPDATE SET kind = ?2, url = ?3, command = ?4, inherit = ?5, directory = ?6,
-                    sealed = ?7, allow_private = ?8, tls = ?10
+                    sealed = ?7, allow_private = ?8, tls = ?10, settings = ?11
                 """)
             statement.bind(1, server.name)
             statement.bind(2, server.kind.rawValue)
@@ -102,6 +102,7 @@ extension SQLiteConfigurationStore {
             let tls = server.tls
             statement.bind(
                 10, StoredList.encode([tls.authorities ?? "", tls.certificate ?? "", tls.key ?? ""]))
+            statement.bind(11, StoredSettings.encode(server.settings))
             try statement.run()
             return ((), true)
         }
@@ -118,7 +119,8 @@ extension SQLiteConfigurationStore {
     func selectServers(_ db: Connection) throws(StoreError) -> [Server] {
         let query = try db.prepare(
             """
-            SELECT name, kind, url, command, inherit, directory, sealed, allow_private, created, tls
+            SELECT name, kind, url, command, inherit, directory, sealed, allow_private, created, tls,
+                settings
             FROM server ORDER BY name
             """)
         var servers: [Server] = []
@@ -156,9 +158,11 @@ extension SQLiteConfigurationStore {
                 let paths = files.map { $0.isEmpty ? nil : $0 }
                 tls = ServerTLS(authorities: paths[0], certificate: paths[1], key: paths[2])
             }
+            guard let settings = StoredSettings.decode(query.optionalText(10)) else { throw damaged("settings") }
             servers.append(
                 Server(
                     name: name, transport: transport, allowPrivate: query.integer(7) != 0, tls: tls,
+                    settings: settings,
                     created: Instant(microseconds: query.integer(8))))
         }
         return servers

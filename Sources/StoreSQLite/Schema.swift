@@ -106,6 +106,8 @@ enum Schema {
                     PRIMARY KEY (server, tool)
                 ) STRICT, WITHOUT ROWID;
                 """),
+        // A JSON object of what differs from the usual.
+        Migration(name: "0005-server-settings", sql: "ALTER TABLE server ADD COLUMN settings TEXT"),
     ]
 
     /// Brings the database to the newest shape; each step in a transaction of its own, safe against other processes that

@@ -7,6 +7,14 @@ enum ServerRules {
 
     static func check(_ server: Server) throws(StoreError) {
         try Name.check(server.name, of: .server)
+        if let problem = server.settings.problem {
+            throw StoreError(.invalidValue, problem, help: "give another value, or leave it out")
+        }
+        if case .http = server.transport, server.settings.perSession || server.settings.limitsResources {
+            throw StoreError(
+                .invalidValue, "a child for each session and limits of resources are for commands",
+                help: "leave them out for a server with a URL")
+        }
         switch server.transport {
         case .http(let url, let headers):
             try check(url: url)
