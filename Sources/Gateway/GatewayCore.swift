@@ -29,7 +29,8 @@ struct GatewayCore: Sendable {
         clientOptions.headTimeout = options.callTimeout
         clientOptions.idleTimeout = options.callTimeout
         let clients = HTTPClients(group, options: clientOptions)
-        let limits = StdioLimits(start: options.startTimeout, call: options.callTimeout)
+        let limits = StdioLimits(
+            start: options.startTimeout, call: options.callTimeout, launcher: options.launcher)
         let upstreams = UpstreamTable(group, clients: clients, limits: limits, log: log) { server, message in
             // What a shared server says of somebody's call is for nobody else.
             if message.method == "notifications/resources/updated" || message.method.hasSuffix("/list_changed") {

@@ -28,6 +28,9 @@ package struct GatewayOptions: Sendable {
     /// Who the data plane is, for HTTPS; nil: HTTP.
     package var tls: TLSIdentity?
 
+    /// What children run first, to be tied to us and limited; nil: they are neither.
+    package var launcher: ChildLauncher?
+
     package init(listen: SocketAddress) {
         self.listen = listen
     }

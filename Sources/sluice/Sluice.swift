@@ -32,11 +32,14 @@ struct Sluice {
         commands: entries.map(\.command))
 
     static func main() async {
+        let words = Array(CommandLine.arguments.dropFirst())
+        // Before anything of ours is set up that a server's command would inherit.
+        if words.first == LaunchedChild.word { LaunchedChild.run(Array(words.dropFirst())) }
         // A reader that goes away early (`sluice audit export | head`) must not kill us with a signal: writes report it.
         signal(SIGPIPE, SIG_IGN)
         // A file at its size limit is an error of one write, which fails closed, and no reason to die.
         signal(SIGXFSZ, SIG_IGN)
-        let code = await run(Array(CommandLine.arguments.dropFirst()))
+        let code = await run(words)
         Output.flush()
         exit(code.rawValue)
     }

@@ -61,6 +61,7 @@ extension Endpoint {
     func isListed(_ kind: ListKind, _ name: String, _ visit: Visit) async throws(UpstreamError) -> Bool {
         guard let policy = visit.caller.policy else { return false }
         let session = visit.session
+        if kind == .tools, session.server.catalogue.isUnusable(name) { return false }
         let subject: Subject =
             switch kind {
             case .tools: .tool

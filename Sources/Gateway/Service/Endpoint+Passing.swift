@@ -86,6 +86,7 @@ extension Endpoint {
             return await refuse(visit, .overloaded, "this session has too many subscriptions", reply)
         }
         guard visit.session.link.hello.version.era == .legacy else {
+            visit.session.link.subscribe(visit.session.wanted, on: visit.loop)
             return await reply.answer(RPCWriter.result(id: visit.id, [:]))
         }
         await relay(visit, reply)
@@ -96,6 +97,7 @@ extension Endpoint {
             return await refuse(visit, .invalidParams, "params.uri is missing", reply)
         }
         visit.session.unsubscribe(from: uri)
+        visit.session.link.subscribe(visit.session.wanted, on: visit.loop)
         let link = visit.session.link
         let others = sessions.wants(uri, of: visit.session.server)
         guard link.hello.version.era == .legacy, !(link.isShared && others) else {

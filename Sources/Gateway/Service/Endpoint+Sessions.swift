@@ -62,10 +62,13 @@ extension Endpoint {
         async throws(UpstreamError) -> ClientSession
     {
         let caller = arrival.caller
-        let server = upstreams.server(caller.server)
+        let server = try upstreams.server(caller.server)
         let link = try await server.link(for: profile, relays: caller.relays, on: arrival.loop)
-        return ClientSession(
+        let session = ClientSession(
             id: id, caller: caller, server: server, profile: profile, link: link, asks: asks, now: arrival.started)
+        // What such a server says before the client listens must find somebody; it ends with the link.
+        if link.speaksUnasked { listen(ListenFilter(), session, CallHandle(), arrival) }
+        return session
     }
 
     func end(_ session: ClientSession, on loop: EventLoop) {

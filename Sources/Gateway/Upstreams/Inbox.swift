@@ -40,6 +40,11 @@ final class Inbox: UpstreamStream {
         waiter?.resume(returning: .failure(error))
     }
 
+    /// What has come already, without waiting.
+    func taken() -> RPCMessage? {
+        state.withLock { $0.messages.isEmpty ? nil : $0.messages.removeFirst() }
+    }
+
     func next() async throws(UpstreamError) -> RPCMessage {
         let result = await withUnsafeContinuation { continuation in
             let ready = state.withLock { state -> Result<RPCMessage, UpstreamError>? in

@@ -32,15 +32,15 @@ package struct ServerReport: Sendable {
 
 /// Connects to a server, lists its tools and leaves. Never calls a tool.
 /// - Throws: `UpstreamError`; its detail has the last lines of a child's standard error.
-package func probe(_ definition: Server, on group: EventLoopGroup, timeout: TimeSpan) async throws(UpstreamError)
-    -> ServerReport
+package func probe(_ definition: Server, on group: EventLoopGroup, timeout: TimeSpan, launcher: ChildLauncher? = nil)
+    async throws(UpstreamError) -> ServerReport
 {
     let loop = group.next()
     var options = HTTPClientOptions()
     options.headTimeout = timeout
     let clients = HTTPClients(group, options: options)
     let server = UpstreamServer(
-        definition, limits: StdioLimits(start: timeout, call: timeout), clients: clients, on: loop,
+        definition, limits: StdioLimits(start: timeout, call: timeout, launcher: launcher), clients: clients, on: loop,
         log: Log { _, _, _ in }, notified: { _, _ in })
     // Links are used on a loop; the caller is a program's main function.
     let work = Task(executorPreference: loop) { () -> Result<ServerReport, UpstreamError> in

@@ -17,7 +17,9 @@ final class SilenceTimer: Sendable {
         restart()
     }
 
-    func restart() {
+    func restart() { restart(after: span) }
+
+    func restart(after span: TimeSpan) {
         let fresh = loop.schedule(after: span, fire)
         timer.withLock { held in
             held?.cancel()
@@ -33,17 +35,42 @@ final class SilenceTimer: Sendable {
     }
 }
 
-/// The messages of a call to a child: each one that arrives starts the silence anew.
+/// How long a call may take: silence ends it, and so does the hard maximum, whatever is heard.
+final class Deadline: Sendable {
+    private let timer: SilenceTimer
+    private let silence: TimeSpan
+    private let end: TimeSpan
+    private let loop: EventLoop
+
+    init(_ limits: UpstreamLimits, on loop: EventLoop, _ fire: @escaping @Sendable () -> Void) {
+        self.loop = loop
+        silence = limits.call
+        end = TimeSpan(microseconds: loop.now.microseconds + limits.longestCall.microseconds)
+        timer = SilenceTimer(min(limits.call, limits.longestCall), on: loop, fire)
+    }
+
+    /// Something came: the silence starts anew.
+    func heard() {
+        let left = TimeSpan(microseconds: max(1, end.microseconds - loop.now.microseconds))
+        timer.restart(after: min(silence, left))
+    }
+
+    func stop() { timer.stop() }
+}
+
+/// The messages of a call on a shared connection: each one that arrives starts the silence anew.
 final class TimedStream: UpstreamStream {
     private let inbox: Inbox
-    private let deadline: SilenceTimer
+    private let deadline: Deadline?
     private let handle: CallHandle
+    /// Its place among the calls that may be under way at once, until it is let go of.
+    private let pass: Mutex<GatePass?>
 
-    init(_ inbox: Inbox, _ deadline: SilenceTimer, _ handle: CallHandle) {
+    init(_ inbox: Inbox, _ deadline: Deadline?, _ handle: CallHandle, pass: GatePass?) {
         self.inbox = inbox
         self.deadline = deadline
         self.handle = handle
-        deadline.restart()
+        self.pass = Mutex(pass)
     }
 
     var status: Int? { nil }
@@ -51,17 +78,17 @@ final class TimedStream: UpstreamStream {
     func next() async throws(UpstreamError) -> RPCMessage {
         do throws(UpstreamError) {
             let message = try await inbox.next()
-            if case .response = message.kind {
-                deadline.stop()
-                handle.finish()
-            } else {
-                deadline.restart()
-            }
+            if case .response = message.kind { end() } else { deadline?.heard() }
             return message
         } catch {
-            deadline.stop()
-            handle.finish()
+            end()
             throw error
         }
+    }
+
+    private func end() {
+        deadline?.stop()
+        handle.finish()
+        pass.withLock { $0 = nil }
     }
 }

@@ -11,6 +11,8 @@ final class ToolCatalogue: Sendable {
         var tools: [String: ToolFacts]?
         /// What calls of a tool repeat in HTTP headers, for modern servers; tools without any are not here.
         var headers: [String: [HeaderParameter]] = [:]
+        /// Tools that a modern server over HTTP may not have: their header parameters break the rules.
+        var unusable: Set<String> = []
         var refreshed = TimeSpan.zero
         /// As the server sent them.
         var definitions: [String: JSONView] = [:]
@@ -25,7 +27,24 @@ final class ToolCatalogue: Sendable {
     private static let maxPages = 100
     private static let maxTools = 10_000
 
+    private let server: String
+    private let log: Log
     private let state = Mutex(State())
+    private let refreshing = SharedWork<[String: ToolFacts]>()
+    private let dropsIllegalHeaders = Atomic<Bool>(false)
+
+    init(of server: String, log: Log) {
+        self.server = server
+        self.log = log
+    }
+
+    /// Whether the server is one whose tools are called with headers.
+    func checksHeaders(_ flag: Bool) { dropsIllegalHeaders.store(flag, ordering: .relaxed) }
+
+    /// Whether the protocol has us leave the tool out.
+    func isUnusable(_ name: String) -> Bool {
+        dropsIllegalHeaders.load(ordering: .relaxed) && state.withLock { $0.unusable.contains(name) }
+    }
 
     /// The tool's facts; nil when the server has no tool of that name. Asks the server if it was not asked yet.
     func facts(of name: String, from link: any UpstreamLink, on loop: EventLoop) async throws(UpstreamError)
@@ -38,7 +57,9 @@ final class ToolCatalogue: Sendable {
             return (nil, now.microseconds - state.refreshed.microseconds < Self.refreshInterval.microseconds)
         }
         if known.isFresh { return known.facts }
-        return try await refresh(from: link, on: loop)[name]
+        // Calls that miss it at the same moment ask once.
+        return try await refreshing.run { () async throws(UpstreamError) in try await refresh(from: link, on: loop) }[
+            name]
     }
 
     /// What a call repeats in HTTP headers.
@@ -76,6 +97,7 @@ final class ToolCatalogue: Sendable {
         state.withLock { state in
             guard var tools = state.tools else { return }
             for tool in learnt where tools.count < Self.maxTools || tools[tool.name] != nil {
+                guard !state.unusable.contains(tool.name) else { continue }
                 tools[tool.name] = tool.facts
                 state.definitions[tool.name] = tool.definition
             }
@@ -89,22 +111,44 @@ final class ToolCatalogue: Sendable {
         var tools: [String: ToolFacts] = [:]
         var headers: [String: [HeaderParameter]] = [:]
         var definitions: [String: JSONView] = [:]
+        var unusable: Set<String> = []
+        let dropsIllegal = dropsIllegalHeaders.load(ordering: .relaxed)
         try await Self.eachPage(of: link, on: loop) { page in
+            if page.malformedCount > 0 {
+                log(.warning, "a server lists tools without a name", ("server", server))
+            }
             for entry in page.entries {
                 let definition = Self.copy(entry.view)
+                let facts = Self.facts(entry.id, definition)
+                if let problem = facts.schema?.problems.first {
+                    log(
+                        .warning, "a part of a tool's schema can't be checked", ("server", server),
+                        ("tool", String(entry.id.prefix(128))), ("problem", String(problem.prefix(256))))
+                }
+                if let schema = entry.view["inputSchema"] {
+                    do throws(HeaderSchemaFault) {
+                        let parameters = try HeaderParameter.all(in: schema)
+                        if !parameters.isEmpty { headers[entry.id] = parameters }
+                    } catch {
+                        if dropsIllegal {
+                            unusable.insert(entry.id)
+                            log(
+                                .warning, "a tool is left out: its x-mcp-header breaks the rules", ("server", server),
+                                ("tool", String(entry.id.prefix(128))), ("problem", error.message))
+                            continue
+                        }
+                    }
+                }
+                tools[entry.id] = facts
                 definitions[entry.id] = definition
-                tools[entry.id] = Self.facts(entry.id, definition)
-                guard let schema = entry.view["inputSchema"], let parameters = try? HeaderParameter.all(in: schema),
-                    !parameters.isEmpty
-                else { continue }
-                headers[entry.id] = parameters
             }
         }
         let now = loop.now
-        state.withLock { [headers, definitions] state in
+        state.withLock { [headers, unusable, definitions] state in
             state.tools = tools
             state.definitions = definitions
             state.headers = headers
+            state.unusable = unusable
             state.refreshed = now
         }
         return tools
@@ -115,6 +159,7 @@ final class ToolCatalogue: Sendable {
         async throws(UpstreamError)
     {
         var cursor: String?
+        var seen: Set<String> = []
         var count = 0
         for _ in 0..<maxPages {
             let answer = try await link.ask(
@@ -125,7 +170,7 @@ final class ToolCatalogue: Sendable {
             }
             take(page)
             count += page.entries.count
-            guard let next = page.nextCursor, next != cursor, count <= maxTools else { return }
+            guard let next = page.nextCursor, seen.insert(next).inserted, count <= maxTools else { return }
             cursor = next
         }
     }

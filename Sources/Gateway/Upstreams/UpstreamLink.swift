@@ -23,6 +23,9 @@ protocol UpstreamLink: AnyObject, Sendable {
     /// says outside of calls goes only to those who have subscribed to it.
     var isShared: Bool { get }
 
+    /// Whether it may speak outside of calls from its opening on, so that somebody has to listen at once.
+    var speaksUnasked: Bool { get }
+
     /// Waits until the server can take a request, starting it if need be. Called before the decision, so that a permitted
     /// call goes on at once.
     func prepare() async throws(UpstreamError)
@@ -44,6 +47,9 @@ protocol UpstreamLink: AnyObject, Sendable {
     func listen(
         _ filter: ListenFilter, on loop: EventLoop, handle: CallHandle, _ take: @escaping @Sendable (RPCMessage) -> Void
     ) async
+
+    /// What the client has subscribed to in the legacy way is another now: modern servers are asked anew.
+    func subscribe(_ subscriptions: ListenFilter, on loop: EventLoop)
 
     /// The client session is over.
     func close(on loop: EventLoop)
@@ -75,7 +81,10 @@ extension UpstreamStream {
 }
 
 extension UpstreamLink {
-    /// A request of our own.
+    var speaksUnasked: Bool { false }
+    func subscribe(_ subscriptions: ListenFilter, on loop: EventLoop) {}
+
+    /// A request of our own. What the server asks meanwhile is refused.
     /// - Parameter params: without the modern envelope, which is added where the server wants it.
     func ask(_ method: String, _ params: [JSONMember] = [], on loop: EventLoop) async throws(UpstreamError)
         -> RPCMessage
@@ -94,7 +103,15 @@ extension UpstreamLink {
         let message = RPCWriter.request(id: id, method: method, params: params.isEmpty ? nil : .object(params))
         switch try await send(Outgoing(message: message, id: id, method: method), on: loop, handle: CallHandle()) {
         case .response(let message, _): return message
-        case .stream(let stream): return try await stream.response()
+        case .stream(let stream):
+            while true {
+                let next = try await stream.next()
+                switch next.kind {
+                case .response: return next
+                case .request(let asked): post(ServerRequest.answer(next.method, id: asked), on: loop)
+                case .notification: break
+                }
+            }
         }
     }
 }

@@ -1,44 +1,86 @@
 import Base
+import JSON
 import MCP
 import Runtime
 import Store
+import Synchronization
 
 /// One server of the configuration as the gateway runs it: its tools, and the ways to it.
 final class UpstreamServer: Sendable {
     private enum Way: Sendable {
-        case http(url: String, headers: [NamedSecret], trust: TLSTrust)
-        case stdio(StdioUpstream)
+        case http(HTTPRoute)
+        /// Its address or a header can't be used.
+        case unusable(UpstreamError)
+        case shared(StdioUpstream)
+        /// A child for each session.
+        case own(ProcessOptions)
     }
 
     let definition: Server
-    let catalogue = ToolCatalogue()
+    let catalogue: ToolCatalogue
     private let way: Way
-    private let clients: HTTPClients
+    private let limits: UpstreamLimits
+    private let gate: CallGate?
+    private let memory = EraMemory()
+    private let breaker = CircuitBreaker()
+    private let log: Log
+    /// The children of sessions.
+    private let children = Mutex<[ObjectIdentifier: StdioUpstream]>([:])
 
     /// - Parameter notified: takes notifications of a shared child, on its loop.
     init(
-        _ definition: Server, limits: StdioLimits, clients: HTTPClients, on loop: EventLoop, log: Log,
+        _ definition: Server, limits usual: StdioLimits, clients: HTTPClients, on loop: EventLoop, log: Log,
         notified: @escaping @Sendable (Server, RPCMessage) -> Void
     ) {
         self.definition = definition
-        self.clients = clients
-        let catalogue = catalogue
+        self.log = log
+        let settings = definition.settings
+        let limits = UpstreamLimits(usual, settings)
+        let gate = settings.maxCalls.map {
+            CallGate(limit: $0, queue: settings.maxWaiting ?? 100, patience: limits.call)
+        }
+        let catalogue = ToolCatalogue(of: definition.name, log: log)
+        self.catalogue = catalogue
+        self.limits = limits
+        self.gate = gate
         switch definition.transport {
         case .http(let url, let headers):
             let tls = definition.tls
-            way = .http(
-                url: url, headers: headers,
-                trust: .files(authorities: tls.authorities, certificate: tls.certificate, key: tls.key))
+            do throws(UpstreamError) {
+                way = .http(
+                    try HTTPRoute(
+                        url, headers: headers, allowPrivate: definition.allowPrivate,
+                        trust: .files(authorities: tls.authorities, certificate: tls.certificate, key: tls.key),
+                        limits: limits, clients: clients, breaker: breaker, gate: gate))
+            } catch {
+                way = .unusable(error)
+            }
         case .stdio(let command, let inherit, let variables, let directory):
             var options = ProcessOptions(command.first ?? "", Array(command.dropFirst()))
             options.inheritEnvironment.formUnion(inherit)
             for variable in variables { options.environment[variable.name] = variable.value.revealed }
             options.directory = directory
-            way = .stdio(
-                StdioUpstream(name: definition.name, options: options, limits: limits, on: loop, log: log) { message in
-                    if message.method == Endpoint.toolsChanged { catalogue.invalidate() }
-                    notified(definition, message)
-                })
+            if let launcher = usual.launcher {
+                options = launcher.wrap(options, settings)
+            } else if settings.limitsResources {
+                way = .unusable(
+                    UpstreamError(.unreachable, mayHaveRun: false, detail: "resources can't be limited here"))
+                return
+            }
+            guard !settings.perSession else {
+                way = .own(options)
+                return
+            }
+            let owner = StdioUpstream.Owner(
+                isShared: true, introduction: ClientProfile.gateway.introduction, capabilities: { _ in [:] }
+            ) { message in
+                if message.method == Endpoint.toolsChanged { catalogue.invalidate() }
+                notified(definition, message)
+            }
+            way = .shared(
+                StdioUpstream(
+                    name: definition.name, options: options, limits: limits, gate: gate, memory: memory, owner: owner,
+                    on: loop, log: log))
         }
     }
 
@@ -48,17 +90,50 @@ final class UpstreamServer: Sendable {
         -> any UpstreamLink
     {
         switch way {
-        case .stdio(let upstream):
+        case .shared(let upstream):
             _ = try await upstream.ready()
             return upstream
-        case .http(let url, let headers, let trust):
-            return try await HTTPLink.open(
-                url, headers: headers, allowPrivate: definition.allowPrivate, trust: trust, client: client,
-                relays: relays, clients: clients, on: loop)
+        case .own(let options):
+            let child = child(options, for: client, relays: relays, on: loop)
+            do throws(UpstreamError) { _ = try await child.ready() } catch {
+                child.close(on: loop)
+                throw error
+            }
+            return child
+        case .http(let route):
+            let link = try await HTTPOpening.link(
+                route, memory: memory, client: client, relays: relays, catalogue: catalogue, on: loop)
+            catalogue.checksHeaders(link is ModernHTTPLink)
+            return link
+        case .unusable(let error): throw error
         }
     }
 
+    private func child(_ options: ProcessOptions, for client: ClientProfile, relays: Relays, on loop: EventLoop)
+        -> StdioUpstream
+    {
+        let catalogue = catalogue
+        let owner = StdioUpstream.Owner(
+            isShared: false, introduction: client.introduction, capabilities: { client.declared(to: $0, relays) },
+            heard: { if $0.method == Endpoint.toolsChanged { catalogue.invalidate() } },
+            closed: { [weak self] child in
+                _ = self?.children.withLock { $0.removeValue(forKey: ObjectIdentifier(child)) }
+            })
+        let child = StdioUpstream(
+            name: definition.name, options: options, limits: limits, gate: gate, memory: memory, owner: owner, on: loop,
+            log: log)
+        children.withLock { $0[ObjectIdentifier(child)] = child }
+        return child
+    }
+
     func shutDown() async {
-        if case .stdio(let upstream) = way { await upstream.shutDown() }
+        if case .shared(let upstream) = way { await upstream.shutDown() }
+        let own = children.withLock { children in
+            defer { children.removeAll() }
+            return Array(children.values)
+        }
+        await withTaskGroup(of: Void.self) { group in
+            for child in own { group.addTask { await child.shutDown() } }
+        }
     }
 }

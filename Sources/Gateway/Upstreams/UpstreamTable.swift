@@ -5,7 +5,13 @@ import Synchronization
 
 /// The servers that run. A server whose definition changes is replaced; the old one ends when its calls are over.
 final class UpstreamTable: Sendable {
-    private let servers = Mutex<[String: UpstreamServer]>([:])
+    private struct State {
+        var servers: [String: UpstreamServer] = [:]
+        /// The newest configuration that was seen here; nil before the first change.
+        var newest: [String: Server]?
+    }
+
+    private let state = Mutex(State())
     private let group: EventLoopGroup
     private let clients: HTTPClients
     private let limits: StdioLimits
@@ -23,33 +29,40 @@ final class UpstreamTable: Sendable {
         self.notified = notified
     }
 
-    func server(_ definition: Server) -> UpstreamServer {
-        let (server, replaced) = servers.withLock { servers -> (UpstreamServer, UpstreamServer?) in
-            let existing = servers[definition.name]
+    /// - Throws: `unreachable` for a definition that is out of date: its caller had read the configuration just before it
+    ///   changed, and must not bring the old server back.
+    func server(_ definition: Server) throws(UpstreamError) -> UpstreamServer {
+        let found = state.withLock { state -> (server: UpstreamServer, replaced: UpstreamServer?)? in
+            if let newest = state.newest, newest[definition.name] != definition { return nil }
+            let existing = state.servers[definition.name]
             if let existing, existing.definition == definition { return (existing, nil) }
             let fresh = UpstreamServer(
                 definition, limits: limits, clients: clients, on: group.next(), log: log, notified: notified)
-            servers[definition.name] = fresh
+            state.servers[definition.name] = fresh
             return (fresh, existing)
         }
-        if let replaced { Task { await replaced.shutDown() } }
-        return server
+        guard let found else {
+            throw UpstreamError(.unreachable, mayHaveRun: false, detail: "the server's definition has just changed")
+        }
+        if let replaced = found.replaced { Task { await replaced.shutDown() } }
+        return found.server
     }
 
     /// Ends the servers that the configuration no longer has.
     func keep(only definitions: [String: Server]) {
-        let gone = servers.withLock { servers in
-            let gone = servers.values.filter { definitions[$0.definition.name] != $0.definition }
-            for server in gone { servers[server.definition.name] = nil }
+        let gone = state.withLock { state in
+            state.newest = definitions
+            let gone = state.servers.values.filter { definitions[$0.definition.name] != $0.definition }
+            for server in gone { state.servers[server.definition.name] = nil }
             return gone
         }
         for server in gone { Task { await server.shutDown() } }
     }
 
     func shutDown() async {
-        let all = servers.withLock { servers in
-            defer { servers.removeAll() }
-            return Array(servers.values)
+        let all = state.withLock { state in
+            defer { state.servers.removeAll() }
+            return Array(state.servers.values)
         }
         await withTaskGroup(of: Void.self) { group in
             for server in all { group.addTask { await server.shutDown() } }

@@ -71,6 +71,7 @@ enum ServeCommand {
             group.stop()
             group.join()
         }
+        options.launcher = LaunchedChild.launcher
         options.listen = try await resolve(listen, on: group.next())
         let ledger = try folder.openLedger(
             LedgerOptions(durability: durability == "power" ? .power : .process, callersCommit: true))

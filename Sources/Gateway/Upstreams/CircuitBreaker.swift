@@ -1,0 +1,65 @@
+import Base
+import Synchronization
+
+/// Keeps calls away from a server that has failed several times in a row, so that nobody waits for it in vain. After a pause
+/// one call is let through; if it fails, too, the next pause is longer.
+final class CircuitBreaker: Sendable {
+    private struct State {
+        var until = TimeSpan.zero
+        var isProbing = false
+        var why = ""
+    }
+
+    /// Failures in a row.
+    static let threshold = 5
+    private static let longestPause = TimeSpan.seconds(30)
+
+    // COST: a healthy server's calls look at this number only.
+    private let failures = Atomic<Int>(0)
+    private let state = Mutex(State())
+
+    /// - Throws: `unreachable` while calls are kept away.
+    func admit(_ now: TimeSpan) throws(UpstreamError) {
+        let count = failures.load(ordering: .relaxed)
+        guard count >= Self.threshold else { return }
+        let refusal = state.withLock { state -> String? in
+            guard now >= state.until, !state.isProbing else { return state.why }
+            state.isProbing = true
+            return nil
+        }
+        guard let refusal else { return }
+        throw UpstreamError(
+            .unreachable, mayHaveRun: false,
+            detail: "\(count) failures in a row; it is left alone for a while (\(refusal))")
+    }
+
+    func succeeded() {
+        guard failures.load(ordering: .relaxed) > 0 else { return }
+        failures.store(0, ordering: .relaxed)
+        state.withLock { $0 = State() }
+    }
+
+    func failed(_ why: String, _ now: TimeSpan) {
+        let count = failures.add(1, ordering: .relaxed).newValue
+        let doublings = Int64(max(0, min(count - Self.threshold, 5)))
+        let pause = min(Self.longestPause, .seconds(1 << doublings))
+        state.withLock { state in
+            state.isProbing = false
+            state.why = why
+            state.until = TimeSpan(microseconds: now.microseconds + pause.microseconds)
+        }
+    }
+
+    /// It was cancelled: nothing is known of the server.
+    func unknown() {
+        guard failures.load(ordering: .relaxed) > 0 else { return }
+        state.withLock { $0.isProbing = false }
+    }
+
+    /// Why it is kept away from; nil if all is well.
+    var complaint: String? {
+        failures.load(ordering: .relaxed) == 0 ? nil : state.withLock { $0.why }
+    }
+
+    var failuresInARow: Int { failures.load(ordering: .relaxed) }
+}

@@ -1,0 +1,236 @@
+import Base
+import HTTP
+import JSON
+import MCP
+import Runtime
+import Store
+import Synchronization
+
+/// A client session's own session with a server of 2024-11-05 over HTTP: everything comes on one event stream, which also
+/// names the address that everything is sent to. When the stream breaks, a new session is opened with the next call.
+final class EventStreamLink: UpstreamLink {
+    private struct State {
+        var hello = UpstreamHello.unknown
+        var endpoint: HTTPURL?
+        var book = CallBook()
+        var stream: ClientCancel?
+        /// Tells a stream from those before it.
+        var generation = 0
+        var isUp = false
+        var isClosed = false
+        var listener: (@Sendable (RPCMessage) -> Void)?
+        var left: [UnsafeContinuation<Void, Never>] = []
+    }
+
+    private let route: HTTPRoute
+    private let client: ClientProfile
+    private let relays: Relays
+    /// Where the stream is read.
+    private let loop: EventLoop
+    private let opening = SharedWork<Void>()
+    private let counter = Atomic<Int64>(0)
+    private let posts = Atomic<Int>(0)
+    private static let maxPosts = 16
+    private let state = Mutex(State())
+
+    private init(_ route: HTTPRoute, client: ClientProfile, relays: Relays, on loop: EventLoop) {
+        self.route = route
+        self.client = client
+        self.relays = relays
+        self.loop = loop
+    }
+
+    static func open(_ route: HTTPRoute, client: ClientProfile, relays: Relays, on loop: EventLoop)
+        async throws(UpstreamError) -> EventStreamLink
+    {
+        let link = EventStreamLink(route, client: client, relays: relays, on: loop)
+        do throws(UpstreamError) { try await link.connect() } catch {
+            link.close(on: loop)
+            throw error
+        }
+        return link
+    }
+
+    var hello: UpstreamHello { state.withLock { $0.hello } }
+    var isShared: Bool { false }
+    var speaksUnasked: Bool { true }
+    func mintID() -> Int64 { counter.add(1, ordering: .relaxed).newValue }
+
+    func prepare() async throws(UpstreamError) {
+        if state.withLock({ $0.isUp }) { return }
+        try await opening.run { () async throws(UpstreamError) in
+            if state.withLock({ $0.isUp }) { return }
+            let work = Task(executorPreference: loop) { [self] () -> UpstreamError? in
+                do throws(UpstreamError) { try await connect() } catch { return error }
+                return nil
+            }
+            if let error = await work.value { throw error }
+        }
+    }
+
+    // MARK: The stream
+
+    /// On our loop.
+    private func connect() async throws(UpstreamError) {
+        let cancel = ClientCancel()
+        let generation = state.withLock { state -> Int? in
+            guard !state.isClosed else { return nil }
+            state.generation += 1
+            state.stream = cancel
+            return state.generation
+        }
+        guard let generation else {
+            throw UpstreamError(.unreachable, mayHaveRun: false, detail: "the session is over")
+        }
+        var request = route.stream(route.streamFields)
+        request.headTimeout = route.limits.start
+        let answer = try await route.open(request, on: loop, cancel: cancel, isStanding: true)
+        guard case .stream(let body) = answer else { throw route.unusable(answer.head).asUnstarted }
+        let events = HTTPEvents(body, maxEvent: route.limits.maxMessage, on: loop)
+        let patience = SilenceTimer(route.limits.start, on: loop) { cancel.cancel() }
+        defer { patience.stop() }
+        let first = try await events.nextEvent()
+        guard first.event == "endpoint" else {
+            throw UpstreamError(.broken, mayHaveRun: false, detail: "the stream did not begin with an `endpoint`")
+        }
+        let endpoint = try route.resolve(String(decoding: first.data, as: UTF8.self))
+        state.withLock { $0.endpoint = endpoint }
+        Task(executorPreference: loop) { await self.read(events, generation) }
+        let id = mintID()
+        let inbox = Inbox()
+        state.withLock { $0.book.begin(id, inbox) }
+        let hello = Handshake.request(
+            id: id, capabilities: client.declared(to: .newestLegacy, relays), client: client.introduction)
+        deliver(hello, for: id, on: loop)
+        let deadline = SilenceTimer(route.limits.start, on: loop) {
+            inbox.fail(UpstreamError(.timeout, mayHaveRun: false, detail: "no answer to initialize in time"))
+        }
+        defer { deadline.stop() }
+        guard let introduced = UpstreamHello(try await inbox.next()) else {
+            throw UpstreamError(
+                .broken, mayHaveRun: false, detail: "initialize was not answered with a version that we speak")
+        }
+        state.withLock { state in
+            state.hello = introduced
+            state.isUp = state.generation == generation && !state.isClosed
+        }
+        post(RPCWriter.notification(method: "notifications/initialized"), on: loop)
+    }
+
+    private func read(_ events: HTTPEvents, _ generation: Int) async {
+        while let event = try? await events.nextEvent() {
+            guard event.event == nil || event.event == "message",
+                let message = try? RPCMessage(JSONDocument.parse(event.data, limits: .upstream))
+            else { continue }
+            take(message)
+        }
+        state.withLock { state in
+            guard state.generation == generation else { return }
+            state.isUp = false
+            state.endpoint = nil
+            state.book.endAll(UpstreamError(.lost, mayHaveRun: true, detail: "the event stream ended"))
+        }
+    }
+
+    private func take(_ message: RPCMessage) {
+        let (isTaken, listener) = state.withLock { ($0.book.route(message, guesses: true), $0.listener) }
+        if isTaken { return }
+        if message.method == "notifications/cancelled" { return }
+        if let listener { return listener(message) }
+        if case .request(let id) = message.kind { post(ServerRequest.answer(message.method, id: id), on: loop) }
+    }
+
+    // MARK: Sending
+
+    func send(_ outgoing: Outgoing, on loop: EventLoop, handle: CallHandle) async throws(UpstreamError)
+        -> UpstreamReply
+    {
+        let pass = try await route.gate?.enter(handle, on: loop)
+        let id = outgoing.id
+        let inbox = Inbox()
+        let isUp = state.withLock { state in
+            guard state.isUp else { return false }
+            state.book.begin(id, inbox)
+            return true
+        }
+        guard isUp else {
+            throw UpstreamError(.unreachable, mayHaveRun: false, detail: "the server's event stream has just ended")
+        }
+        deliver(outgoing.message, for: id, on: loop)
+        return try await firstReply(to: outgoing, inbox, route.limits, on: loop, handle, pass: pass) { [self] in
+            guard state.withLock({ $0.book.end(id) }) != nil else { return }
+            let text: JSONValue = ["requestId": .int(id), "reason": "cancelled by the client"]
+            post(RPCWriter.notification(method: "notifications/cancelled", params: text), on: loop)
+        }
+    }
+
+    /// The answer comes on the stream; what the POST itself is answered with only tells whether it arrived.
+    private func deliver(_ message: [UInt8], for id: Int64, on loop: EventLoop) {
+        Task(executorPreference: loop) { [self] in
+            do throws(UpstreamError) { try await push(message, on: loop) } catch {
+                state.withLock { $0.book.end(id) }?.fail(error)
+            }
+        }
+    }
+
+    func post(_ message: [UInt8], on loop: EventLoop) {
+        guard posts.add(1, ordering: .relaxed).newValue <= Self.maxPosts else {
+            posts.subtract(1, ordering: .relaxed)
+            return
+        }
+        Task(executorPreference: loop) { [self] in
+            try? await push(message, on: loop)
+            posts.subtract(1, ordering: .relaxed)
+        }
+    }
+
+    private func push(_ message: [UInt8], on loop: EventLoop) async throws(UpstreamError) {
+        let (endpoint, version) = state.withLock { ($0.endpoint, $0.isUp ? $0.hello.version : nil) }
+        guard let endpoint else {
+            throw UpstreamError(.lost, mayHaveRun: false, detail: "the server's event stream has just ended")
+        }
+        var fields = route.postFields
+        if let version, version.hasVersionHeader { fields.append(.mcpProtocolVersion, version.rawValue) }
+        let answer = try await route.open(route.post(message, fields, to: endpoint), on: loop, cancel: ClientCancel())
+        if case .stream(let body) = answer { body.cancel() }
+        guard (200..<300).contains(Int(answer.head.status.code)) else { throw route.unusable(answer.head) }
+    }
+
+    // MARK: Listening and the end
+
+    func listen(
+        _ filter: ListenFilter, on loop: EventLoop, handle: CallHandle, _ take: @escaping @Sendable (RPCMessage) -> Void
+    ) async {
+        // The first hears everything until the session is over; those that follow would hear it twice.
+        await withUnsafeContinuation { (continuation: UnsafeContinuation<Void, Never>) in
+            let isFirst = state.withLock { state in
+                guard state.listener == nil, !state.isClosed else { return false }
+                state.listener = take
+                state.left.append(continuation)
+                return true
+            }
+            if !isFirst { continuation.resume() }
+        }
+    }
+
+    func close(on loop: EventLoop) {
+        let (stream, left) = state.withLock { state in
+            state.isClosed = true
+            state.isUp = false
+            state.generation += 1
+            state.listener = nil
+            state.book.endAll(UpstreamError(.lost, mayHaveRun: true, detail: "the session is over"))
+            defer { state.left = [] }
+            return (state.stream, state.left)
+        }
+        for continuation in left { continuation.resume() }
+        if let stream { self.loop.execute { stream.cancel() } }
+    }
+}
+
+extension UpstreamError {
+    /// The same where nothing can have run yet.
+    fileprivate var asUnstarted: UpstreamError {
+        UpstreamError(code == .broken ? .refused : code, mayHaveRun: false, detail: detail, status: status)
+    }
+}

@@ -1,0 +1,153 @@
+import Base
+import HTTP
+import JSON
+import MCP
+import Runtime
+import Synchronization
+
+/// The messages of an event stream. Used on one loop.
+final class HTTPEvents: UpstreamStream {
+    /// How a stream that broke goes on: legacy servers number their events.
+    typealias Resume = @Sendable (_ lastEventID: String) async -> ClientStream?
+
+    private struct State {
+        var body: ClientStream
+        var parser: SSEParser
+        var waiting: [SSEEvent] = []
+        var lastEventID = ""
+        var pause = TimeSpan.seconds(1)
+        var attempts = 0
+        var isOver = false
+        var pass: GatePass?
+        var deadline: Deadline?
+    }
+
+    private static let maxAttempts = 5
+    private static let longestPause = TimeSpan.seconds(30)
+
+    let status: Int?
+    private let id: Int64?
+    private let maxEvent: Int
+    private let loop: EventLoop
+    private let resume: Resume?
+    private let state: Mutex<State>
+    private let isLate = Atomic<Bool>(false)
+
+    /// - Parameters:
+    ///   - id: of the request; responses to others are passed over.
+    ///   - limits: of a call; nil for standing streams.
+    init(
+        _ body: ClientStream, to id: Int64? = nil, maxEvent: Int, on loop: EventLoop, limits: UpstreamLimits? = nil,
+        pass: GatePass? = nil, resume: Resume? = nil
+    ) {
+        self.id = id
+        self.maxEvent = maxEvent
+        self.loop = loop
+        self.resume = resume
+        status = Int(body.head.status.code)
+        state = Mutex(State(body: body, parser: SSEParser(maxEvent: maxEvent), pass: pass))
+        guard let limits else { return }
+        let deadline = Deadline(limits, on: loop) { [weak self] in self?.ranOut() }
+        state.withLock { $0.deadline = deadline }
+    }
+
+    /// What a reconnection has to name; empty if the server numbers nothing.
+    var lastEventID: String { state.withLock { $0.lastEventID } }
+
+    private func ranOut() {
+        isLate.store(true, ordering: .relaxed)
+        state.withLock { $0.body }.cancel()
+    }
+
+    func next() async throws(UpstreamError) -> RPCMessage {
+        do throws(UpstreamError) {
+            while true {
+                let event = try await nextEvent()
+                // Priming events and keep-alives have no data.
+                if event.data.isEmpty { continue }
+                // SPEC: WHATWG HTML §9.2: events of other types are for those who listen for them.
+                guard event.event == nil || event.event == "message" else { continue }
+                guard let message = try? RPCMessage(JSONDocument.parse(event.data, limits: .upstream)) else {
+                    throw UpstreamError(
+                        .broken, mayHaveRun: true, detail: "an event is no JSON-RPC message", status: status)
+                }
+                guard case .response(let answered, let isError) = message.kind else { return message }
+                if let id, answered?.int != id, !(isError && answered?.int == nil) { continue }
+                end()
+                return message
+            }
+        } catch {
+            end()
+            guard isLate.load(ordering: .relaxed) else { throw error }
+            throw UpstreamError(.timeout, mayHaveRun: true, detail: "no answer within the call timeout", status: status)
+        }
+    }
+
+    /// The next event, whatever it is.
+    func nextEvent() async throws(UpstreamError) -> SSEEvent {
+        while true {
+            if let event = state.withLock({ $0.waiting.isEmpty ? nil : $0.waiting.removeFirst() }) { return event }
+            try await readMore()
+        }
+    }
+
+    private func end() {
+        let deadline = state.withLock { state in
+            state.isOver = true
+            state.pass = nil
+            defer { state.deadline = nil }
+            return state.deadline
+        }
+        deadline?.stop()
+    }
+
+    private func readMore() async throws(UpstreamError) {
+        let (body, deadline) = state.withLock { ($0.body, $0.deadline) }
+        let chunk: [UInt8]?
+        do throws(HTTPClientError) { chunk = try await body.next() } catch {
+            let failure = UpstreamError(error)
+            guard failure.code == .lost, !isLate.load(ordering: .relaxed) else { throw failure }
+            return try await goOn(failure)
+        }
+        guard let chunk else {
+            return try await goOn(
+                UpstreamError(
+                    .lost, mayHaveRun: true, detail: "the event stream ended before the response", status: status))
+        }
+        deadline?.heard()
+        do throws(HTTPError) {
+            try state.withLock { state throws(HTTPError) in
+                var events: [SSEEvent] = []
+                try state.parser.feed(chunk) { events.append($0) }
+                if !state.parser.lastEventID.isEmpty { state.lastEventID = state.parser.lastEventID }
+                if !events.isEmpty { state.attempts = 0 }
+                if let retry = events.last(where: { $0.retry != nil })?.retry {
+                    state.pause = min(Self.longestPause, .milliseconds(Int64(retry)))
+                }
+                state.waiting += events
+            }
+        } catch {
+            let code: UpstreamError.Code = error.code == .eventTooLarge ? .tooLarge : .broken
+            throw UpstreamError(code, mayHaveRun: true, detail: "\(error)", status: status)
+        }
+    }
+
+    /// SPEC: 2025-11-25 transports, resumability: after `retry`, by GET with the id of the last event.
+    private func goOn(_ why: UpstreamError) async throws(UpstreamError) {
+        guard let resume else { throw why }
+        while true {
+            let (lastEventID, pause, attempt) = state.withLock { state in
+                state.attempts += 1
+                return (state.lastEventID, state.pause, state.attempts)
+            }
+            guard !lastEventID.isEmpty, attempt <= Self.maxAttempts, (try? await loop.sleep(pause)) != nil,
+                !isLate.load(ordering: .relaxed)
+            else { throw why }
+            guard let body = await resume(lastEventID) else { continue }
+            return state.withLock { state in
+                state.body = body
+                state.parser = SSEParser(maxEvent: maxEvent)
+            }
+        }
+    }
+}

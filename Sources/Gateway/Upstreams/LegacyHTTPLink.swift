@@ -1,0 +1,160 @@
+import Base
+import HTTP
+import JSON
+import MCP
+import Runtime
+import Store
+import Synchronization
+
+/// A client session's own session with a server over Streamable HTTP of the versions with `initialize`. Any loop may use
+/// it; each has its own connections.
+final class LegacyHTTPLink: UpstreamLink {
+    /// What changes when the server forgets our session and we open a new one.
+    struct Session: Sendable {
+        var hello: UpstreamHello
+        /// The server's name for it, if it gave one.
+        var id: String?
+    }
+
+    private let route: HTTPRoute
+    private let client: ClientProfile
+    private let relays: Relays
+    private let session: Mutex<Session>
+    private let renewal = SharedWork<Session>()
+    private let counter = Atomic<Int64>(1)
+    /// Notifications and responses that are being sent; more are dropped.
+    private let posts = Atomic<Int>(0)
+    private static let maxPosts = 16
+
+    init(_ route: HTTPRoute, client: ClientProfile, relays: Relays, session: Session) {
+        self.route = route
+        self.client = client
+        self.relays = relays
+        self.session = Mutex(session)
+    }
+
+    var hello: UpstreamHello { session.withLock { $0.hello } }
+
+    /// Each request finds its own connection.
+    func prepare() async throws(UpstreamError) {}
+
+    func mintID() -> Int64 { counter.add(1, ordering: .relaxed).newValue }
+
+    var isShared: Bool { false }
+
+    private static func fields(_ base: Fields, _ session: Session) -> Fields {
+        var fields = base
+        fields.append(.mcpProtocolVersion, session.hello.version.rawValue)
+        if let id = session.id { fields.append(.mcpSessionID, id) }
+        return fields
+    }
+
+    func send(_ outgoing: Outgoing, on loop: EventLoop, handle: CallHandle) async throws(UpstreamError)
+        -> UpstreamReply
+    {
+        let pass = try await route.gate?.enter(handle, on: loop)
+        let (message, id) = (outgoing.message, outgoing.id)
+        let current = session.withLock { $0 }
+        let request = route.post(message, Self.fields(route.postFields, current))
+        let cancel = ClientCancel()
+        handle.onCancel { [self] in
+            let text: JSONValue = ["requestId": .int(id), "reason": "cancelled by the client"]
+            loop.execute { [self] in
+                post(RPCWriter.notification(method: "notifications/cancelled", params: text), on: loop)
+                cancel.cancel()
+            }
+        }
+        defer { handle.finish() }
+        let answer = try await route.open(request, on: loop, cancel: cancel)
+        if case .complete(let response) = answer, response.head.status.code == 404, let stale = current.id {
+            // SPEC: 2025-11-25 transports, session management: 404 means start anew. The request was not carried out,
+            // so sending it once more is safe.
+            let fresh = try await renewed(stale, on: loop)
+            let again = route.post(message, Self.fields(route.postFields, fresh))
+            return try await reply(route.open(again, on: loop, cancel: cancel), to: id, on: loop, cancel, pass)
+        }
+        return try await reply(answer, to: id, on: loop, cancel, pass)
+    }
+
+    /// A new session in place of the one that the server no longer knows. Calls that notice it together get the same one.
+    private func renewed(_ stale: String, on loop: EventLoop) async throws(UpstreamError) -> Session {
+        try await renewal.run { () async throws(UpstreamError) -> Session in
+            let current = session.withLock { $0 }
+            guard current.id == stale else { return current }
+            switch try await HTTPOpening.initialize(route, client, relays, on: loop) {
+            case .session(let fresh):
+                session.withLock { $0 = fresh }
+                return fresh
+            case .other(_, let error): throw error
+            }
+        }
+    }
+
+    func post(_ message: [UInt8], on loop: EventLoop) {
+        // A server that asks and asks must not take the connections that calls need.
+        guard posts.add(1, ordering: .relaxed).newValue <= Self.maxPosts else {
+            posts.subtract(1, ordering: .relaxed)
+            return
+        }
+        let request = route.post(message, Self.fields(route.postFields, session.withLock { $0 }))
+        Task(executorPreference: loop) { [self] in
+            _ = try? await route.open(request, on: loop, cancel: ClientCancel())
+            posts.subtract(1, ordering: .relaxed)
+        }
+    }
+
+    func close(on loop: EventLoop) {
+        let current = session.withLock { $0 }
+        guard current.id != nil else { return }
+        let request = ClientRequest(.delete, route.url, fields: Self.fields(route.postFields, current))
+        Task(executorPreference: loop) { [route] in
+            _ = try? await route.clients.client(on: loop).send(request)
+        }
+    }
+
+    func listen(
+        _ filter: ListenFilter, on loop: EventLoop, handle: CallHandle, _ take: @escaping @Sendable (RPCMessage) -> Void
+    ) async {
+        let cancel = ClientCancel()
+        handle.onCancel { loop.execute { cancel.cancel() } }
+        var lastEventID = ""
+        while !handle.isCancelled {
+            // 405 and any other answer that is no stream: the server offers none.
+            guard let body = await stream(after: lastEventID, on: loop, cancel) else { return }
+            let events = HTTPEvents(body, maxEvent: route.limits.maxMessage, on: loop)
+            while let message = try? await events.next() { take(message) }
+            lastEventID = events.lastEventID
+            // The server may end the stream at any time; a client then asks again, not at once.
+            guard !handle.isCancelled, (try? await loop.sleep(.seconds(1))) != nil else { return }
+        }
+    }
+
+    private func stream(after lastEventID: String, on loop: EventLoop, _ cancel: ClientCancel) async -> ClientStream? {
+        var fields = Self.fields(route.streamFields, session.withLock { $0 })
+        if !lastEventID.isEmpty {
+            do throws(HTTPError) { try fields.append(checking: "Last-Event-ID", lastEventID) } catch { return nil }
+        }
+        let request = route.stream(fields)
+        guard case .stream(let body)? = try? await route.open(request, on: loop, cancel: cancel, isStanding: true)
+        else {
+            return nil
+        }
+        return body
+    }
+
+    private func reply(
+        _ answer: ClientAnswer, to id: Int64, on loop: EventLoop, _ cancel: ClientCancel, _ pass: GatePass?
+    ) async throws(UpstreamError) -> UpstreamReply {
+        switch answer {
+        case .complete(let response):
+            return .response(try route.response(response, to: id), status: Int(response.head.status.code))
+        case .stream(let body):
+            let events = HTTPEvents(
+                body, to: id, maxEvent: route.limits.maxMessage, on: loop, limits: route.limits, pass: pass
+            ) { [self] lastEventID in await stream(after: lastEventID, on: loop, cancel) }
+            let first = try await events.next()
+            if case .response = first.kind { return .response(first, status: events.status) }
+            return .stream(ResumedStream(first: first, rest: events))
+        }
+    }
+}
