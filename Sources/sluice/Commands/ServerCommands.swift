@@ -6,7 +6,7 @@ import Store
 
 /// `sluice server …`: the MCP servers behind the gateway.
 enum ServerCommands {
-    static let entries = [add, list, show, ServerTools.entry] + PinCommands.entries + [remove]
+    static let entries = [add, set, list, show, ServerTools.entry] + PinCommands.entries + [remove]
 
     private static let add = Entry(
         command: Command(
@@ -18,7 +18,7 @@ enum ServerCommands {
                 --env values are stored sealed.
                 """,
             positionals: [Positional("NAME", "the name in URLs and grants: letters, digits, '.', '_' and '-'")],
-            options: transportOptions + [
+            options: transportOptions + ServerSettingOptions.all + [
                 .flag("replace", "replace the server of that name; its policies and grants stay"),
                 DataFolder.option, DataFolder.json,
             ],
@@ -34,7 +34,9 @@ enum ServerCommands {
     ) { arguments in
         let server = Server(
             name: arguments.positionals[0], transport: try transport(arguments),
-            allowPrivate: arguments.has("allow-private"), tls: try tls(arguments), created: Clock.now)
+            allowPrivate: arguments.has("allow-private"), tls: try tls(arguments),
+            settings: try ServerSettingOptions.read(arguments, over: ServerSettings()), created: Clock.now)
+        try ServerSettingOptions.check(server)
         let folder = try DataFolder.open(arguments, create: true)
         if arguments.has("replace") {
             try folder.configuration.replaceServer(server)
@@ -63,6 +65,38 @@ enum ServerCommands {
             "inherit", "NAME", "pass this variable of the gateway on to the command; may be repeated", repeats: true),
         .value("directory", "DIR", "where the command starts (default: where the gateway runs)"),
     ]
+
+    private static let set = Entry(
+        command: Command(
+            "server", "set", summary: "change how a server is run and called; what is not named stays",
+            details: """
+                The change counts from the next session on: sessions that are open end, as the server is another now.
+                """,
+            positionals: [Positional("NAME", "the server")],
+            options: ServerSettingOptions.all + [
+                .flag("shared", "one child for all sessions again, the opposite of --per-session"),
+                .value(
+                    "reset", "SETTING", "back to the usual, by the option's name; may be repeated", repeats: true),
+                DataFolder.option, DataFolder.json,
+            ],
+            examples: [
+                Example("sluice server set studio --call-timeout 10m --max-calls 4", "for slow work that needs memory"),
+                Example("sluice server set studio --reset max-calls", "as many calls at once as come"),
+            ])
+    ) { arguments in
+        let folder = try DataFolder.open(arguments)
+        var server = try folder.configuration.server(arguments.positionals[0])
+        server.settings = try ServerSettingOptions.read(arguments, over: server.settings)
+        try ServerSettingOptions.check(server)
+        try folder.configuration.replaceServer(server)
+        if arguments.has("json") {
+            Output.json { write(server, to: &$0) }
+        } else {
+            let lines = ServerSettingOptions.lines(server.settings)
+            Output.print("server \(server.name) changed: \(lines.isEmpty ? "as usual" : lines.joined(separator: ", "))")
+        }
+        return .done
+    }
 
     static func transport(_ arguments: Arguments) throws(Failure) -> Server.Transport {
         switch (arguments.value("url"), arguments.trailing) {
@@ -186,6 +220,8 @@ enum ServerCommands {
             if !inherit.isEmpty { Output.print("inherits:  \(inherit.joined(separator: ", "))") }
             if !variables.isEmpty { Output.print("sets:      \(variables.map(\.name).joined(separator: ", "))") }
         }
+        let settings = ServerSettingOptions.lines(server.settings)
+        if !settings.isEmpty { Output.print("settings:  \(settings.joined(separator: ", "))") }
         let policies = try folder.configuration.policies().filter { $0.server == server.name }
         let grants = try folder.configuration.grants().filter {
             $0.server == server.name && $0.standing(at: Clock.now) == .active
@@ -238,6 +274,7 @@ enum ServerCommands {
             names("variables", variables.map(\.name))
             writer.memberIfPresent("directory", directory)
         }
+        ServerSettingOptions.write(server.settings, to: &writer)
         writer.member("created", server.created.iso8601)
         writer.endObject()
     }

@@ -63,7 +63,8 @@ enum ServerTools {
             group.join()
         }
         do throws(UpstreamError) {
-            return try await probe(server, on: group, timeout: .seconds(Int64(timeout)), launcher: LaunchedChild.launcher)
+            return try await probe(
+                server, on: group, timeout: .seconds(Int64(timeout)), launcher: LaunchedChild.launcher)
         } catch {
             throw Failure(.unable, "server \(server.name) does not answer: \(error.detail)")
         }

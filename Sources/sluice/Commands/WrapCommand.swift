@@ -45,9 +45,12 @@ enum WrapCommand {
         let options = try options(arguments)
         let transport = try ServerCommands.transport(arguments)
         let name = try arguments.value("name") ?? defaultName(transport)
+        var settings = ServerSettings()
+        // There is one client: what the server asks is meant for it.
+        if case .stdio = transport { settings.perSession = true }
         let server = Server(
             name: name, transport: transport, allowPrivate: arguments.has("allow-private"),
-            tls: try ServerCommands.tls(arguments), created: Clock.now)
+            tls: try ServerCommands.tls(arguments), settings: settings, created: Clock.now)
         let policy = try arguments.value("policy").map(checkedPolicy)
 
         let (folder, lock) = try openFolder(arguments, server)
@@ -94,6 +97,7 @@ enum WrapCommand {
         func span(_ name: String, upTo most: Int, _ current: TimeSpan) throws(UsageError) -> TimeSpan {
             .seconds(Int64(try arguments.seconds(name, in: 1...most, default: Int(current.microseconds / 1_000_000))))
         }
+        options.launcher = LaunchedChild.launcher
         options.callTimeout = try span("call-timeout", upTo: 86_400, options.callTimeout)
         options.startTimeout = try span("start-timeout", upTo: 3_600, options.startTimeout)
         options.drainLimit = try span("drain-limit", upTo: 3_600, options.drainLimit)
