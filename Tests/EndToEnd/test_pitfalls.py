@@ -752,7 +752,6 @@ class Policy(Pitfall):
 class ModernUpstream(Pitfall):
     """What a 2026-07-28 server is owed and can do wrong."""
 
-    @pending("no 2026-07-28 upstream")
     def test_headers_name_what_the_body_says_context_forge_6149_5687(self):
         server = self.raw("modern")
         self.session.call("echo")
@@ -760,25 +759,21 @@ class ModernUpstream(Pitfall):
         self.assertEqual((fields["mcp-method"], fields["mcp-name"], fields["mcp-protocol-version"]),
                          ("tools/call", "echo", MODERN))
 
-    @pending("no 2026-07-28 upstream")
     def test_an_unknown_kind_of_result_is_no_success(self):
         self.raw("modern")
         self.assertTrue(self.told(self.session.call("unknown_result_type")))
 
-    @pending("no 2026-07-28 upstream")
     def test_ids_and_answers(self):
         self.raw("modern")
         for tool in ("echo", "odd", "crlf", "empty_first", "multi_data", "no_event_line"):
             self.assertEqual(self.session.outcome(tool), "allowed", tool)
         self.assertTrue(self.told(self.session.call("wrong_id")))
 
-    @pending("no 2026-07-28 upstream")
     def test_a_lost_stream_is_not_tried_again(self):
         server = self.raw("modern")
         self.assertTrue(self.told(self.session.call("half_stream")))
         self.assertEqual(len(server.calls("half_stream")), 1)
 
-    @pending("no 2026-07-28 upstream")
     def test_cancelling_closes_the_stream(self):
         server = self.raw("modern")
         threading.Thread(target=lambda: self.session.post(self.call("never", 5)), daemon=True).start()
@@ -786,13 +781,11 @@ class ModernUpstream(Pitfall):
         self.session.notify("notifications/cancelled", {"requestId": 5})
         self.assertTrue(server.gone_away.wait(DEADLINE), "the stream stayed open")
 
-    @pending("no 2026-07-28 upstream")
     def test_both_eras_choose_the_modern_one(self):
         server = self.raw("dual")
         self.session.call("echo")
         self.assertIn(PICK + "protocolVersion", server.calls("echo")[0].message["params"]["_meta"])
 
-    @pending("no 2026-07-28 upstream")
     def test_a_server_error_is_no_verdict_about_the_era(self):
         """A 503 while starting must not make a modern server a legacy one for ever."""
         server = RawServer("modern")
@@ -829,7 +822,6 @@ class OldServers(Pitfall):
         self.gw = self.gateway("--call-timeout", "5s")
         return server
 
-    @pending("no HTTP+SSE upstream")
     def test_a_call(self):
         server = self.old()
         self.session = self.begin()
