@@ -56,13 +56,22 @@ private func checkResponse(_ message: RPCMessage) {
     if let forged = relayed.outcome?["_meta"]?["sluice/limits"], relayed.root["result"] != nil {
         expect(forged.rawBytes.elementsEqual("[1]".utf8), "the upstream spoke in our name")
     }
-    if let list = ToolList(message) {
-        let some = parsed(list.filtered(for: client) { $0.utf8.count.isMultiple(of: 2) })
-        expect(
-            ToolList(some)?.definitions.map(\.name)
-                == list.definitions.map(\.name).filter { $0.utf8.count.isMultiple(of: 2) },
-            "other tools than asked for")
-    }
+    for kind in ListKind.allCases { checkList(message, kind) }
+}
+
+/// A list without some of its entries has the others, and nothing else in the message changes.
+private func checkList(_ message: RPCMessage, _ kind: ListKind) {
+    guard let page = ListPage(message, kind) else { return }
+    func isKept(_ entry: ListPage.Entry) -> Bool { entry.id.utf8.count.isMultiple(of: 2) }
+    var splice = JSONSplice(message.document)
+    page.filter(in: &splice, isKept)
+    let some = parsed(splice.applied())
+    let kept = ListPage(some, kind)
+    expect(
+        kept?.entries.map(\.view.value) == page.entries.filter(isKept).map(\.view.value), "other entries than asked for"
+    )
+    let list = ["result", kind.rawValue]
+    expect(some.root.value.without(list) == message.root.value.without(list), "more than the list changed")
 }
 
 private func parsed(_ bytes: [UInt8]) -> RPCMessage {
