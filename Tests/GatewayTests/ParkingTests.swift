@@ -170,7 +170,7 @@ struct Stage {
         let load = PolicyDocument.load(Array(text.utf8), name: "p", version: 1)
         caller = Caller(grant: grant, server: definition, policy: load.policy)
         holder = Holder(grant: grant, callers: [caller])
-        server = upstreams.server(definition)
+        server = try upstreams.server(definition)
     }
 
     func arrival(_ body: String = "", _ fields: Fields = Fields()) -> Arrival {
