@@ -159,6 +159,10 @@ class EventStream:
                 data = b""
 
     def close(self):
+        try:
+            self.connection.shutdown(socket.SHUT_RDWR)  # Wakes a thread that reads.
+        except OSError:
+            pass  # The other side was first.
         self.response.close()
         self.connection.close()
 

@@ -61,6 +61,19 @@ class Pitfall(Case):
             params["_meta"] = {"progressToken": token}
         return {"jsonrpc": "2.0", "id": number, "method": "tools/call", "params": params}
 
+    def gathered(self, stream):
+        """A list that a thread fills with the messages of a stream."""
+        seen = []
+
+        def read():
+            try:
+                for message in stream.messages():
+                    seen.append(message)
+            except (OSError, ValueError, AttributeError, AssertionError):
+                pass  # Closed at the end of the test.
+        threading.Thread(target=read, daemon=True).start()
+        return seen
+
     def told(self, answer):
         """Whether an answer clearly says that something went wrong."""
         message = answer.json
@@ -190,8 +203,7 @@ class ProgressAndRequests(Pitfall):
         server = self.raw()
         listening = EventStream(self.gw.address, "GET", "/mcp/raw", **self.session.fields)
         self.addCleanup(listening.close)
-        seen = []
-        threading.Thread(target=lambda: seen.extend(listening.messages()), daemon=True).start()
+        seen = self.gathered(listening)
         until(lambda: any(stream[0] == "get" for stream in server.streams), "the gateway to listen upstream")
         server.definitions = [*server.definitions, definition("new")]
         server.notify("notifications/tools/list_changed")
@@ -199,6 +211,24 @@ class ProgressAndRequests(Pitfall):
         until(lambda: seen, "the notification")
         time.sleep(0.3)  # A second one would come at once.
         self.assertEqual([message["method"] for message in seen], ["notifications/tools/list_changed"])
+
+    def test_updates_reach_only_who_subscribed(self):
+        server = self.raw()
+        seen = {}
+        for name, session in (("a", self.session), ("b", self.begin())):
+            stream = EventStream(self.gw.address, "GET", "/mcp/raw", **session.fields)
+            self.addCleanup(stream.close)
+            seen[name] = self.gathered(stream)
+        self.assertEqual(self.session.send("resources/subscribe", {"uri": "raw://one"}).json["result"], {})
+        owner = next(exchange.fields["mcp-session-id"] for exchange in server.seen
+                     if isinstance(exchange.message, dict) and exchange.message["method"] == "resources/subscribe")
+        until(lambda: any(entry[3] == owner for entry in server.streams), "the gateway to listen in that session")
+        server.notify("notifications/resources/updated", {"uri": "raw://one"}, session=owner)
+        server.notify("notifications/resources/updated", {"uri": "raw://never-asked-for"}, session=owner)
+        until(lambda: seen["a"], "the update")
+        time.sleep(0.3)  # The other would come at once.
+        self.assertEqual(seen["b"], [], "somebody else's update")
+        self.assertIn({"uri": "raw://one"}, [message["params"] for message in seen["a"]])
 
     def test_a_request_to_the_client_does_not_hang_litellm_23761_higress_3685_toolhive_5939(self):
         """A client that declared nothing: the server hears so, the call ends."""
@@ -279,7 +309,6 @@ class Streams(Pitfall):
                 answer = self.session.call(tool)
                 self.assertIn(first_text(answer), ("done", "ü😀"), answer.body)
 
-    @pending("an event of another type counts as a message")
     def test_events_of_another_kind_are_no_messages(self):
         self.raw()
         self.assertEqual(first_text(self.session.call("other_events")), "done")
@@ -327,6 +356,33 @@ class Streams(Pitfall):
             except OSError:
                 data = b""
             self.assertNotIn(b"secret-token", data)
+
+    def events(self, stream, count):
+        """The first events of a stream that carry a message: (id, message)."""
+        found, number = [], None
+        while len(found) < count and (line := stream.response.readline()):
+            name, _, value = line.decode().rstrip("\r\n").partition(":")
+            if name == "id":
+                number = value.strip()
+            elif name == "data" and value.strip():
+                found.append((number, json.loads(value)))
+        return found
+
+    def test_resuming_brings_what_was_missed_mcp_dart_126(self):
+        server = self.raw()
+        list(self.stream(self.call("progress", 6, "another")).messages())
+        stream = self.stream(self.call("progress", 7, "t", gap=0.3))
+        (number, first), = self.events(stream, 1)
+        self.assertIsNotNone(number, "no event id")
+        self.assertEqual(first["params"]["progress"], 1)
+        stream.close()
+        again = EventStream(self.gw.address, "GET", "/mcp/raw", **self.session.fields, **{"Last-Event-ID": number})
+        self.addCleanup(again.close)
+        self.assertEqual(again.status, 200)
+        rest = [message for _, message in self.events(again, 3)]
+        self.assertEqual([message.get("params", {}).get("progress") for message in rest], [2, 3, None])
+        self.assertEqual((rest[-1]["id"], rest[-1]["result"]["content"][0]["text"]), (7, "done"))
+        self.assertEqual(len(server.calls("progress")), 2, "called again")
 
     def test_encodings_agentgateway_621_envoy_1938_agent_platform_224_pipelock_436(self):
         server = self.raw()
@@ -675,10 +731,10 @@ class Policy(Pitfall):
         until(lambda: len(server.requests("tools/list")) > before, "the gateway to ask again")
         return session
 
-    @pending("no pins")
     def test_rug_pull_node9_81_nika_657_gridctl_287(self):
         """A definition that changed after it was approved is hidden and refused until somebody approves it."""
         server = self.raw()
+        self.sluice("server", "pin", "raw")
         self.assertIn("echo", self.session.tools())
         self.session.call("echo")
         poisoned = [definition(tool["name"]) for tool in server.definitions]
@@ -689,9 +745,9 @@ class Policy(Pitfall):
         self.assertEqual(len(server.calls("echo")), 1)
         self.assertIn("odd", session.tools(), "the others stay")
 
-    @pending("no pins")
     def test_a_new_name_needs_approval_too_awesome_mcp_security_289(self):
         server = self.raw()
+        self.sluice("server", "pin", "raw")
         self.session.tools()
         server.tools["echo2"] = lambda server, exchange: server.done(exchange)
         session = self.changed(server, [*server.definitions, definition("echo2")])
@@ -895,7 +951,6 @@ class ManyServers(Pitfall):
         self.assertEqual(first_text(self.session.call("one__echo")), "one")
         until(lambda: self.session.tools() == ["one__echo"], "the dead server's tools to vanish")
 
-    @pending("no 2026-07-28 upstream")
     def test_a_renamed_tool_has_its_own_name_upstream_context_forge_6149(self):
         self.many("one", era="modern")
         self.session.call("one__echo")

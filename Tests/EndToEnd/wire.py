@@ -135,7 +135,11 @@ class Wire:
         reply = Reply(response.status, {n.lower(): v for n, v in response.getheaders()}, kind)
         try:
             if kind == "text/event-stream":
-                for data, extra in events(response):
+                end = time.monotonic() + WAIT
+                for data, _ in events(response):
+                    # Comments keep the connection alive, so the socket's own timeout never comes.
+                    if time.monotonic() > end:
+                        raise AssertionError(f"no end of the stream within {WAIT:.0f} s: {reply.messages!r}")
                     if not data:
                         continue
                     reply.raw.append(data)

@@ -171,10 +171,10 @@ class RawServer:
         return [x for x in self.seen if isinstance(x.message, dict) and x.message.get("method") == "tools/call"
                 and tool in (None, x.message["params"]["name"])]
 
-    def notify(self, method, params=None):
-        """Sends a notification on every open GET stream and listen."""
+    def notify(self, method, params=None, session=None):
+        """Sends a notification on every open GET stream (of a session, if one is named) and listen."""
         with self.lock:
-            streams = list(self.streams)
+            streams = [entry for entry in self.streams if session in (None, entry[3])]
         for _, exchange, subscription, _ in streams:
             body = dict(params or {})
             if subscription is not None:
