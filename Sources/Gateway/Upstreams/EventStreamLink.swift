@@ -14,6 +14,7 @@ final class EventStreamLink: UpstreamLink {
         var endpoint: HTTPURL?
         var book = CallBook()
         var stream: ClientCancel?
+        var events: HTTPEvents?
         /// Tells a stream from those before it.
         var generation = 0
         var isUp = false
@@ -87,7 +88,13 @@ final class EventStreamLink: UpstreamLink {
         let answer = try await route.open(request, on: loop, cancel: cancel, isStanding: true)
         guard case .stream(let body) = answer else { throw route.unusable(answer.head).asUnstarted }
         let events = HTTPEvents(body, maxEvent: route.limits.maxMessage, on: loop)
-        let patience = SilenceTimer(route.limits.start, on: loop) { cancel.cancel() }
+        let isOver = state.withLock { state in
+            guard state.generation == generation, !state.isClosed else { return true }
+            state.events = events
+            return false
+        }
+        if isOver { events.cancel() }
+        let patience = SilenceTimer(route.limits.start, on: loop) { events.cancel() }
         defer { patience.stop() }
         let first = try await events.nextEvent()
         guard first.event == "endpoint" else {
@@ -214,17 +221,23 @@ final class EventStreamLink: UpstreamLink {
     }
 
     func close(on loop: EventLoop) {
-        let (stream, left) = state.withLock { state in
+        let (stream, events, left) = state.withLock { state in
             state.isClosed = true
             state.isUp = false
             state.generation += 1
             state.listener = nil
             state.book.endAll(UpstreamError(.lost, mayHaveRun: true, detail: "the session is over"))
-            defer { state.left = [] }
-            return (state.stream, state.left)
+            defer {
+                state.left = []
+                state.events = nil
+            }
+            return (state.stream, state.events, state.left)
         }
         for continuation in left { continuation.resume() }
-        if let stream { self.loop.execute { stream.cancel() } }
+        self.loop.execute {
+            stream?.cancel()
+            events?.cancel()
+        }
     }
 }
 

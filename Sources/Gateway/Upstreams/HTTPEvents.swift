@@ -17,7 +17,7 @@ final class HTTPEvents: UpstreamStream {
         var lastEventID = ""
         var pause = TimeSpan.seconds(1)
         var attempts = 0
-        var isOver = false
+        var isCancelled = false
         var pass: GatePass?
         var deadline: Deadline?
     }
@@ -30,6 +30,8 @@ final class HTTPEvents: UpstreamStream {
     private let maxEvent: Int
     private let loop: EventLoop
     private let resume: Resume?
+    /// Cancelling has no meaning any more once the response is there.
+    private let handle: CallHandle?
     private let state: Mutex<State>
     private let isLate = Atomic<Bool>(false)
 
@@ -38,8 +40,9 @@ final class HTTPEvents: UpstreamStream {
     ///   - limits: of a call; nil for standing streams.
     init(
         _ body: ClientStream, to id: Int64? = nil, maxEvent: Int, on loop: EventLoop, limits: UpstreamLimits? = nil,
-        pass: GatePass? = nil, resume: Resume? = nil
+        pass: GatePass? = nil, handle: CallHandle? = nil, resume: Resume? = nil
     ) {
+        self.handle = handle
         self.id = id
         self.maxEvent = maxEvent
         self.loop = loop
@@ -53,6 +56,15 @@ final class HTTPEvents: UpstreamStream {
 
     /// What a reconnection has to name; empty if the server numbers nothing.
     var lastEventID: String { state.withLock { $0.lastEventID } }
+
+    /// Closes the exchange, also while nobody reads; on the stream's loop.
+    func cancel() {
+        let body = state.withLock { state in
+            state.isCancelled = true
+            return state.body
+        }
+        body.cancel()
+    }
 
     private func ranOut() {
         isLate.store(true, ordering: .relaxed)
@@ -93,12 +105,12 @@ final class HTTPEvents: UpstreamStream {
 
     private func end() {
         let deadline = state.withLock { state in
-            state.isOver = true
             state.pass = nil
             defer { state.deadline = nil }
             return state.deadline
         }
         deadline?.stop()
+        handle?.finish()
     }
 
     private func readMore() async throws(UpstreamError) {
@@ -141,13 +153,16 @@ final class HTTPEvents: UpstreamStream {
                 return (state.lastEventID, state.pause, state.attempts)
             }
             guard !lastEventID.isEmpty, attempt <= Self.maxAttempts, (try? await loop.sleep(pause)) != nil,
-                !isLate.load(ordering: .relaxed)
+                !isLate.load(ordering: .relaxed), !state.withLock({ $0.isCancelled })
             else { throw why }
             guard let body = await resume(lastEventID) else { continue }
-            return state.withLock { state in
+            let isCancelled = state.withLock { state in
                 state.body = body
                 state.parser = SSEParser(maxEvent: maxEvent)
+                return state.isCancelled
             }
+            if isCancelled { body.cancel() }
+            return
         }
     }
 }

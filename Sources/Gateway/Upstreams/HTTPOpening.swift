@@ -34,12 +34,17 @@ enum HTTPOpening {
             }
         case .modern, nil: break
         }
-        if let hello = try await discover(route, client, on: loop) {
+        switch try await discover(route, client, on: loop) {
+        case .modern(let hello):
             memory.keep(.modern(hello.version))
             return ModernHTTPLink(
                 route, hello: hello, client: client, relays: relays, catalogue: catalogue, memory: memory)
+        case .eventStream:
+            let link = try await EventStreamLink.open(route, client: client, relays: relays, on: loop)
+            memory.keep(.eventStream)
+            return link
+        case .legacy: memory.forget()
         }
-        memory.forget()
         switch try await initialize(route, client, relays, on: loop) {
         case .session(let session):
             memory.keep(.legacy)
@@ -57,30 +62,39 @@ enum HTTPOpening {
         }
     }
 
-    /// Nil if it is no modern server.
+    private enum Discovered {
+        case modern(UpstreamHello)
+        case legacy
+        /// Some answer whatever comes with the event stream of 2024-11-05.
+        case eventStream
+    }
+
     private static func discover(_ route: HTTPRoute, _ client: ClientProfile, on loop: EventLoop)
-        async throws(UpstreamError) -> UpstreamHello?
+        async throws(UpstreamError) -> Discovered
     {
         var version = ProtocolVersion.newest
         for attempt in 0..<2 {
             var fields = route.postFields
             fields.append(.mcpProtocolVersion, version.rawValue)
-            do throws(HTTPError) { try fields.append(checking: "Mcp-Method", "server/discover") } catch { return nil }
+            do throws(HTTPError) { try fields.append(checking: "Mcp-Method", "server/discover") } catch {
+                return .legacy
+            }
             let body = Discovery.request(id: 1, version: version, client: client.introduction)
-            let (head, answer) = try await exchange(route, body, fields, on: loop)
+            let (head, answer, isEventStream) = try await exchange(route, body, fields, on: loop)
+            if isEventStream { return .eventStream }
             switch UpstreamProbe.afterDiscover(status: head.status.code, answer: answer) {
             case .modern:
                 guard let answer, let hello = UpstreamHello(discovered: answer) else {
                     throw UpstreamError(
                         .broken, mayHaveRun: false, detail: "server/discover was refused: \(Self.words(answer, head))")
                 }
-                return hello
+                return .modern(hello)
             case .retry(let other) where attempt == 0: version = other
             case .noVerdict: throw route.unusable(head)
-            default: return nil
+            default: return .legacy
             }
         }
-        return nil
+        return .legacy
     }
 
     /// The handshake of the legacy era.
@@ -89,7 +103,7 @@ enum HTTPOpening {
     {
         let body = Handshake.request(
             id: 1, capabilities: client.declared(to: .newestLegacy, relays), client: client.introduction)
-        let (head, answer) = try await exchange(route, body, route.postFields, on: loop)
+        let (head, answer, _) = try await exchange(route, body, route.postFields, on: loop)
         let verdict = UpstreamProbe.afterInitialize(status: head.status.code, answer: answer)
         guard case .legacy = verdict, let answer, let hello = UpstreamHello(answer) else {
             let status = Int(head.status.code)
@@ -112,15 +126,18 @@ enum HTTPOpening {
     }
 
     private static func exchange(_ route: HTTPRoute, _ body: [UInt8], _ fields: Fields, on loop: EventLoop)
-        async throws(UpstreamError) -> (ResponseHead, RPCMessage?)
+        async throws(UpstreamError) -> (ResponseHead, RPCMessage?, isEventStream: Bool)
     {
         switch try await route.open(route.opening(body, fields), on: loop, cancel: ClientCancel()) {
-        case .complete(let response): return (response.head, route.message(response.body))
+        case .complete(let response): return (response.head, route.message(response.body), false)
         case .stream(let stream):
             let events = HTTPEvents(stream, to: 1, maxEvent: route.limits.maxMessage, on: loop)
-            let message = try await events.response()
-            stream.cancel()
-            return (stream.head, message)
+            defer { stream.cancel() }
+            while true {
+                let event = try await events.nextEvent()
+                if event.event == "endpoint" { return (stream.head, nil, true) }
+                if let message = route.message(event.data) { return (stream.head, message, false) }
+            }
         }
     }
 

@@ -57,23 +57,29 @@ final class LegacyHTTPLink: UpstreamLink {
         let current = session.withLock { $0 }
         let request = route.post(message, Self.fields(route.postFields, current))
         let cancel = ClientCancel()
-        handle.onCancel { [self] in
-            let text: JSONValue = ["requestId": .int(id), "reason": "cancelled by the client"]
-            loop.execute { [self] in
-                post(RPCWriter.notification(method: "notifications/cancelled", params: text), on: loop)
-                cancel.cancel()
-            }
-        }
-        defer { handle.finish() }
+        onCancel(handle, id, on: loop) { cancel.cancel() }
         let answer = try await route.open(request, on: loop, cancel: cancel)
         if case .complete(let response) = answer, response.head.status.code == 404, let stale = current.id {
             // SPEC: 2025-11-25 transports, session management: 404 means start anew. The request was not carried out,
             // so sending it once more is safe.
             let fresh = try await renewed(stale, on: loop)
             let again = route.post(message, Self.fields(route.postFields, fresh))
-            return try await reply(route.open(again, on: loop, cancel: cancel), to: id, on: loop, cancel, pass)
+            return try await reply(route.open(again, on: loop, cancel: cancel), to: id, on: loop, handle, cancel, pass)
         }
-        return try await reply(answer, to: id, on: loop, cancel, pass)
+        return try await reply(answer, to: id, on: loop, handle, cancel, pass)
+    }
+
+    /// SPEC: in these versions closing the exchange is not cancelling: the server is told.
+    private func onCancel(
+        _ handle: CallHandle, _ id: Int64, on loop: EventLoop, _ close: @escaping @Sendable () -> Void
+    ) {
+        handle.onCancel { [self] in
+            let text: JSONValue = ["requestId": .int(id), "reason": "cancelled by the client"]
+            loop.execute { [self] in
+                post(RPCWriter.notification(method: "notifications/cancelled", params: text), on: loop)
+                close()
+            }
+        }
     }
 
     /// A new session in place of the one that the server no longer knows. Calls that notice it together get the same one.
@@ -122,6 +128,12 @@ final class LegacyHTTPLink: UpstreamLink {
             // 405 and any other answer that is no stream: the server offers none.
             guard let body = await stream(after: lastEventID, on: loop, cancel) else { return }
             let events = HTTPEvents(body, maxEvent: route.limits.maxMessage, on: loop)
+            handle.onCancel {
+                loop.execute {
+                    cancel.cancel()
+                    events.cancel()
+                }
+            }
             while let message = try? await events.next() { take(message) }
             lastEventID = events.lastEventID
             // The server may end the stream at any time; a client then asks again, not at once.
@@ -143,15 +155,22 @@ final class LegacyHTTPLink: UpstreamLink {
     }
 
     private func reply(
-        _ answer: ClientAnswer, to id: Int64, on loop: EventLoop, _ cancel: ClientCancel, _ pass: GatePass?
+        _ answer: ClientAnswer, to id: Int64, on loop: EventLoop, _ handle: CallHandle, _ cancel: ClientCancel,
+        _ pass: GatePass?
     ) async throws(UpstreamError) -> UpstreamReply {
         switch answer {
         case .complete(let response):
+            handle.finish()
             return .response(try route.response(response, to: id), status: Int(response.head.status.code))
         case .stream(let body):
             let events = HTTPEvents(
-                body, to: id, maxEvent: route.limits.maxMessage, on: loop, limits: route.limits, pass: pass
+                body, to: id, maxEvent: route.limits.maxMessage, on: loop, limits: route.limits, pass: pass,
+                handle: handle
             ) { [self] lastEventID in await stream(after: lastEventID, on: loop, cancel) }
+            onCancel(handle, id, on: loop) {
+                cancel.cancel()
+                events.cancel()
+            }
             let first = try await events.next()
             if case .response = first.kind { return .response(first, status: events.status) }
             return .stream(ResumedStream(first: first, rest: events))

@@ -39,7 +39,7 @@ final class ModernHTTPLink: UpstreamLink {
         let cancel = ClientCancel()
         // SPEC: 2026-07-28: closing the exchange cancels.
         handle.onCancel { loop.execute { cancel.cancel() } }
-        let reply = try await once(outgoing, outgoing.headerParameters, on: loop, cancel, pass)
+        let reply = try await once(outgoing, outgoing.headerParameters, on: loop, handle, cancel, pass)
         guard case .response(let response, _) = reply, case .response(_, isError: true) = response.kind,
             let code = response.outcome?["code"]?.int
         else { return reply }
@@ -50,7 +50,7 @@ final class ModernHTTPLink: UpstreamLink {
             catalogue.invalidate()
             guard try await catalogue.facts(of: name, from: self, on: loop) != nil else { return reply }
             let errand = Errand("tools/call", .tool, name, nil)
-            return try await once(outgoing, catalogue.headerParameters(of: errand), on: loop, cancel, pass)
+            return try await once(outgoing, catalogue.headerParameters(of: errand), on: loop, handle, cancel, pass)
         case -32_022:
             // It speaks another version now: the next session finds out which.
             memory.forget()
@@ -60,8 +60,8 @@ final class ModernHTTPLink: UpstreamLink {
     }
 
     private func once(
-        _ outgoing: Outgoing, _ parameters: [HeaderParameter], on loop: EventLoop, _ cancel: ClientCancel,
-        _ pass: GatePass?
+        _ outgoing: Outgoing, _ parameters: [HeaderParameter], on loop: EventLoop, _ handle: CallHandle,
+        _ cancel: ClientCancel, _ pass: GatePass?
     ) async throws(UpstreamError) -> UpstreamReply {
         var fields = route.postFields
         fields.append(.mcpProtocolVersion, hello.version.rawValue)
@@ -76,6 +76,7 @@ final class ModernHTTPLink: UpstreamLink {
         if outgoing.isListen { request.idleTimeout = .minutes(10) }
         switch try await route.open(request, on: loop, cancel: cancel, isStanding: outgoing.isListen) {
         case .complete(let response):
+            handle.finish()
             do throws(UpstreamError) {
                 let message = try route.response(response, to: outgoing.id)
                 return .response(message, status: Int(response.head.status.code))
@@ -87,7 +88,8 @@ final class ModernHTTPLink: UpstreamLink {
         case .stream(let body):
             let events = HTTPEvents(
                 body, to: outgoing.id, maxEvent: route.limits.maxMessage, on: loop,
-                limits: outgoing.isListen ? nil : route.limits, pass: pass)
+                limits: outgoing.isListen ? nil : route.limits, pass: pass, handle: handle)
+            handle.onCancel { loop.execute { events.cancel() } }
             let first = try await events.next()
             if case .response = first.kind { return .response(first, status: events.status) }
             return .stream(ResumedStream(first: first, rest: events))
