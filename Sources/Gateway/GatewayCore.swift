@@ -2,6 +2,7 @@ import Base
 import HTTP
 import JSON
 import MCP
+import Policy
 import Runtime
 import Store
 
@@ -65,8 +66,8 @@ struct GatewayCore: Sendable {
             maxInFlight: options.maxCallsInFlight, log: log)
         endpoint = Endpoint(
             options, upstreams: upstreams, journey: journey, sessions: sessions, metrics: metrics, log: log)
-        let window = try snapshots.snapshot().longestWindow
-        try quotas.restore(from: ledger, longestWindow: window, now: EventLoop.wallNow)
+        try quotas.restore(
+            from: ledger, longestWindow: try Self.longestWindow(of: store), now: EventLoop.wallNow)
         self.metrics = metrics
         self.quotas = quotas
         self.sessions = sessions
@@ -100,5 +101,19 @@ struct GatewayCore: Sendable {
             _ = try? snapshots.snapshot()
             watch(on: loop)
         }
+    }
+
+    /// How far back any stored version of any policy can look. An older version may be put back while the gateway runs, and
+    /// what its limits had counted must not be gone by then.
+    private static func longestWindow(of store: any ConfigurationStore) throws(StoreError) -> TimeSpan? {
+        var longest: TimeSpan?
+        for policy in try store.policies() {
+            // An old text that comes back is rarely older than this; each costs some milliseconds of the start.
+            for version in try store.policyVersions(policy.name).suffix(32) {
+                let load = PolicyDocument.load(version.bytes, name: version.name, version: version.version)
+                if let window = load.policy?.longestWindow { longest = max(longest ?? window, window) }
+            }
+        }
+        return longest
     }
 }

@@ -16,7 +16,7 @@ package struct ToolCall: Sendable {
                 name = value.string
             } else if key.equals("arguments") {
                 arguments = value
-            } else if !key.equals("_meta"), key.looksLike(anyOf: ["name", "arguments", "_meta"]) {
+            } else if key.looksLike(anyOf: Self.known), !Self.known.contains(where: { key.equals($0) }) {
                 throw .lookAlikeMember
             }
         }
@@ -25,15 +25,22 @@ package struct ToolCall: Sendable {
             throw .badProgressToken
         }
         if let arguments, arguments.kind != .object { throw ToolCallFault.argumentsNotAnObject }
+        if arguments?.hasLookAlikeMembers == true { throw ToolCallFault.lookAlikeArguments }
         self.name = name
         self.arguments = arguments
     }
+
+    /// Members of `params` that the protocol knows.
+    private static let known: [StaticString] = [
+        "name", "arguments", "_meta", "task", "inputResponses", "requestState",
+    ]
 }
 
 /// Why the parameters of `tools/call` can't be used.
 package enum ToolCallFault: String, Error, Sendable {
     case noName = "tools/call needs params.name, a string"
     case argumentsNotAnObject = "params.arguments must be an object"
-    case lookAlikeMember = "a member of params differs from name, arguments or _meta only in case"
+    case lookAlikeMember = "a member of params differs from a protocol name only in case"
+    case lookAlikeArguments = "two members of params.arguments differ only in case; servers disagree about which counts"
     case badProgressToken = "params._meta.progressToken must be a string or an integer"
 }

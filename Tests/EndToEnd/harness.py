@@ -240,6 +240,7 @@ class FakeUpstream:
     def __init__(self):
         self.calls = []
         self.headers = []
+        self.notified = []
         self.connections = set()
         self.release = threading.Event()
         self.entered = threading.Event()
@@ -295,6 +296,7 @@ class FakeUpstream:
 
     def handle(self, http_request, message, body):
         if "id" not in message:
+            self.notified.append(message["method"])
             http_request.answer(202, b"")
             return
 

@@ -108,6 +108,10 @@ class InterceptDefects(Case):
                      '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"echo","Name":"delete_all"}}',
                      '{"jsonrpc":"2.0","id":1,"method":"tools/call","METHOD":"ping","params":{"name":"delete_all"}}',
                      '{"jsonrpc":"2.0","id":1,"METHOD":"tools/call","params":{"name":"delete_all"}}',
+                     # Go's encoding/json folds more than ASCII, and the last member wins.
+                     '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"echo"},"param\u017f":{"name":"delete_all"}}',
+                     '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"echo","arguments":{},"argument\u017f":{"a":2}}}',
+                     '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"echo","arguments":{"a":1,"A":2}}}',
                      '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"echo","name":"delete_all"}}']:
             with self.subTest(text):
                 self.raw(session, text)

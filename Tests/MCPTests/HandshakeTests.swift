@@ -46,6 +46,12 @@ import Testing
         (#"{"name":1}"#, false), (#"{"name":"t","arguments":[]}"#, false), (#"{"name":"t","arguments":null}"#, false),
         (#"{"name":"t","Name":"u"}"#, false), (#"{"name":"t","arguments":{},"ARGUMENTS":{}}"#, false),
         (#"{"name":"t","_meta":{"progressToken":1.5}}"#, false), (#"{"name":"t","_meta":{"progressToken":"x"}}"#, true),
+        // Go's encoding/json takes these for `name` and `arguments` too.
+        (#"{"name":"t","argumentſ":{}}"#, false), (#"{"name":"t","argument\u017f":{}}"#, false),
+        (#"{"name":"t","tasK":{}}"#, false), (#"{"name":"t","taſk":{}}"#, false),
+        (#"{"name":"t","requeſtState":"x"}"#, false),
+        (#"{"name":"t","arguments":{"a":1,"A":2}}"#, false), (#"{"name":"t","arguments":{"as":1,"aſ":2}}"#, false),
+        (#"{"name":"t","arguments":{"a":{"b":1,"B":2},"c":1}}"#, true),
     ])
     func readsToolCalls(params: String, isGood: Bool) throws {
         let call = try message(#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":\#(params)}"#)

@@ -117,4 +117,34 @@ struct SubjectTests {
         #expect(!policy.lists(try facts(.client, "sampling")))
         #expect(!policy.lists(try facts(.tool, "resource:a:1")))
     }
+
+    @Test(arguments: [
+        ("file:///a/b", true), ("test://template/a%2Fb/data?q=..", true),
+        ("test://with%20spaces/%C3%A4?q=1#part", true),
+        ("urn:isbn:0451450523", true), ("a://b//c", true), ("notes", true), ("FILE:///a", false), ("file:////a", false),
+        ("file://localhost/a", false), ("file:///a//b", false), ("file:///%61", false), ("file:///a%c3", false),
+        ("file:///a/../b", false), ("file:///a/.", false), ("file:///a%2e%2e/b", false), ("file:///a%", false),
+        ("http://Example.org/a", false), (#"file:///a\b"#, false),
+    ])
+    func uriSpellings(_ uri: String, _ isNormal: Bool) throws {
+        #expect(ResourceURI.isNormal(uri) == isNormal)
+        #expect(try policy(#"{"version":"1","default":"allow"}"#).canJudge(resource: uri))
+        let careful = try policy(#"{"version":"1","default":"allow","hide":["resource:file:///a*"]}"#)
+        #expect(careful.canJudge(resource: uri) == isNormal)
+    }
+
+    @Test func whatIsShownIsNotAlwaysInReach() throws {
+        let policy = try policy(
+            #"""
+            {"version":"1","default":"deny","list":"all","tools":{
+              "resource:a:*":{"require":[{"conditions":[{"path":"args.uri","op":"starts_with","value":"a:1"}]}]},
+              "prompt:asks":{"action":"require_approval"},"prompt:free":{}}}
+            """#)
+        #expect(policy.lists(try facts(.resource, "b:1")))
+        #expect(!policy.reaches(try facts(.resource, "b:1")))
+        #expect(policy.reaches(try facts(.resource, "a:1", #"{"uri":"a:1"}"#)))
+        #expect(!policy.reaches(try facts(.resource, "a:2", #"{"uri":"a:2"}"#)))
+        #expect(!policy.reaches(try facts(.prompt, "asks")))
+        #expect(policy.reaches(try facts(.prompt, "free")))
+    }
 }

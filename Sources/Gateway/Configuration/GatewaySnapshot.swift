@@ -6,8 +6,6 @@ import Store
 final class GatewaySnapshot: Sendable {
     let generation: UInt64
     let servers: [String: Server]
-    /// The longest window of any limit in force; nil if there is none.
-    let longestWindow: TimeSpan?
     private let holders: [TokenHash: Holder]
     private let holdersByGrant: [String: Holder]
 
@@ -32,7 +30,6 @@ final class GatewaySnapshot: Sendable {
                     ("problem", load.errors.first?.text(file: name) ?? ""))
             }
         }
-        longestWindow = policies.values.compactMap(\.longestWindow).max()
         holders = configuration.grants.mapValues { grant in
             Holder(
                 grant: grant,

@@ -49,11 +49,23 @@ struct CallRefusal: Sendable {
         return refusal
     }
 
+    /// A URI that servers may read as another than the policy's patterns do.
+    static func oddSpelling(_ policy: CompiledPolicy) -> CallRefusal {
+        var refusal = CallRefusal(
+            rule: "(odd URI)",
+            message:
+                "This policy judges resources by URI, and this one is not written in its normal form (RFC 3986, 6.2.2)."
+        )
+        refusal.policyName = policy.name
+        refusal.policyVersion = policy.version
+        return refusal
+    }
+
     /// People can't be asked yet, so what needs a person is refused.
     static func needsApproval(_ request: ApprovalRequest) -> CallRefusal {
         var refusal = CallRefusal(
             rule: request.rule, agentRule: request.rule,
-            message: "\(request.message) A person has to approve this call, and this gateway has no approvals yet.")
+            message: "\(request.message) This gateway can't ask anybody yet.")
         refusal.policyName = request.policyName
         refusal.policyVersion = request.policyVersion
         refusal.evidence = request.evidence.isEmpty ? nil : request.evidence.json
@@ -88,21 +100,25 @@ struct CallRefusal: Sendable {
     /// What the agent is told. A tool's result can say that it failed, and a model reads it; other results can't, so it is an
     /// error: what can't be seen looks as if it did not exist.
     func answer(to errand: Errand, _ visit: Visit) -> [UInt8] {
-        let meta = meta(requestID: visit.requestID)
+        answer(to: errand, visit.id, visit.requestID, visit.profile.era)
+    }
+
+    func answer(to errand: Errand, _ id: RequestID, _ requestID: String, _ era: Era) -> [UInt8] {
+        let meta = meta(requestID: requestID)
         switch errand.subject {
         case .tool:
             return ToolAnswer.failure(
-                id: visit.id, text: text, metaKey: Self.metaKey, meta: meta, isModern: visit.profile.era == .modern)
+                id: id, text: text, metaKey: Self.metaKey, meta: meta, isModern: era == .modern)
         case .resource, .prompt, .client:
             guard agentRule == "(default deny)" else {
                 return RPCWriter.error(
-                    id: visit.id, code: .denied, message: text, data: ["reason": "policy", "decision": meta])
+                    id: id, code: .denied, message: text, data: ["reason": "policy", "decision": meta])
             }
             guard errand.subject == .resource else {
-                return RPCWriter.error(id: visit.id, code: .invalidParams, message: message)
+                return RPCWriter.error(id: id, code: .invalidParams, message: message)
             }
-            let number = visit.profile.era == .modern ? -32_602 : -32_002
-            return RPCWriter.error(id: visit.id, number: number, message: message, data: ["uri": .string(errand.name)])
+            let number = era == .modern ? -32_602 : -32_002
+            return RPCWriter.error(id: id, number: number, message: message, data: ["uri": .string(errand.name)])
         }
     }
 }

@@ -30,7 +30,7 @@ struct Errand: Sendable {
             guard let uri = message.params?["uri"]?.string else {
                 throw ErrandFault(text: "resources/read needs params.uri, a string")
             }
-            try Self.refuseLookAlikes(message, ["uri"])
+            try Self.refuseLookAlikes(message.params, ["uri", "inputResponses", "requestState"])
             self.init(message.method, .resource, uri, message.params)
         case "prompts/get":
             guard let name = message.params?["name"]?.string else {
@@ -40,7 +40,10 @@ struct Errand: Sendable {
             guard arguments == nil || arguments?.kind == .object else {
                 throw ErrandFault(text: "params.arguments must be an object")
             }
-            try Self.refuseLookAlikes(message, ["name", "arguments"])
+            try Self.refuseLookAlikes(message.params, ["name", "arguments", "inputResponses", "requestState"])
+            if arguments?.hasLookAlikeMembers == true {
+                throw ErrandFault(text: ToolCallFault.lookAlikeArguments.rawValue)
+            }
             self.init(message.method, .prompt, name, arguments)
         default: return nil
         }
@@ -63,8 +66,8 @@ struct Errand: Sendable {
     }
 
     /// Servers whose JSON library ignores case would read another member than we judged.
-    private static func refuseLookAlikes(_ message: RPCMessage, _ names: [StaticString]) throws(ErrandFault) {
-        guard let params = message.params else { return }
+    static func refuseLookAlikes(_ params: JSONView?, _ names: [StaticString]) throws(ErrandFault) {
+        guard let params, params.kind == .object else { return }
         for (key, _) in params.members {
             guard !names.contains(where: { key.equals($0) }) else { continue }
             if names.contains(where: { key.looksLike(anyOf: [$0]) }) {

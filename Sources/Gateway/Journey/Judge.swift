@@ -37,9 +37,12 @@ struct Judge: Sendable {
             return .undecided
         }
         if let refusal = pins.refusal(errand, visit, caller) { return .refused(refusal) }
+        if errand.subject == .resource, let policy = caller.policy, !policy.canJudge(resource: errand.name) {
+            return .refused(.oddSpelling(policy))
+        }
         let facts = CallFacts(
             subject: errand.subject, tool: errand.selectorName, arguments: errand.arguments, facts: tool,
-            server: caller.server.name, grant: caller.facts, client: visit.profile.facts, session: session.id,
+            server: caller.server.name, grant: caller.facts, client: visit.profile.facts, session: session.scopeID,
             ip: visit.peerIP, now: now)
         var counters = quotas.ledger
         switch decide(facts, policy: caller.policy, quotas: &counters) {

@@ -77,6 +77,21 @@ struct Recorder: Sendable {
         _ = try await ledger.append(row)
     }
 
+    /// Records a call of what no server of the grant has.
+    func record(_ refusal: CallRefusal, _ errand: Errand, _ arrival: Arrival) async throws(StoreError) {
+        var row = LedgerRow(time: EventLoop.wallNow, requestID: arrival.requestID, outcome: .denied)
+        row.grantID = arrival.holder.grant.id
+        row.grantLabel = arrival.holder.grant.label
+        row.identity = arrival.holder.grant.identity
+        row.method = errand.method
+        row.tool = errand.selectorName
+        row.rule = refusal.rule
+        row.ruleAlias = refusal.alias
+        row.message = refusal.message
+        row.requestBytes = Int64(arrival.body.count)
+        _ = try await ledger.append(row)
+    }
+
     /// Records a call that failed on our side or upstream before there was a decision.
     func record(_ failure: CallFailure, _ errand: Errand, _ visit: Visit, now: Instant) async throws(StoreError) {
         var row = LedgerRow(time: now, requestID: visit.requestID, outcome: .error)
@@ -107,7 +122,7 @@ struct Recorder: Sendable {
         row.grantID = caller.grant.id
         row.grantLabel = caller.grant.label
         row.identity = caller.grant.identity
-        row.sessionID = visit.session.id
+        row.sessionID = visit.session.scopeID
         row.method = errand?.method ?? visit.message.method
         row.tool = errand?.selectorName
         if let arguments = errand?.arguments {

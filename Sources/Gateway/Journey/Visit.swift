@@ -84,12 +84,16 @@ extension Visit {
         if profile.era == .legacy { session.finished(id, handle) }
     }
 
+    /// The HTTP status of an answer.
+    func status(of answer: [UInt8]) -> HTTPStatus { Endpoint.status(of: answer, profile.era) }
+}
+
+extension Endpoint {
     /// The HTTP status of an answer. Legacy clients get every JSON-RPC error of a server in a 200.
-    func status(of answer: [UInt8]) -> HTTPStatus {
+    static func status(of answer: [UInt8], _ era: Era) -> HTTPStatus {
         // An error answer is short; a long one is a result.
-        guard profile.era == .modern, answer.count < 64 << 10,
-            let message = try? RPCMessage(JSONDocument.parse(answer)), case .response(_, isError: true) = message.kind,
-            let code = message.outcome?["code"]?.int
+        guard era == .modern, answer.count < 64 << 10, let message = try? RPCMessage(JSONDocument.parse(answer)),
+            case .response(_, isError: true) = message.kind, let code = message.outcome?["code"]?.int
         else { return .ok }
         return HTTPStatus(ErrorTranslation.modernStatus(of: Int(clamping: code)))
     }

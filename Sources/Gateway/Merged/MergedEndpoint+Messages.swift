@@ -59,7 +59,10 @@ extension MergedEndpoint {
             if let id = id?.int { session.asks.take(id)?.ended(message) }
             reply.accepted()
         case .notification:
-            for part in session.parts { endpoint.notice(message, part, arrival.loop) }
+            for part in session.parts {
+                guard let caller = arrival.holder.caller(of: part.caller.server.name) else { continue }
+                endpoint.notice(message, part, caller, arrival.loop)
+            }
             reply.accepted()
         case .request(let id):
             await serve(message, id, session, arrival, reply) { part, message, reply in
@@ -121,7 +124,7 @@ extension MergedEndpoint {
             }
             var visible: [String] = []
             let visit = endpoint.visit(message, id, part, arrival.at(part.caller), profile: profile)
-            for uri in own.resourceSubscriptions where (try? await endpoint.isListed(.resources, uri, visit)) == true {
+            for uri in own.resourceSubscriptions where endpoint.isReachable(subscription: uri, visit) {
                 visible.append(uri)
             }
             own.resourceSubscriptions = visible
@@ -168,9 +171,7 @@ extension MergedEndpoint {
         default: break
         }
         guard let target = await target(of: message, session, arrival, profile) else {
-            let answer = unknown(message, id, profile)
-            let status = profile == nil ? HTTPStatus.ok : HTTPStatus(400)
-            return await reply.answer(answer, status: status)
+            return await refuse(message, id, arrival, profile, reply)
         }
         guard let caller = arrival.holder.caller(of: target.server) else { return }
         do throws(UpstreamError) {
@@ -184,25 +185,36 @@ extension MergedEndpoint {
         }
     }
 
-    private func unknown(_ message: RPCMessage, _ id: RequestID, _ profile: ClientProfile?) -> [UInt8] {
-        switch message.method {
-        case "tools/call":
-            // The same words as for a tool that a policy hides.
-            let name = message.params?["name"]?.string ?? ""
-            return ToolAnswer.failure(
-                id: id, text: "[POLICY DENIED] " + Denial.unknownTool(name), metaKey: CallRefusal.metaKey,
-                meta: ["outcome": "denied", "rule": "(default deny)"], isModern: profile != nil)
-        case "prompts/get", "completion/complete", "tasks/get", "tasks/result", "tasks/cancel", "tasks/update":
-            return RPCWriter.error(id: id, code: .invalidParams, message: "there is nothing of this name here")
-        case "resources/read", "resources/subscribe", "resources/unsubscribe":
-            let uri = message.params?["uri"]?.string ?? ""
-            return RPCWriter.error(
-                id: id, number: profile == nil ? -32_002 : -32_602,
-                message: Denial.unknown(.resource, "resource:" + uri), data: ["uri": .string(uri)])
-        default:
-            let text = "`\(message.method.prefix(64))` is not available at the endpoint for all servers."
-            return RPCWriter.error(id: id, code: .methodNotFound, message: text)
+    /// What is nobody's is denied and recorded like what a policy hides, and looks like it.
+    private func refuse(
+        _ message: RPCMessage, _ id: RequestID, _ arrival: Arrival, _ profile: ClientProfile?, _ reply: any ReplyChannel
+    ) async {
+        let errand: Errand
+        do throws(ErrandFault) {
+            guard let known = try Errand(message) else {
+                let text = "`\(message.method.prefix(64))` has nothing to do with any server of this grant."
+                let isKnown = ["completion/", "tasks/", "resources/"].contains { message.method.hasPrefix($0) }
+                let answer = RPCWriter.error(
+                    id: id, code: isKnown ? .invalidParams : .methodNotFound, message: text)
+                return await reply.answer(answer, status: Endpoint.status(of: answer, profile?.era ?? .legacy))
+            }
+            errand = known
+        } catch {
+            let answer = RPCWriter.error(id: id, code: .invalidParams, message: error.text)
+            return await reply.answer(answer, status: Endpoint.status(of: answer, profile?.era ?? .legacy))
         }
+        let refusal = CallRefusal.unknownTool(errand.name, policy: nil)
+        do throws(StoreError) {
+            try await endpoint.journey.recorder.record(refusal, errand, arrival)
+        } catch {
+            let answer = RPCWriter.error(
+                id: id, code: .cannotRecord,
+                message: "The gateway can't record decisions at the moment, so it refuses calls.")
+            return await reply.answer(answer, status: HTTPStatus(503))
+        }
+        endpoint.metrics.denied.add(1, ordering: .relaxed)
+        let answer = refusal.answer(to: errand, id, arrival.requestID, profile?.era ?? .legacy)
+        await reply.answer(answer, status: Endpoint.status(of: answer, profile?.era ?? .legacy))
     }
 
     private struct Target {

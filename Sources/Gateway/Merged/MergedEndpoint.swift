@@ -62,9 +62,7 @@ final class MergedEndpoint: Sendable {
 
     /// What stands in for a session of a modern client.
     func standing(_ profile: ClientProfile, _ arrival: Arrival) throws(Refusal) -> MergedSession {
-        let declared = profile.capabilities.canonical()
-        let digest = declared.withUnsafeBytes { hasher.argumentDigest($0) }.hex.prefix(16)
-        let key = "merged:\(arrival.holder.grant.id):\(digest)"
+        let key = "merged:\(arrival.holder.grant.id):\(profile.abilities)"
         let session = table.withLock { table -> MergedSession? in
             if let known = table[key], !known.isEnded { return known }
             guard table.count < endpoint.options.maxSessions else { return nil }

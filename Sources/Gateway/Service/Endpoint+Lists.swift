@@ -37,6 +37,27 @@ extension Endpoint {
         }
     }
 
+    /// Whether the caller may have to do with a prompt or resource other than by a call: subscribe to it, complete its
+    /// arguments. The name or URI is the server's.
+    /// - Parameter arguments: what the policy's `args` are, where they are known.
+    func isReachable(_ subject: Subject, _ name: String, arguments: JSONView? = nil, _ visit: Visit) -> Bool {
+        guard let policy = visit.caller.policy else { return false }
+        let errand = Errand(visit.message.method, subject, name, arguments)
+        guard subject != .resource || policy.canJudge(resource: name) else { return false }
+        return policy.reaches(
+            CallFacts(
+                subject: subject, tool: errand.selectorName, arguments: arguments, server: visit.caller.server.name,
+                grant: visit.caller.facts, client: visit.profile.facts, session: visit.session.scopeID,
+                ip: visit.peerIP, now: EventLoop.wallNow))
+    }
+
+    /// Whether the caller may hear of changes of a resource: judged like `resources/subscribe`.
+    func isReachable(subscription uri: String, _ visit: Visit) -> Bool {
+        let arguments = try? JSONDocument.parse(JSONValue.object([JSONMember("uri", .string(uri))]).bytes)
+        guard let arguments else { return false }
+        return isReachable(.resource, uri, arguments: arguments.root, visit)
+    }
+
     /// The message with what was to be taken out taken out; never the message itself instead.
     static func edited(_ message: RPCMessage, _ splice: JSONSplice) throws(UpstreamError) -> RPCMessage {
         guard !splice.isEmpty else { return message }
@@ -75,6 +96,6 @@ extension Endpoint {
             CallFacts(
                 subject: subject, tool: subject.selectorName(of: name), arguments: nil, facts: tool,
                 server: visit.caller.server.name, grant: visit.caller.facts, client: visit.profile.facts,
-                session: session.id, ip: visit.peerIP, now: EventLoop.wallNow))
+                session: session.scopeID, ip: visit.peerIP, now: EventLoop.wallNow))
     }
 }

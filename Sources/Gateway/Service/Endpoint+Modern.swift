@@ -92,12 +92,10 @@ extension Endpoint {
     }
 
     /// What stands in for a session: one for each grant and set of capabilities, since a legacy server is told once what its
-    /// client can do. Its name is the same after a restart, so that limits of scope `session` go on.
+    /// client can do.
     func standing(_ profile: ClientProfile, _ arrival: Arrival) async throws(UpstreamError) -> ClientSession {
         let caller = arrival.caller
-        let declared = profile.declared(to: .newestLegacy, caller.relays)
-        let digest = declared.bytes.withUnsafeBytes { journey.recorder.hasher.argumentDigest($0) }.hex.prefix(16)
-        let key = "stateless:\(caller.grant.id):\(digest)"
+        let key = "stateless:\(caller.grant.id):\(caller.server.name):\(profile.abilities)"
         if let session = sessions.find(key), session.server.definition == caller.server, !session.isEnded {
             session.touch(arrival.started)
             return session
@@ -123,7 +121,7 @@ extension Endpoint {
         // The gateway itself changes what a caller sees of the tools.
         granted.toolsListChanged = filter.toolsListChanged && session.link.hello.hasTools
         var readable: [String] = []
-        for uri in granted.resourceSubscriptions where (try? await isListed(.resources, uri, visit)) == true {
+        for uri in granted.resourceSubscriptions where isReachable(subscription: uri, visit) {
             readable.append(uri)
         }
         granted.resourceSubscriptions = readable

@@ -21,7 +21,8 @@ extension Endpoint {
             let legality = MethodTable.legality(
                 of: visit.message.method, .request, from: .client, in: visit.profile.version)
             // What nobody has heard of is the server's to know, unless the policy says that only what it lists may pass.
-            guard legality == .unknown, serverEra == visit.profile.era, visit.caller.policy?.allowsByDefault == true
+            guard legality == .unknown, !MethodTable.looksKnown(visit.message.method),
+                serverEra == visit.profile.era, visit.caller.policy?.allowsByDefault == true
             else {
                 let text = "`\(visit.message.method.prefix(64))` is not available through this gateway."
                 return await refuse(visit, .methodNotFound, text, reply)
@@ -55,6 +56,12 @@ extension Endpoint {
         }
     }
 
+    /// Whether no member differs from one that was looked at only in case: servers read those differently.
+    private func isUnambiguous(_ visit: Visit, _ names: [StaticString]) -> Bool {
+        (try? Errand.refuseLookAlikes(visit.message.params, names)) != nil
+            && (try? Errand.refuseLookAlikes(visit.message.params?["ref"], ["type", "name", "uri"])) != nil
+    }
+
     // MARK: Legacy only
 
     private func setLevel(_ visit: Visit, _ reply: any ReplyChannel) async {
@@ -76,7 +83,7 @@ extension Endpoint {
             return await refuse(visit, .invalidParams, "params.uri is missing", reply)
         }
         // Changes of what may not be read are nobody's business.
-        guard (try? await isListed(.resources, uri, visit)) == true else {
+        guard isReachable(.resource, uri, arguments: visit.message.params, visit), isUnambiguous(visit, ["uri"]) else {
             let answer = RPCWriter.error(
                 id: visit.id, number: -32_002, message: Denial.unknown(.resource, "resource:" + uri),
                 data: ["uri": .string(uri)])
@@ -117,15 +124,17 @@ extension Endpoint {
             guard let name = reference?["name"]?.string else {
                 return await refuse(visit, .invalidParams, "params.ref.name is missing", reply)
             }
-            isVisible = (try? await isListed(.prompts, name, visit)) == true
+            isVisible = isReachable(.prompt, name, visit)
         case "ref/resource":
             guard let uri = reference?["uri"]?.string else {
                 return await refuse(visit, .invalidParams, "params.ref.uri is missing", reply)
             }
-            isVisible = (try? await isListed(.resourceTemplates, uri, visit)) == true
+            isVisible = isReachable(.resource, uri, visit)
         default: return await refuse(visit, .invalidParams, "params.ref.type is ref/prompt or ref/resource", reply)
         }
-        guard isVisible else { return await refuse(visit, .invalidParams, "params.ref is not available", reply) }
+        guard isVisible, isUnambiguous(visit, ["ref", "argument"]) else {
+            return await refuse(visit, .invalidParams, "params.ref is not available", reply)
+        }
         await relay(visit, reply)
     }
 
@@ -160,7 +169,9 @@ extension Endpoint {
         guard serverEra == visit.profile.era else {
             return await refuse(visit, .methodNotFound, "tasks of this server speak another protocol version", reply)
         }
-        guard let id = visit.message.params?["taskId"]?.string, visit.session.owns(task: id) else {
+        guard let id = visit.message.params?["taskId"]?.string, visit.session.owns(task: id),
+            isUnambiguous(visit, ["taskId"])
+        else {
             return await refuse(visit, .invalidParams, "there is no such task of this session", reply)
         }
         await relay(visit, reply)

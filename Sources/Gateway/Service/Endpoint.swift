@@ -87,7 +87,7 @@ final class Endpoint: Sendable {
             if let id = id?.int { session.asks.take(id)?.ended(message) }
             reply.accepted()
         case .notification:
-            notice(message, session, arrival.loop)
+            notice(message, session, arrival.caller, arrival.loop)
             reply.accepted()
         case .request(let id):
             reply.keep(in: session)
@@ -105,25 +105,25 @@ final class Endpoint: Sendable {
             patience: options.callTimeout, upstreamState: state?.upstreamState, round: state?.round ?? 0)
     }
 
-    func notice(_ message: RPCMessage, _ session: ClientSession, _ loop: EventLoop) {
+    func notice(_ message: RPCMessage, _ session: ClientSession, _ caller: Caller, _ loop: EventLoop) {
         switch message.method {
         case "notifications/cancelled":
             if let id = message.params?["requestId"].flatMap(RequestID.init) { session.cancel(id) }
         case "notifications/initialized": break
         default:
             // A server that many clients share would take one's words for another's.
-            guard !session.link.isShared, session.link.hello.version.era == .legacy, mayNotify(message, session)
+            guard !session.link.isShared, session.link.hello.version.era == .legacy, mayNotify(message, session, caller)
             else { return }
             session.link.post(message.document.bytes, on: loop)
         }
     }
 
     /// A request's method without an id would be a call without a decision: servers exist that look at the method first.
-    private func mayNotify(_ message: RPCMessage, _ session: ClientSession) -> Bool {
+    private func mayNotify(_ message: RPCMessage, _ session: ClientSession, _ caller: Caller) -> Bool {
         guard message.method.hasPrefix("notifications/") else { return false }
         let legality = MethodTable.legality(
             of: message.method, .notification, from: .client, in: session.profile.version)
-        return legality == .legal || legality == .unknown && session.caller.policy?.allowsByDefault == true
+        return legality == .legal || legality == .unknown && caller.policy?.allowsByDefault == true
     }
 
     /// A request, whatever its era.

@@ -46,6 +46,12 @@ struct ClientProfile: Sendable {
         facts = ClientFacts(name: text("name"), version: text("version"))
     }
 
+    /// What servers may ask this client for, in letters. Two clients with the same share a standing session; anything else
+    /// that they declare makes no difference to it, or a client could have as many sessions as it likes.
+    var abilities: String {
+        String(InputKind.allCases.map { $0.isDeclared(in: capabilities) ? "1" : "0" }.joined())
+    }
+
     /// How the client is introduced to servers.
     var introduction: JSONValue { info ?? ["name": "sluice", "version": "1"] }
 

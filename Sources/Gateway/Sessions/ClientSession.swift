@@ -54,6 +54,8 @@ final class ClientSession: Sendable {
     }
 
     var grantID: String { caller.grant.id }
+    /// What limits of scope `session` count by: modern requests of one grant count together, whatever they declare.
+    var scopeID: String { profile.era == .modern ? "stateless:\(caller.grant.id)" : id }
     var version: ProtocolVersion { profile.version }
     var client: ClientFacts { profile.facts }
 
@@ -183,8 +185,8 @@ extension ClientSession {
         }
         switch notification.method {
         case "notifications/message" where !wantsLog(notification): return
-        // A shared server reports what any of its clients has asked for.
-        case "notifications/resources/updated" where link.isShared && !wanted.passes(notification): return
+        // A shared server reports what any of its clients has asked for, and any server may report what it likes.
+        case "notifications/resources/updated" where !wanted.passes(notification): return
         default: break
         }
         var splice = JSONSplice(notification.document)

@@ -43,6 +43,14 @@ package enum MethodTable {
     /// The requests that may be answered with "input required" (2026-07-28).
     package static let mayRequireInput: Set<String> = ["tools/call", "prompts/get", "resources/read"]
 
+    /// Whether a name that no version has could be taken for one that some version has: by a server that ignores case, or
+    /// blanks around it. Names of anything but printable ASCII are suspected of it.
+    package static func looksKnown(_ method: String) -> Bool {
+        guard method.utf8.allSatisfy({ (0x21...0x7E).contains($0) }) else { return true }
+        let folded = LookAlike.folded(method)
+        return rules.contains { $0.name != method && LookAlike.folded($0.name) == folded }
+    }
+
     private static let byName = Dictionary(grouping: rules, by: \.name)
 
     // MARK: The table

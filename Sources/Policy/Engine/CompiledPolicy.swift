@@ -67,6 +67,12 @@ package final class CompiledPolicy: Sendable {
         (entries.map(\.selector) + hiddenWide).contains { if case .category = $0 { true } else { false } }
     }
 
+    /// Whether any selector is about resources.
+    var speaksOfResources: Bool {
+        (entries.map(\.selector) + hiddenWide).contains { $0.subject == .resource }
+            || hiddenNames.contains { Subject(of: $0.text) == .resource }
+    }
+
     /// The longest window of any limit; nil if there is none. Counters have to be rebuilt that far back.
     package var longestWindow: TimeSpan? {
         (entries + (allTools.map { [$0] } ?? [])).flatMap(\.limits).map(\.window.span).max()

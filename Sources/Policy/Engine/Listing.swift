@@ -18,16 +18,23 @@ extension CompiledPolicy {
         lists(call) { $0.isTool || $0.isCaller }
     }
 
-    private func lists(_ call: CallFacts, knows: (PathRoot) -> Bool) -> Bool {
+    /// Whether the caller may have to do with it in another way than by a call, such as subscribing to a resource: what is
+    /// denied, or needs a person, is out of reach, however `list` shows it. Arguments count as far as there are any.
+    package func reaches(_ call: CallFacts) -> Bool {
+        let hasArguments = call.arguments != nil
+        return lists(call, isAsked: true) { $0.isTool || $0.isCaller || hasArguments && $0 == .args }
+    }
+
+    private func lists(_ call: CallFacts, isAsked: Bool = false, knows: (PathRoot) -> Bool) -> Bool {
         guard call.tool.utf8.count <= Selector.maxBytes, call.subject == Subject(of: call.tool),
             !hides(call.tool, category: call.facts?.category)
         else { return false }
         let entries = entries(for: call.tool, category: call.facts?.category)
         if call.subject == .client, entries.isEmpty { return false }
-        guard !listsAll else { return true }
+        guard !listsAll || isAsked else { return true }
         if entries.isEmpty, !allowsByDefault, !isShadow { return false }
-        if let allTools, !couldPass(allTools, call, knows) { return false }
-        return (0..<entries.count).allSatisfy { couldPass(entries[$0], call, knows) }
+        let all = (allTools.map { [$0] } ?? []) + (0..<entries.count).map { entries[$0] }
+        return all.allSatisfy { couldPass($0, call, knows) && !(isAsked && $0.asks && !$0.isShadow) }
     }
 
     private func couldPass(_ entry: CompiledEntry, _ call: CallFacts, _ knows: (PathRoot) -> Bool) -> Bool {

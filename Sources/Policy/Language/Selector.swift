@@ -39,6 +39,15 @@ enum Selector: Hashable, Sendable {
             suggestion: nearest(text, among: names))
     }
 
+    /// What it is about.
+    var subject: Subject {
+        switch self {
+        case .exact(let name): Subject(of: name)
+        case .pattern(let glob): glob.subject
+        case .category: .tool
+        }
+    }
+
     func matches(_ tool: String, _ category: ToolCategory?) -> Bool {
         switch self {
         case .exact(let name): name == tool && name.utf8.elementsEqual(tool.utf8)
@@ -54,7 +63,7 @@ struct Glob: Hashable, Sendable {
     private let middle: [[UInt8]]
     private let suffix: [UInt8]
     /// Only names of this subject match: `*` means all tools, and no resource.
-    private let subject: Subject
+    let subject: Subject
     let text: String
 
     init(_ text: String) {
