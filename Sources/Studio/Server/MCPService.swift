@@ -53,7 +53,9 @@ struct MCPService: Sendable {
             writer.send(sessions.remove(id) ? Response(.noContent) : Self.unknownSession)
             return
         }
-        if let version = request.head.fields[.mcpProtocolVersion]?.string, ProtocolVersion(rawValue: version)?.era != .legacy {
+        if let version = request.head.fields[.mcpProtocolVersion]?.string,
+            ProtocolVersion(rawValue: version)?.era != .legacy
+        {
             let known = ProtocolVersion.legacy.map(\.rawValue).joined(separator: ", ")
             writer.send(
                 Self.failure(
