@@ -20,6 +20,7 @@ ROUTES = {
     "resumable2": ("everything2", "/resumable/mcp", ("legacy",)),
     "sse2": ("everything2", "/sse", ("legacy",)),
     "http1": ("everything1", "/mcp", ("legacy",)),
+    "stdio1": ("everything1", None, ("legacy", "modern")),
 }
 
 # What the SDK's own servers get wrong, or see otherwise. "direct/route/era/scenario" → why.
@@ -37,68 +38,30 @@ EXPLAINED = {
 # What can't be translated between the eras (docs/protocol.md says it to users): not applicable, whatever comes of it.
 IMPOSSIBLE = {
     "http2-legacy/modern/input-required-*": "the keys are the modern server's own; a legacy one has none",
+    "stdio1/modern/input-required-*": "the keys are the modern server's own; a legacy one has none",
     "http2-modern/legacy/elicitation-url-required": "a modern server asks instead of refusing with -32042",
     "http2-modern/legacy/elicitation-url": "a modern server sends no notifications/elicitation/complete",
     "stdio2/legacy/elicitation-url*": "the server speaks the modern era with the gateway",
+    "modern/legacy tasks/tasks-list": "a modern server has no list of tasks",
+    "legacy/modern tasks/tasks-created-and-polled": "a tool that need not be a task is called at once",
+    "legacy/modern tasks/tasks-failed-job": "a tool that need not be a task is called at once",
+    "legacy/modern tasks/tasks-cancel": "a tool that need not be a task is called at once",
+    "legacy/modern tasks/tasks-input": "a tool that need not be a task is called at once",
+    "legacy/modern tasks/tasks-headers": "a tool that need not be a task is called at once",
 }
 
 # What the gateway can't do yet.
 PENDING = {
-    "sse2/*/*": "no HTTP+SSE upstream yet",
-    "http2-modern/legacy/*": "no 2026-07-28 upstream yet",
-    "http2-modern/*/input-required-*": "no 2026-07-28 upstream yet",
-    "http2-modern/*/tools-call-*": "no 2026-07-28 upstream yet",
-    "http2-modern/*/prompts-*": "no 2026-07-28 upstream yet",
-    "http2-modern/*/resources-*": "no 2026-07-28 upstream yet",
-    "stdio2/*/elicitation*": "nothing is asked of clients yet",
-    "stdio2/*/server-stateless: streams": "nothing is asked of clients yet",
-    "http2-modern/*/server-stateless: streams": "no 2026-07-28 upstream yet",
-    "stdio2/*/server-stateless: capabilities": "nothing is asked of clients yet",
-    "http2-modern/*/server-stateless: capabilities": "no 2026-07-28 upstream yet",
-    "http2-modern/*/http-*": "no 2026-07-28 upstream yet",
-    "http2-modern/*/caching": "no 2026-07-28 upstream yet",
-    "http2-modern/*/pagination": "no 2026-07-28 upstream yet",
-    "http2-modern/*/tools-list": "no 2026-07-28 upstream yet",
-    "stdio2/*/tools-call-roots": "nothing is asked of clients, and no logs are relayed yet",
-    "http2-modern/*/unknown-tool": "no 2026-07-28 upstream yet",
-    "stdio2/*/tools-call-sampling": "nothing is asked of clients, and no logs are relayed yet",
-    "stdio2/*/tools-call-elicitation": "nothing is asked of clients, and no logs are relayed yet",
-    "stdio2/*/tools-call-with-logging": "nothing is asked of clients, and no logs are relayed yet",
-    "http2-modern/*/completion-complete": "no 2026-07-28 upstream yet",
-    "http2-modern/*/json-schema-2020-12": "no 2026-07-28 upstream yet",
-    "http2-modern/*/server-stateless: meta": "no 2026-07-28 upstream yet",
-    "*/*/input-required-result-multi-round": "nothing is asked of clients yet",
-    "http2-modern/*/dns-rebinding-protection": "no 2026-07-28 upstream yet",
-    "http2-modern/*/server-stateless: listen": "no 2026-07-28 upstream yet",
-    "*/*/input-required-result-request-state": "nothing is asked of clients yet",
-    "*/*/input-required-result-basic-sampling": "nothing is asked of clients yet",
-    "*/*/input-required-result-tampered-state": "nothing is asked of clients yet",
-    "*/*/input-required-result-validate-input": "nothing is asked of clients yet",
-    "http2-modern/*/disconnect-is-cancellation": "no 2026-07-28 upstream yet",
-    "http2-modern/*/server-stateless: discover": "no 2026-07-28 upstream yet",
-    "http2-modern/*/sep-2164-resource-not-found": "no 2026-07-28 upstream yet",
-    "http2-modern/*/server-sse-multiple-streams": "no 2026-07-28 upstream yet",
-    "*/*/input-required-result-basic-list-roots": "nothing is asked of clients yet",
-    "*/*/input-required-result-capability-check": "nothing is asked of clients yet",
-    "*/*/input-required-result-non-tool-request": "nothing is asked of clients yet",
-    "*/*/input-required-result-basic-elicitation": "nothing is asked of clients yet",
-    "*/*/input-required-result-ignore-extra-params": "nothing is asked of clients yet",
-    "http2-modern/*/server-stateless: removed methods": "no 2026-07-28 upstream yet",
-    "*/*/input-required-result-missing-input-response": "nothing is asked of clients yet",
-    "*/*/input-required-result-multiple-input-requests": "nothing is asked of clients yet",
+    "http2-modern/legacy/list-changed": "change notices of a modern server do not reach a legacy client's stream",
+    "stdio1/modern/server-stateless: streams": "logs of a legacy server over a pipe do not reach a modern call",
 }
 
 PENDING_TASKS = {
-    "modern/legacy tasks/*": "not yet",
-    "*/*/tasks-input": "not yet",
-    "*/*/tasks-headers": "not yet",
-    "*/modern tasks/tasks-cancel": "not yet",
-    "*/modern tasks/tasks-required": "not yet",
-    "*/modern tasks/tasks-failed-job": "not yet",
-    "*/modern tasks/tasks-created-and-polled": "not yet",
-    "modern/*/tasks-gated": "not yet",
-    "modern/*/tasks-advertised": "not yet",
-    "modern/*/tasks-stray-parameter": "not yet",
+    "modern/legacy tasks/tasks-created-and-polled": "a legacy client's task parameter does not reach a modern server",
+    "modern/legacy tasks/tasks-failed-job": "a legacy client's task parameter does not reach a modern server",
+    "modern/legacy tasks/tasks-cancel": "a legacy client's task parameter does not reach a modern server",
+    "modern/legacy tasks/tasks-required": "a legacy client's task parameter does not reach a modern server",
+    "legacy/modern tasks/tasks-required": "a tool that must be a task is called without one",
 }
 
 
@@ -163,7 +126,8 @@ class Conformance(Case):
     def test_through_the_gateway(self):
         for route, (fixture, path, _) in ROUTES.items():
             if path is None:
-                self.sluice("server", "add", route, "--", PYTHON2, UPSTREAMS / f"{fixture}.py")
+                python, own = (PYTHON2, []) if fixture == "everything2" else (PYTHON1, ["--per-session"])
+                self.sluice("server", "add", route, *own, "--", python, UPSTREAMS / f"{fixture}.py")
             else:
                 self.sluice("server", "add", route, "--url", self.fixtures[fixture].url(path), "--allow-private")
             self.put_policy(route, ALLOW_BOTH_WAYS, route)

@@ -129,6 +129,9 @@ async def serve_http(port):
     async def app(scope, receive, send):
         if scope["path"] == "/mcp":
             await manager.handle_request(scope, receive, send)
+        elif scope["path"] == "/sse" and scope["method"] != "GET":
+            await send({"type": "http.response.start", "status": 405, "headers": [(b"content-length", b"0")]})
+            await send({"type": "http.response.body", "body": b""})
         elif scope["path"] == "/sse":
             async with sse.connect_sse(scope, receive, send) as (reader, writer):
                 await server.run(reader, writer, server.create_initialization_options())

@@ -219,6 +219,9 @@ async def serve_http(port):
                     return
         elif scope["path"] in apps:
             await apps[scope["path"]](scope, receive, send)
+        elif scope["path"] == "/sse" and scope["method"] != "GET":
+            await send({"type": "http.response.start", "status": 405, "headers": [(b"content-length", b"0")]})
+            await send({"type": "http.response.body", "body": b""})
         elif scope["path"] == "/sse":
             async with sse.connect_sse(scope, receive, send) as (reader, writer):
                 await server.run(reader, writer, server.create_initialization_options())
