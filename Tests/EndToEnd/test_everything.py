@@ -162,8 +162,31 @@ class Everything(Case):
         for name in ("direct/stdio", "direct/sse"):
             for step, value in direct[name]["steps"].items():
                 self.assertIsNone(difference(step, direct["mcp1/everything2"]["steps"][step], value, True), (name, step))
-        through = run_clients(self.through_jobs(), wait=10)
+        jobs = self.through_jobs()
+        through = run_clients(jobs, wait=10)
+        outcomes = self.compare(direct, through)
+        # A busy machine may have been late with a step: what failed is tried once more, by itself. A step that fails twice
+        # has failed.
+        wanted = {}
+        for name, problem in outcomes.items():
+            if problem is not None and Pending(PENDING).reason(name) is None:
+                agent, kind, step = name.split("/", 2)
+                wanted.setdefault(f"{agent}/{kind}", ["subscribe"]).append(step)
+        if wanted and sum(map(len, wanted.values())) < 60:
+            again = run_clients([{**job, "only": wanted[job["name"]]} for job in jobs if job["name"] in wanted], wait=20)
+            for name, seen in again.items():
+                through[name]["steps"].update(seen["steps"])
+            print(f"everything: tried once more: {wanted}", file=sys.stderr)
+            outcomes = self.compare(direct, through)
+        if os.environ.get("SLUICE_OUTCOMES"):
+            pathlib.Path(os.environ["SLUICE_OUTCOMES"]).write_text(json.dumps(outcomes, indent=1))
+        failed = sum(problem is not None for problem in outcomes.values())
+        print(f"everything: {len(outcomes) - failed} of {len(outcomes)} steps as without the gateway", file=sys.stderr)
+        complaints = Pending(PENDING).settle(outcomes)
+        self.assertFalse(complaints, f"{len(complaints)} complaints\n" + "\n".join(complaints[:60]))
 
+    def compare(self, direct, through):
+        """"agent/kind/step" → None or what is wrong with it."""
         outcomes = {}
         for agent in AGENTS:
             for kind, (fixture, _, era) in KINDS.items():
@@ -185,12 +208,7 @@ class Everything(Case):
                     outcomes[f"{agent}/{kind}/{step}"] = nothing or (
                         f"only through the gateway: {json.dumps(got)[:300]}" if expected is None
                         else difference(step, expected, got, client_era == era))
-        if os.environ.get("SLUICE_OUTCOMES"):
-            pathlib.Path(os.environ["SLUICE_OUTCOMES"]).write_text(json.dumps(outcomes, indent=1))
-        failed = sum(problem is not None for problem in outcomes.values())
-        print(f"everything: {len(outcomes) - failed} of {len(outcomes)} steps as without the gateway", file=sys.stderr)
-        complaints = Pending(PENDING).settle(outcomes)
-        self.assertFalse(complaints, f"{len(complaints)} complaints\n" + "\n".join(complaints[:60]))
+        return outcomes
 
 
 if __name__ == "__main__":
