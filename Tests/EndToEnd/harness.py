@@ -377,7 +377,7 @@ class Fixture:
 
 class Pending:
     """What the gateway can't do yet: `{glob over names: reason}`. The table can only shrink: a name that passes although
-    the table has it fails the test, and so does a glob that no failing name needs."""
+    the table has it fails the test, unless its reason says "sometimes:", and so does a glob that is the name of nothing."""
 
     def __init__(self, table):
         self.table = table
@@ -390,7 +390,7 @@ class Pending:
         complaints = []
         for name, problem in outcomes.items():
             reason = self.reason(name)
-            if problem is None and reason is not None:
+            if problem is None and reason is not None and not reason.startswith("sometimes:"):
                 complaints.append(f"{name} works now: take it out of PENDING ({reason})")
             elif problem is not None and reason is None:
                 complaints.append(f"{name}: {problem}")

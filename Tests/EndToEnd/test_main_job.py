@@ -34,7 +34,7 @@ class MainJob(Case):
         gateway = self.gateway()
         job = self.job(client, gateway, token, 31)
 
-        self.assertEqual(job["protocol"], "2025-11-25")
+        self.assertEqual(job["protocol"], {"mcp-2.3.0": "2026-07-28", "mcp-1.30.0": "2025-11-25"}[client])
         self.assertEqual(sorted(job["tools"]), ["imageMasking", "imageUpload"])
         self.assertFalse(job["upload"]["error"], job["upload"])
         for number, call in enumerate(job["calls"][:30], 1):

@@ -26,47 +26,48 @@ import MCP
 import Store
 
 func journey(
-    _ permit: consuming Permit, _ call: ToolCall, _ visit: Visit, _ recorder: Recorder, _ handle: CallHandle
+    _ permit: consuming Permit, _ errand: Errand, _ visit: Visit, _ recorder: Recorder, _ forwarder: Forwarder,
+    _ handle: CallHandle
 ) async throws {
 """
 
 RIGHT = """
-    let recorded = try await recorder.record(permit, call, visit, now: Instant(microseconds: 0))
-    _ = await Forwarder().forward(recorded, visit, handle: handle) { _ in }
+    let recorded = try await recorder.record(permit, errand, visit, now: Instant(microseconds: 0))
+    _ = await forwarder.forward(recorded, errand, visit, handle: handle) { _ in true }
 }
 """
 
 # What it tries, the code, and what the compiler has to say.
 WRONG = [
     ("a call without any permit", """
-    _ = await Forwarder().forward(visit, handle: handle) { _ in }
+    _ = await forwarder.forward(errand, visit, handle: handle) { _ in true }
 }""", "missing argument"),
     ("a permit that is not recorded", """
-    _ = await Forwarder().forward(permit, visit, handle: handle) { _ in }
+    _ = await forwarder.forward(permit, errand, visit, handle: handle) { _ in true }
 }""", "cannot convert value of type 'Permit' to expected argument type 'RecordedPermit'"),
     ("a recorded permit of one's own", """
     let recorded = RecordedPermit(decision: 1, permit: permit)
-    _ = await Forwarder().forward(recorded, visit, handle: handle) { _ in }
+    _ = await forwarder.forward(recorded, errand, visit, handle: handle) { _ in true }
 }""", "'fileprivate' protection level"),
     ("one permit for two calls", """
-    let recorded = try await recorder.record(permit, call, visit, now: Instant(microseconds: 0))
-    _ = await Forwarder().forward(recorded, visit, handle: handle) { _ in }
-    _ = await Forwarder().forward(recorded, visit, handle: handle) { _ in }
+    let recorded = try await recorder.record(permit, errand, visit, now: Instant(microseconds: 0))
+    _ = await forwarder.forward(recorded, errand, visit, handle: handle) { _ in true }
+    _ = await forwarder.forward(recorded, errand, visit, handle: handle) { _ in true }
 }""", "consumed more than once"),
     ("one decision recorded twice", """
-    let first = try await recorder.record(permit, call, visit, now: Instant(microseconds: 0))
-    let second = try await recorder.record(permit, call, visit, now: Instant(microseconds: 0))
-    _ = await Forwarder().forward(first, visit, handle: handle) { _ in }
-    _ = await Forwarder().forward(second, visit, handle: handle) { _ in }
+    let first = try await recorder.record(permit, errand, visit, now: Instant(microseconds: 0))
+    let second = try await recorder.record(permit, errand, visit, now: Instant(microseconds: 0))
+    _ = await forwarder.forward(first, errand, visit, handle: handle) { _ in true }
+    _ = await forwarder.forward(second, errand, visit, handle: handle) { _ in true }
 }""", "consumed more than once"),
     ("a copy of a permit", """
     let copy = copy permit
-    let recorded = try await recorder.record(copy, call, visit, now: Instant(microseconds: 0))
-    _ = await Forwarder().forward(recorded, visit, handle: handle) { _ in }
+    let recorded = try await recorder.record(copy, errand, visit, now: Instant(microseconds: 0))
+    _ = await forwarder.forward(recorded, errand, visit, handle: handle) { _ in true }
 }""", "'copy' cannot be applied to noncopyable types"),
     ("a permit kept after the call", """
-    let recorded = try await recorder.record(permit, call, visit, now: Instant(microseconds: 0))
-    _ = await Forwarder().forward(recorded, visit, handle: handle) { _ in }
+    let recorded = try await recorder.record(permit, errand, visit, now: Instant(microseconds: 0))
+    _ = await forwarder.forward(recorded, errand, visit, handle: handle) { _ in true }
     _ = recorded.decision
 }""", "used after consume"),
 ]
