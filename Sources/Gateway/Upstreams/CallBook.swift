@@ -7,12 +7,14 @@ struct CallBook {
     private struct Entry {
         let inbox: Inbox
         let isListen: Bool
+        /// Servers ask in the middle of these only.
+        let mayAsk: Bool
     }
 
     private var entries: [Int64: Entry] = [:]
 
-    mutating func begin(_ id: Int64, _ inbox: Inbox, isListen: Bool = false) {
-        entries[id] = Entry(inbox: inbox, isListen: isListen)
+    mutating func begin(_ id: Int64, _ inbox: Inbox, isListen: Bool = false, mayAsk: Bool = false) {
+        entries[id] = Entry(inbox: inbox, isListen: isListen, mayAsk: mayAsk)
     }
 
     /// Nil when it has had its answer.
@@ -58,9 +60,11 @@ struct CallBook {
         return true
     }
 
+    /// The only request in the middle of which a server can have something to say; lists that are asked beside it don't count.
     private var onlyCall: Inbox? {
         var found: Inbox?
-        for entry in entries.values where !entry.isListen {
+        let asking = entries.values.contains { $0.mayAsk }
+        for entry in entries.values where !entry.isListen && entry.mayAsk == asking {
             guard found == nil else { return nil }
             found = entry.inbox
         }
@@ -71,6 +75,8 @@ struct CallBook {
 extension Outgoing {
     /// A request whose answer is a long stream.
     var isListen: Bool { method == "subscriptions/listen" }
+    /// A request in the middle of which a server may ask its client something.
+    var mayAsk: Bool { MethodTable.mayRequireInput.contains(method) }
 }
 
 /// The wait for what comes first of a call on such a connection; silence and cancelling end it.

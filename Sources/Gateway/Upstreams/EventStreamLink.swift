@@ -157,7 +157,7 @@ final class EventStreamLink: UpstreamLink {
         let inbox = Inbox()
         let isUp = state.withLock { state in
             guard state.isUp else { return false }
-            state.book.begin(id, inbox)
+            state.book.begin(id, inbox, mayAsk: outgoing.mayAsk)
             return true
         }
         guard isUp else {

@@ -96,10 +96,10 @@ actor StdioUpstream: UpstreamLink {
         async throws(UpstreamError) -> UpstreamReply
     {
         let pass = outgoing.isListen ? nil : try await gate?.enter(handle, on: callerLoop)
-        let (id, isListen) = (outgoing.id, outgoing.isListen)
+        let id = outgoing.id
         let inbox = Inbox()
         let line = Relay.singleLine(outgoing.message)
-        loop.execute { self.assumeIsolated { $0.begin(line, id, inbox, isListen: isListen) } }
+        loop.execute { self.assumeIsolated { $0.begin(line, outgoing, inbox) } }
         return try await firstReply(to: outgoing, inbox, limits, on: callerLoop, handle, pass: pass) { [loop] in
             loop.execute { self.assumeIsolated { $0.cancel(id) } }
         }
@@ -130,14 +130,14 @@ actor StdioUpstream: UpstreamLink {
         Task(executorPreference: self.loop) { await self.shutDown() }
     }
 
-    private func begin(_ line: [UInt8], _ id: Int64, _ inbox: Inbox, isListen: Bool) {
+    private func begin(_ line: [UInt8], _ outgoing: Outgoing, _ inbox: Inbox) {
         switch state {
         case .running:
             guard let child, child.stdin.pendingWriteBytes < Self.maxPendingInput else {
                 return inbox.fail(
                     UpstreamError(.overloaded, mayHaveRun: false, detail: "server `\(name)` does not read its input"))
             }
-            book.begin(id, inbox, isListen: isListen)
+            book.begin(outgoing.id, inbox, isListen: outgoing.isListen, mayAsk: outgoing.mayAsk)
             writeLine(line)
         case .closed:
             inbox.fail(UpstreamError(.unreachable, mayHaveRun: false, detail: "server `\(name)` was removed"))
