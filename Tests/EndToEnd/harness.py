@@ -4,6 +4,7 @@ Everything real: the release programs, the system's sockets and processes. Ports
 waits for a fixed time: a step waits until what it needs is there, up to DEADLINE.
 """
 
+import faulthandler
 import fnmatch
 import functools
 import http.client
@@ -35,6 +36,8 @@ CLIENTS = {
 FASTMCP = str(ROOT / ".venv-fastmcp/bin/python")
 UPSTREAMS = ROOT / "Tests/EndToEnd/upstreams"
 DEADLINE = 30.0
+# No single test takes a third of this, in seconds.
+HANGS_AFTER = 300
 
 ALLOW_ALL = {"version": "1", "default": "allow"}
 # Also what a server may ask of the client, which is refused unless it is listed.
@@ -422,6 +425,9 @@ class Case(unittest.TestCase):
     """A test with a folder of its own. Processes it starts are ended, whatever happens."""
 
     def setUp(self):
+        # A test that hangs ends the run and says where each thread stood; what went before is in the log.
+        faulthandler.dump_traceback_later(HANGS_AFTER, exit=True)
+        self.addCleanup(faulthandler.cancel_dump_traceback_later)
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="sluice-e2e-"))
         self.addCleanup(shutil.rmtree, self.folder, ignore_errors=True)
         self.data = self.folder / "data"
