@@ -3,7 +3,7 @@
 /// clock.
 package struct BodyClock {
     /// Bytes that start the first of the two times anew.
-    private static let step = 16 * 1024
+    static let step = 16 * 1024
 
     private let perStep: Int64
     private let total: Int64

@@ -22,6 +22,8 @@ actor ServerConnection: StreamDelegate {
     private var timer: LoopTimer?
     private var bodyClock: BodyClock
     private var phase = Phase.none
+    /// Set once time is up: how much had come by then. What lies in the socket already is read before that counts.
+    private var overdue: Int?
     /// Counts requests, so that a late writer cannot answer for another's.
     private var serial = 0
     private var hasAnswered = false
@@ -290,13 +292,17 @@ actor ServerConnection: StreamDelegate {
             stream.resumeReading()
         }
         switch machine.deadline {
-        case .none: if phase != .blocked { phase = .none }
+        case .none:
+            overdue = nil
+            if phase != .blocked { phase = .none }
         case .idle:
             phase = .idle
+            overdue = nil
             timer?.rearm(after: hub.options.idleTimeout)
         case .head:
             guard phase != .head else { return }
             phase = .head
+            overdue = nil
             timer?.rearm(after: hub.options.headTimeout)
         case .body:
             let size = machine.collectedBytes
@@ -305,9 +311,14 @@ actor ServerConnection: StreamDelegate {
                 left = bodyClock.progress(size: size, now: loop.now.microseconds)
             } else {
                 phase = .body
+                overdue = nil
                 left = bodyClock.start(size: size, now: loop.now.microseconds)
             }
-            if let left { timer?.rearm(after: TimeSpan(microseconds: left)) }
+            // Overdue, it has its turn of the loop, and that one only.
+            if let left, overdue == nil || left > 0 {
+                overdue = nil
+                timer?.rearm(after: TimeSpan(microseconds: left))
+            }
         }
     }
 
@@ -317,6 +328,14 @@ actor ServerConnection: StreamDelegate {
         case .none: timer?.rearm(after: hub.options.idleTimeout)
         case .blocked, .lingering: stream.close()
         case .idle, .head, .body:
+            // A loop that was held up runs its timers before it reads what has come meanwhile: one turn more, and as
+            // many as a large body in the socket needs.
+            let size = machine.collectedBytes
+            guard let before = overdue, size < before + BodyClock.step else {
+                overdue = size
+                timer?.rearm(after: .milliseconds(1))
+                return
+            }
             if let problem = machine.timedOut() { answerAndClose(problem) } else { stream.closeAfterFlush() }
         }
     }
