@@ -7,7 +7,10 @@ enum LaunchedChild {
     static let word = "launch-child"
 
     /// The launcher that has this very program run, also when its file was replaced meanwhile.
-    static let launcher = ChildLauncher(["/proc/self/exe", word])
+    static let launcher = ChildLauncher(["/proc/self/exe", word], keeper: ["/proc/self/exe", keeperWord])
+
+    /// `sluice keep-children`, also for ourselves only: ends what children leave behind when the gateway was killed.
+    static let keeperWord = "keep-children"
 
     static func run(_ words: [String]) -> Never {
         guard let order = ChildLauncher.Order(words) else { fail("it is for the gateway's own use") }

@@ -35,6 +35,7 @@ struct Sluice {
         let words = Array(CommandLine.arguments.dropFirst())
         // Before anything of ours is set up that a server's command would inherit.
         if words.first == LaunchedChild.word { LaunchedChild.run(Array(words.dropFirst())) }
+        if words == [LaunchedChild.keeperWord] { ProcessKeeper.serve() }
         // A reader that goes away early (`sluice audit export | head`) must not kill us with a signal: writes report it.
         signal(SIGPIPE, SIG_IGN)
         // A file at its size limit is an error of one write, which fails closed, and no reason to die.

@@ -8,10 +8,15 @@ import Store
 package struct ChildLauncher: Sendable {
     /// The program and its first arguments; the rest is added by `wrap`.
     private let words: [String]
+    /// Ends what children have started when we are gone.
+    let keeper: ProcessKeeper
 
-    /// - Parameter words: a program and arguments after which `ChildLauncher.Order` can be read.
-    package init(_ words: [String]) {
+    /// - Parameters:
+    ///   - words: a program and arguments after which `ChildLauncher.Order` can be read.
+    ///   - keeper: a program and arguments that end in `ProcessKeeper.serve`.
+    package init(_ words: [String], keeper: [String]) {
         self.words = words
+        self.keeper = ProcessKeeper(keeper)
     }
 
     /// What the launcher is told to do.
