@@ -18,11 +18,17 @@ package struct AdminSubject: Sendable {
     let verifier: any LedgerReader
     /// The data plane's counters.
     let metrics: GatewayMetrics
+    /// How a server fares; any thread.
+    let health: @Sendable (Server) -> UpstreamHealth
+    /// The token with which commands of this machine look at the gateway, as long as it runs. Role: viewer.
+    let localToken: TokenHash?
 
     /// Everything that the admin plane needs from elsewhere. `reader` and `verifier` should have a connection each.
     package init(
         store: any ConfigurationStore, hasher: any KeyedHasher, ledger: any Ledger, reader: any LedgerReader,
-        verifier: any LedgerReader, metrics: GatewayMetrics
+        verifier: any LedgerReader, metrics: GatewayMetrics,
+        health: @escaping @Sendable (Server) -> UpstreamHealth = { _ in UpstreamHealth() },
+        localToken: TokenHash? = nil
     ) {
         self.store = store
         self.hasher = hasher
@@ -30,6 +36,8 @@ package struct AdminSubject: Sendable {
         self.reader = reader
         self.verifier = verifier
         self.metrics = metrics
+        self.health = health
+        self.localToken = localToken
     }
 }
 

@@ -62,6 +62,9 @@ package final class Gateway: Sendable {
         }
     }
 
+    /// How a server fares now. Any thread.
+    package func health(of server: Server) -> UpstreamHealth { core.upstreams.health(of: server) }
+
     /// Stops accepting, finishes the calls in flight up to the limit, then ends the children.
     package func drain() async {
         // Standing streams would be waited for until the limit; calls in flight are what the wait is for.

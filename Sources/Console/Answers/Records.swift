@@ -1,4 +1,5 @@
 import Base
+import Gateway
 import JSON
 import Store
 
@@ -21,7 +22,7 @@ extension JSONWriter {
         endArray()
     }
 
-    mutating func server(_ server: Server) {
+    mutating func server(_ server: Server, _ health: UpstreamHealth) {
         beginObject()
         member("name", server.name)
         member("kind", server.kind.rawValue)
@@ -40,6 +41,26 @@ extension JSONWriter {
         }
         member("allow_private", server.allowPrivate)
         member("created", server.created)
+        key("health")
+        self.health(health)
+        endObject()
+    }
+
+    private mutating func health(_ health: UpstreamHealth) {
+        beginObject()
+        member("state", health.state.rawValue)
+        member("protocol_version", orNull: health.protocolVersion)
+        member("era", orNull: health.era)
+        member("failures_in_a_row", health.failuresInARow)
+        member("last_error", orNull: health.lastError)
+        member("last_error_at", health.lastErrorAt)
+        member("next_try", health.nextTry)
+        key("pids")
+        beginArray()
+        for pid in health.pids { int(Int64(pid)) }
+        endArray()
+        member("calls_in_flight", health.callsInFlight)
+        member("calls_waiting", health.callsWaiting)
         endObject()
     }
 

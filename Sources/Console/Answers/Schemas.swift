@@ -1,3 +1,4 @@
+import Gateway
 import JSON
 import Store
 
@@ -53,12 +54,18 @@ enum Schemas {
         "Server": object(
             [
                 "name": text, "kind": words(Server.Kind.allCases.map(\.rawValue)), "allow_private": flag,
-                "created": time,
+                "created": time, "health": reference("Health"),
             ],
             optional: [
                 "url": text, "header_names": texts, "program": text, "argument_count": whole,
                 "inherited_variables": texts, "variable_names": texts, "directory": optionalText,
             ]),
+        "Health": object([
+            "state": words(UpstreamHealth.State.allCases.map(\.rawValue)), "protocol_version": optionalText,
+            "era": optionalText, "failures_in_a_row": whole,
+            "last_error": optionalText, "last_error_at": optionalTime, "next_try": optionalTime,
+            "pids": ["type": "array", "items": ["type": "integer"]], "calls_in_flight": whole, "calls_waiting": whole,
+        ]),
         "Servers": object(["servers": list(of: "Server")]),
         "Policy": object(["name": text, "server": text, "version": whole, "bytes": whole, "created": time]),
         "Policies": object(["policies": list(of: "Policy")]),

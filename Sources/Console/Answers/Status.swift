@@ -58,6 +58,15 @@ extension AdminService {
         put(
             "admin_refused_requests_total", "counter", "Requests on the admin plane that were refused.",
             " \(refused.load(ordering: .relaxed))")
+        let fares = configuration.servers.values.sorted { $0.name < $1.name }.map { ($0.name, subject.health($0)) }
+        func each(_ name: String, _ help: String, _ value: (UpstreamHealth) -> Int) {
+            text += "# HELP sluice_\(name) \(help)\n# TYPE sluice_\(name) gauge\n"
+            for (server, health) in fares { text += "sluice_\(name){server=\"\(server)\"} \(value(health))\n" }
+        }
+        each("server_ready", "Whether the server answers.") { $0.state == .ready ? 1 : 0 }
+        each("server_failures_in_a_row", "Failures since the server last worked.") { $0.failuresInARow }
+        each("server_calls_in_flight", "Requests to the server under way.") { $0.callsInFlight }
+        each("server_calls_waiting", "Requests that wait for their turn at the server.") { $0.callsWaiting }
         put("admin_sessions", "gauge", "Open console sessions.", " \(sessions.count)")
         return text
     }

@@ -149,13 +149,42 @@ extension Page {
           byId("newest").hidden = !page;
         }
 
+        const states = {
+          not_started: ["not started", "plain"], starting: ["… starting", "plain"], ready: ["✓ ready", "good"],
+          failing: ["! failing", "warn"], breaker_open: ["✕ left alone", "bad"], unusable: ["✕ unusable", "bad"],
+        };
+
         function showServers(list) {
-          const rows = list.servers.map((server) => row([
-            server.name, server.kind === "url" ? "URL" : "command",
-            server.url ?? `${server.program} ${counted(server.argument_count, "argument")}`,
-            server.allow_private ? "allowed" : "refused", moment(server.created),
-          ]));
-          byId("servers").replaceChildren(...(rows.length ? rows : empty(5, "None yet: sluice server add")));
+          const rows = list.servers.map((server) => {
+            const health = server.health;
+            const [word, tone] = states[health.state] ?? [health.state, "plain"];
+            const state = element("td");
+            state.append(element("span", word, `mark ${tone}`));
+            const failures = health.failures_in_a_row;
+            if (failures) {
+              state.append(element("span", `${failures} failure${failures === 1 ? "" : "s"} in a row`, "rule"));
+            }
+            if (health.next_try) {
+              const next = element("span", "next try ", "rule");
+              next.append(moment(health.next_try, true));
+              state.append(next);
+            }
+            const error = element("td", null, "long");
+            error.append(health.last_error ?? "–");
+            if (health.last_error_at) {
+              const at = element("span", null, "rule");
+              at.append(moment(health.last_error_at, true));
+              error.append(at);
+            }
+            return row([
+              server.name, state, server.kind === "url" ? "URL" : "command",
+              server.url ?? `${server.program} ${counted(server.argument_count, "argument")}`,
+              health.protocol_version, health.pids.join(", ") || "–",
+              element("td", health.calls_in_flight, "number"), element("td", health.calls_waiting, "number"), error,
+              server.allow_private ? "allowed" : "refused", moment(server.created),
+            ]);
+          });
+          byId("servers").replaceChildren(...(rows.length ? rows : empty(11, "None yet: sluice server add")));
         }
 
         function showGrants(list) {

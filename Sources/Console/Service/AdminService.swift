@@ -42,7 +42,8 @@ final class AdminService: HTTPService {
         sessions = ConsoleSessions(
             hasher: subject.hasher, idle: options.sessionIdle, lifetime: options.sessionLifetime,
             capacity: options.maxSessions)
-        doorkeeper = Doorkeeper(hasher: subject.hasher, sessions: sessions)
+        doorkeeper = Doorkeeper(
+            hasher: subject.hasher, sessions: sessions, localToken: subject.localToken, started: started)
         configuration = ConfigurationView(subject.store)
         pages = DecisionPages(reader: subject.reader)
     }
@@ -178,7 +179,7 @@ extension AdminService {
             return Self.json(status(visit, lastSequence: last))
         case .servers:
             let servers = configuration.servers.values.sorted { $0.name < $1.name }
-            return Self.json(jsonBytes { $0.list("servers", servers) { $0.server($1) } })
+            return Self.json(jsonBytes { $0.list("servers", servers) { $0.server($1, subject.health($1)) } })
         case .policies:
             let policies = configuration.policies.values.sorted { $0.name < $1.name }
             return Self.json(jsonBytes { $0.list("policies", policies) { $0.policy($1) } })

@@ -136,7 +136,7 @@ extension Route {
         Route(.status, .get, "/api/v1/status", .role(.viewer), .json("Status"), "How the gateway fares"),
         Route(
             .servers, .get, "/api/v1/servers", .role(.viewer), .json("Servers"),
-            "The servers, without header values, variable values and command arguments"),
+            "The servers and how they fare, without header values, variable values and command arguments"),
         Route(
             .policies, .get, "/api/v1/policies", .role(.viewer), .json("Policies"), "The newest version of each policy"),
         Route(

@@ -2,7 +2,8 @@ import Base
 import Runtime
 import Synchronization
 
-/// How many calls of one server may be under way at once, and how many may wait for their turn.
+/// How many calls of one server may be under way at once, and how many may wait for their turn. Without a limit it only
+/// counts them.
 final class CallGate: Sendable {
     private struct Waiter {
         let number: Int
@@ -15,13 +16,15 @@ final class CallGate: Sendable {
         var lastNumber = 0
     }
 
-    private let limit: Int
+    private let limit: Int?
+    // COST: where there is no limit, a call takes no lock.
+    private let unlimited = Atomic<Int>(0)
     private let queue: Int
     private let patience: TimeSpan
     private let state = Mutex(State())
 
     /// - Parameter patience: how long a call may wait for its turn.
-    init(limit: Int, queue: Int, patience: TimeSpan) {
+    init(limit: Int?, queue: Int, patience: TimeSpan) {
         self.limit = limit
         self.queue = queue
         self.patience = patience
@@ -30,6 +33,10 @@ final class CallGate: Sendable {
     /// Waits for a place.
     /// - Throws: `overloaded` when too many wait already, or the wait is too long; `cancelled`.
     func enter(_ handle: CallHandle, on loop: EventLoop) async throws(UpstreamError) -> GatePass {
+        guard let limit else {
+            unlimited.add(1, ordering: .relaxed)
+            return GatePass(self)
+        }
         let number = state.withLock { state -> Int? in
             guard state.inside >= limit || !state.waiting.isEmpty else {
                 state.inside += 1
@@ -73,7 +80,17 @@ final class CallGate: Sendable {
         waiter?.continuation.resume(returning: .failure(why))
     }
 
+    /// Calls under way, and those that wait.
+    var counts: (inside: Int, waiting: Int) {
+        let unlimited = unlimited.load(ordering: .relaxed)
+        return state.withLock { ($0.inside + unlimited, $0.waiting.count) }
+    }
+
     fileprivate func leave() {
+        if limit == nil {
+            unlimited.subtract(1, ordering: .relaxed)
+            return
+        }
         let next = state.withLock { state -> Waiter? in
             guard state.waiting.isEmpty else { return state.waiting.removeFirst() }
             state.inside -= 1

@@ -1,4 +1,5 @@
 import Base
+import Runtime
 import Synchronization
 
 /// Keeps calls away from a server that has failed several times in a row, so that nobody waits for it in vain. After a pause
@@ -8,6 +9,10 @@ final class CircuitBreaker: Sendable {
         var until = TimeSpan.zero
         var isProbing = false
         var why = ""
+        /// `until` by the clock on the wall, for operators.
+        var nextTry: Instant?
+        /// Stays when all is well again.
+        var trouble: Trouble?
     }
 
     /// Failures in a row.
@@ -36,16 +41,19 @@ final class CircuitBreaker: Sendable {
     func succeeded() {
         guard failures.load(ordering: .relaxed) > 0 else { return }
         failures.store(0, ordering: .relaxed)
-        state.withLock { $0 = State() }
+        state.withLock { $0 = State(trouble: $0.trouble) }
     }
 
     func failed(_ why: String, _ now: TimeSpan) {
         let count = failures.add(1, ordering: .relaxed).newValue
         let doublings = Int64(max(0, min(count - Self.threshold, 5)))
         let pause = min(Self.longestPause, .seconds(1 << doublings))
+        let trouble = Trouble(why)
         state.withLock { state in
             state.isProbing = false
             state.why = why
+            state.trouble = trouble
+            state.nextTry = count >= Self.threshold ? trouble.at + pause : nil
             state.until = TimeSpan(microseconds: now.microseconds + pause.microseconds)
         }
     }
@@ -59,6 +67,14 @@ final class CircuitBreaker: Sendable {
     /// Why it is kept away from; nil if all is well.
     var complaint: String? {
         failures.load(ordering: .relaxed) == 0 ? nil : state.withLock { $0.why }
+    }
+
+    /// How it stands, as operators see it.
+    func describe(in health: inout UpstreamHealth) {
+        let (nextTry, trouble) = state.withLock { ($0.nextTry, $0.trouble) }
+        health.note(trouble)
+        let count = failuresInARow
+        if count > 0 { health.failed(max(count, health.failuresInARow), until: nextTry, now: EventLoop.wallNow) }
     }
 
     var failuresInARow: Int { failures.load(ordering: .relaxed) }

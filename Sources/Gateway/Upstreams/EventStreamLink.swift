@@ -152,7 +152,7 @@ final class EventStreamLink: UpstreamLink {
     func send(_ outgoing: Outgoing, on loop: EventLoop, handle: CallHandle) async throws(UpstreamError)
         -> UpstreamReply
     {
-        let pass = try await route.gate?.enter(handle, on: loop)
+        let pass = try await route.gate.enter(handle, on: loop)
         let id = outgoing.id
         let inbox = Inbox()
         let isUp = state.withLock { state in

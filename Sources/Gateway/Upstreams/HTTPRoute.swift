@@ -14,7 +14,7 @@ struct HTTPRoute: Sendable {
     let limits: UpstreamLimits
     let clients: HTTPClients
     let breaker: CircuitBreaker
-    let gate: CallGate?
+    let gate: CallGate
     /// The server's own header fields; credentials are among them.
     private let own: Fields
     private let allowPrivate: Bool
@@ -23,7 +23,7 @@ struct HTTPRoute: Sendable {
     /// - Parameter trust: what a certificate is held against.
     init(
         _ address: String, headers: [NamedSecret], allowPrivate: Bool, trust: TLSTrust, limits: UpstreamLimits,
-        clients: HTTPClients, breaker: CircuitBreaker, gate: CallGate?
+        clients: HTTPClients, breaker: CircuitBreaker, gate: CallGate
     ) throws(UpstreamError) {
         var fields = Fields()
         do throws(HTTPError) {
@@ -123,7 +123,11 @@ struct HTTPRoute: Sendable {
     func unusable(_ head: ResponseHead) -> UpstreamError {
         let status = Int(head.status.code)
         if (300..<400).contains(status) {
-            let target = head.fields[.location].map { " to `\($0.string.prefix(256))`" } ?? ""
+            let target =
+                head.fields[.location].map { field in
+                    // A query may hold a key.
+                    " to `\(field.string.prefix { $0 != "?" }.prefix(256))`"
+                } ?? ""
             return UpstreamError(
                 .refused, mayHaveRun: false,
                 detail: "the server redirects\(target) (HTTP status \(status)); redirects are not followed: "

@@ -52,7 +52,7 @@ final class LegacyHTTPLink: UpstreamLink {
     func send(_ outgoing: Outgoing, on loop: EventLoop, handle: CallHandle) async throws(UpstreamError)
         -> UpstreamReply
     {
-        let pass = try await route.gate?.enter(handle, on: loop)
+        let pass = try await route.gate.enter(handle, on: loop)
         let (message, id) = (outgoing.message, outgoing.id)
         let current = session.withLock { $0 }
         let request = route.post(message, Self.fields(route.postFields, current))

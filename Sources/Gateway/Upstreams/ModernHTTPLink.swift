@@ -35,7 +35,7 @@ final class ModernHTTPLink: UpstreamLink {
     func send(_ outgoing: Outgoing, on loop: EventLoop, handle: CallHandle) async throws(UpstreamError)
         -> UpstreamReply
     {
-        let pass = outgoing.isListen ? nil : try await route.gate?.enter(handle, on: loop)
+        let pass = outgoing.isListen ? nil : try await route.gate.enter(handle, on: loop)
         let cancel = ClientCancel()
         // SPEC: 2026-07-28: closing the exchange cancels.
         handle.onCancel { loop.execute { cancel.cancel() } }

@@ -25,6 +25,7 @@ extension StdioUpstream {
         case .stopped(let until, let why):
             if let why, loop.now < until { throw why }
             state = .starting([])
+            vitals.tries()
             let result: Result<UpstreamHello, UpstreamError>
             do throws(UpstreamError) { result = .success(try await launch()) } catch { result = .failure(error) }
             settleStart(result)
@@ -38,16 +39,19 @@ extension StdioUpstream {
         // The server was removed meanwhile: its waiters have had their answer.
         if case .closed = state {
             child?.terminate()
+            if case .failure(let error) = result { vitals.failed(error, counts: false) }
             return
         }
         switch result {
         case .success(let hello):
             latestHello.withLock { $0 = hello }
-            failures = 0
+            started = EventLoop.wallNow
+            vitals.reached(hello)
             state = .running
             log(.info, "server started", ("server", name), ("version", hello.version.rawValue))
             listenAgain()
         case .failure(let error):
+            vitals.failed(error)
             stopped(because: error)
             log(.error, "server did not start", ("server", name), ("reason", error.detail))
         }
@@ -55,12 +59,33 @@ extension StdioUpstream {
     }
 
     private func stopped(because error: UpstreamError) {
+        // One that ends soon after each start is still failing: its pauses grow.
+        if latest.withLock({ $0.isProven(at: EventLoop.wallNow) }) { failures = 0 }
         failures += 1
         let pause = min(Self.longestPause, .milliseconds(250 << Int64(min(failures, 8))))
         if case .closed = state { return }
         state = .stopped(until: TimeSpan(microseconds: loop.now.microseconds + pause.microseconds), why: error)
         child?.terminate()
         child = nil
+    }
+
+    /// Shows others how it stands, without a visit to our loop.
+    func tellVitals() {
+        var vitals = ChildVitals()
+        vitals.pid = child?.pid
+        vitals.failures = failures
+        switch state {
+        case .stopped(let until, let why):
+            guard why != nil else { break }
+            vitals.state = .failing
+            vitals.pause = EventLoop.wallNow + TimeSpan(microseconds: until.microseconds - loop.now.microseconds)
+        case .starting: vitals.state = .starting
+        case .running:
+            vitals.state = .ready
+            vitals.started = started
+        case .closed: break
+        }
+        latest.withLock { $0 = vitals }
     }
 
     // MARK: The start
@@ -175,6 +200,10 @@ extension StdioUpstream {
             let child = try ChildProcess.spawn(options, on: loop) { status in
                 self.assumeIsolated { $0.processEnded(generation, status) }
             }
+            groups[generation] = child.pid
+            if keeper?.watch(child.pid) == false {
+                log(.warning, "what the server starts may outlive a gateway that is killed", ("server", name))
+            }
             child.stdin.start(delegate: PipeDelegate())
             child.stdout.start(
                 delegate: PipeDelegate(
@@ -200,10 +229,12 @@ extension StdioUpstream {
     // MARK: The end
 
     private var quotedLastWords: String {
-        lastWords.lines.isEmpty ? "" : "; its last lines on standard error:\n\(lastWords.text)"
+        lastWords.lines.isEmpty ? "" : UpstreamError.lastWordsMark + lastWords.text
     }
 
     private func processEnded(_ generation: Int, _ status: ProcessExit) {
+        // Its group was ended with it, and its number may be another's soon.
+        if let group = groups.removeValue(forKey: generation) { keeper?.forget(group) }
         guard generation == self.generation else { return }
         hasEnded.process = true
         child = nil
@@ -229,7 +260,9 @@ extension StdioUpstream {
         book.endAll(why)
         if case .running = state {
             log(.warning, "server ended", ("server", name), ("reason", why.detail + quotedLastWords))
-            stopped(because: UpstreamError(.unreachable, mayHaveRun: false, detail: why.detail + quotedLastWords))
+            let error = UpstreamError(.unreachable, mayHaveRun: false, detail: why.detail + quotedLastWords)
+            vitals.ended(error)
+            stopped(because: error)
         }
         for closer in closers { closer.resume() }
         closers.removeAll()

@@ -38,36 +38,46 @@ actor StdioUpstream: UpstreamLink {
     nonisolated let latestHello = Mutex<UpstreamHello?>(nil)
     nonisolated let owner: Owner
     nonisolated let limits: UpstreamLimits
-    private nonisolated let gate: CallGate?
+    private nonisolated let gate: CallGate
+    nonisolated let vitals: UpstreamVitals
+    nonisolated let latest = Mutex(ChildVitals())
     private nonisolated let hub: ListenHub
     /// Takes what the child says outside of calls, if it is not shared.
     private nonisolated let listener = Mutex<(@Sendable (RPCMessage) -> Void)?>(nil)
 
     let name: String
     let options: ProcessOptions
+    /// Told of each child's process group.
+    let keeper: ProcessKeeper?
     let log: Log
     let memory: EraMemory
 
-    var state = State.stopped(until: .zero, why: nil)
-    var child: ChildProcess?
+    var state = State.stopped(until: .zero, why: nil) { didSet { tellVitals() } }
+    var child: ChildProcess? { didSet { tellVitals() } }
     /// Tells events of the present child from late ones of its predecessors.
     var generation = 0
+    /// The process groups that have not ended, by generation.
+    var groups: [Int: Int32] = [:]
     var lines: LineSplitter
     var lastWords = LastLines()
     var book = CallBook()
     var failures = 0
+    var started: Instant?
     var hasEnded = (output: false, process: false)
     var closers: [UnsafeContinuation<Void, Never>] = []
 
     init(
-        name: String, options: ProcessOptions, limits: UpstreamLimits, gate: CallGate? = nil, memory: EraMemory,
-        owner: Owner, on loop: EventLoop, log: Log
+        name: String, options: ProcessOptions, keeper: ProcessKeeper?, limits: UpstreamLimits, gate: CallGate,
+        memory: EraMemory,
+        vitals: UpstreamVitals, owner: Owner, on loop: EventLoop, log: Log
     ) {
         self.name = name
         self.options = options
+        self.keeper = keeper
         self.limits = limits
         self.gate = gate
         self.memory = memory
+        self.vitals = vitals
         self.owner = owner
         self.loop = loop
         self.log = log
@@ -95,7 +105,7 @@ actor StdioUpstream: UpstreamLink {
     nonisolated func send(_ outgoing: Outgoing, on callerLoop: EventLoop, handle: CallHandle)
         async throws(UpstreamError) -> UpstreamReply
     {
-        let pass = outgoing.isListen ? nil : try await gate?.enter(handle, on: callerLoop)
+        let pass = outgoing.isListen ? nil : try await gate.enter(handle, on: callerLoop)
         let id = outgoing.id
         let inbox = Inbox()
         let line = Relay.singleLine(outgoing.message)

@@ -38,6 +38,9 @@ package struct UpstreamError: Error, Sendable, Hashable, CustomStringConvertible
 
     package var description: String { detail }
 
+    /// What stands between an explanation and the last lines that a child wrote to standard error.
+    static let lastWordsMark = "; its last lines on standard error:\n"
+
     /// For the agent: nothing about hosts, commands or files.
     var clientText: String {
         switch code {

@@ -20,10 +20,12 @@ final class UpstreamServer: Sendable {
     let catalogue: ToolCatalogue
     private let way: Way
     private let limits: UpstreamLimits
-    private let gate: CallGate?
+    private let gate: CallGate
     private let memory = EraMemory()
     private let breaker = CircuitBreaker()
+    private let vitals = UpstreamVitals()
     private let log: Log
+    private let keeper: ProcessKeeper?
     /// The children of sessions.
     private let children = Mutex<[ObjectIdentifier: StdioUpstream]>([:])
 
@@ -34,11 +36,10 @@ final class UpstreamServer: Sendable {
     ) {
         self.definition = definition
         self.log = log
+        keeper = usual.launcher?.keeper
         let settings = definition.settings
         let limits = UpstreamLimits(usual, settings)
-        let gate = settings.maxCalls.map {
-            CallGate(limit: $0, queue: settings.maxWaiting ?? 100, patience: limits.call)
-        }
+        let gate = CallGate(limit: settings.maxCalls, queue: settings.maxWaiting ?? 100, patience: limits.call)
         let catalogue = ToolCatalogue(of: definition.name, log: log)
         self.catalogue = catalogue
         self.limits = limits
@@ -79,8 +80,8 @@ final class UpstreamServer: Sendable {
             }
             way = .shared(
                 StdioUpstream(
-                    name: definition.name, options: options, limits: limits, gate: gate, memory: memory, owner: owner,
-                    on: loop, log: log))
+                    name: definition.name, options: options, keeper: keeper, limits: limits, gate: gate,
+                    memory: memory, vitals: vitals, owner: owner, on: loop, log: log))
         }
     }
 
@@ -101,11 +102,26 @@ final class UpstreamServer: Sendable {
             }
             return child
         case .http(let route):
-            let link = try await HTTPOpening.link(
-                route, memory: memory, client: client, relays: relays, catalogue: catalogue, on: loop)
+            let link = try await open(route, for: client, relays, on: loop)
             catalogue.checksHeaders(link is ModernHTTPLink)
             return link
         case .unusable(let error): throw error
+        }
+    }
+
+    private func open(_ route: HTTPRoute, for client: ClientProfile, _ relays: Relays, on loop: EventLoop)
+        async throws(UpstreamError) -> any UpstreamLink
+    {
+        vitals.tries()
+        do throws(UpstreamError) {
+            let link = try await HTTPOpening.link(
+                route, memory: memory, client: client, relays: relays, catalogue: catalogue, on: loop)
+            vitals.reached(link.hello)
+            return link
+        } catch {
+            // Of a server that can't be reached or is silent the breaker knows more.
+            vitals.failed(error, counts: [.broken, .refused, .tooLarge].contains(error.code))
+            throw error
         }
     }
 
@@ -120,10 +136,42 @@ final class UpstreamServer: Sendable {
                 _ = self?.children.withLock { $0.removeValue(forKey: ObjectIdentifier(child)) }
             })
         let child = StdioUpstream(
-            name: definition.name, options: options, limits: limits, gate: gate, memory: memory, owner: owner, on: loop,
-            log: log)
+            name: definition.name, options: options, keeper: keeper, limits: limits, gate: gate, memory: memory,
+            vitals: vitals, owner: owner, on: loop, log: log)
         children.withLock { $0[ObjectIdentifier(child)] = child }
         return child
+    }
+
+    /// How it fares now. Any thread.
+    var health: UpstreamHealth {
+        var health = vitals.health
+        let now = EventLoop.wallNow
+        (health.callsInFlight, health.callsWaiting) = gate.counts
+        switch way {
+        case .http: breaker.describe(in: &health)
+        case .unusable(let error):
+            health.state = .unusable
+            health.lastError = Trouble(error.detail, at: now).text
+        case .shared(let upstream):
+            let child = upstream.latest.withLock { $0 }
+            health.state = child.state
+            health.failuresInARow = child.isProven(at: now) ? 0 : child.failures
+            if child.state == .failing { health.failed(child.failures, until: child.pause, now: now) }
+            if let pid = child.pid { health.pids = [pid] }
+        case .own:
+            let all = children.withLock { $0.values.map { child in child.latest.withLock { $0 } } }
+            health.pids = all.compactMap(\.pid).sorted()
+            if all.contains(where: { $0.state == .ready }) {
+                health.state = .ready
+            } else if all.contains(where: { $0.state == .starting }) {
+                health.state = .starting
+            } else if let worst = all.filter({ $0.state == .failing }).max(by: { $0.failures < $1.failures }) {
+                health.failed(worst.failures, until: worst.pause, now: now)
+            } else if health.state != .failing {
+                health.state = .notStarted
+            }
+        }
+        return health
     }
 
     func shutDown() async {

@@ -48,6 +48,13 @@ final class UpstreamTable: Sendable {
         return found.server
     }
 
+    /// How a server fares; one that nobody has called yet was not started.
+    func health(of definition: Server) -> UpstreamHealth {
+        let server = state.withLock { $0.servers[definition.name] }
+        guard let server, server.definition == definition else { return UpstreamHealth() }
+        return server.health
+    }
+
     /// Ends the servers that the configuration no longer has.
     func keep(only definitions: [String: Server]) {
         let gone = state.withLock { state in

@@ -85,13 +85,17 @@ enum ServeCommand {
             listen: try await resolve(adminListen, on: group.next()), version: Version.text,
             dataPlane: gateway.address.description)
         adminOptions.allowedHosts = arguments.all("admin-allow-host")
+        let localToken = RunningGateway.makeToken()
         let subject = AdminSubject(
             store: folder.configuration, hasher: folder.hasher, ledger: ledger, reader: try folder.ledgerReader(),
-            verifier: try folder.ledgerReader(), metrics: gateway.metrics)
+            verifier: try folder.ledgerReader(), metrics: gateway.metrics, health: { gateway.health(of: $0) },
+            localToken: folder.hasher.tokenHash(localToken.revealed))
         let plane = try await AdminPlane.start(adminOptions, of: subject, on: group)
         let stop = try await StopSignal.watch(on: group.next())
         // After the start: a token made for a gateway that never came up would be lost unseen.
         let admin = try firstAdminToken(folder.configuration)
+        RunningGateway.announce(admin: plane.address, token: localToken, in: folder.path)
+        defer { RunningGateway.withdraw(from: folder.path) }
         announce(
             gateway.address, isSecure: options.tls != nil, admin: plane.address, folder: folder.path, adminToken: admin,
             asJSON: arguments.has("json"))

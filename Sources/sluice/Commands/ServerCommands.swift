@@ -178,19 +178,44 @@ enum ServerCommands {
 
     private static let list = Entry(
         command: Command(
-            "server", "list", summary: "list the registered servers", options: [DataFolder.option, DataFolder.json],
-            examples: [Example("sluice server list", "each server and how it is reached")])
+            "server", "list", summary: "list the registered servers and how they fare",
+            details: """
+                The gateway that runs on the data folder is asked how each server fares: not_started (nobody has needed it yet),
+                starting, ready, failing, breaker_open (it has failed, and calls are refused until the next try), unusable (what
+                is registered can't be used). If none runs, there is no state; in JSON, `health` is null.
+                """,
+            options: [DataFolder.option, DataFolder.json],
+            examples: [Example("sluice server list", "each server, how it fares and how it is reached")])
     ) { arguments in
         let folder = try DataFolder.open(arguments)
         let servers = try folder.configuration.servers()
+        let asked = await RunningGateway.health(in: folder.path)
+        if case .failure(let why) = asked { Output.note("sluice: \(why.message)") }
+        let health = (try? asked.get()) ?? [:]
         if arguments.has("json") {
             Output.json { writer in
                 writer.beginArray()
-                for server in servers { write(server, to: &writer) }
+                for server in servers {
+                    write(server, to: &writer) { writer in
+                        writer.key("health")
+                        if let health = health[server.name] { writer.raw(health.bytes) } else { writer.null() }
+                    }
+                }
                 writer.endArray()
             }
         } else {
-            Output.table(["NAME", "KIND", "ADDRESS"], servers.map { [$0.name, $0.kind.rawValue, address(of: $0)] })
+            Output.table(
+                ["NAME", "KIND", "STATE", "PROTOCOL", "CALLS", "PROCESS", "ADDRESS"],
+                servers.map { server in
+                    let health = health[server.name]
+                    return [
+                        server.name, server.kind.rawValue, health?.state ?? "–", health?.protocolVersion ?? "–",
+                        health?.calls ?? "–", health?.processes ?? "–", address(of: server),
+                    ]
+                })
+            for server in servers {
+                if let trouble = health[server.name]?.trouble { Output.print("\(server.name): \(trouble)") }
+            }
         }
         return .done
     }
@@ -219,6 +244,15 @@ enum ServerCommands {
             if let directory { Output.print("directory: \(directory)") }
             if !inherit.isEmpty { Output.print("inherits:  \(inherit.joined(separator: ", "))") }
             if !variables.isEmpty { Output.print("sets:      \(variables.map(\.name).joined(separator: ", "))") }
+        }
+        switch await RunningGateway.health(in: folder.path) {
+        case .failure(let why): Output.print("state:     unknown: \(why.message)")
+        case .success(let all):
+            let health = all[server.name]
+            Output.print("state:     \(health?.state ?? "not known to the gateway")")
+            if let version = health?.protocolVersion { Output.print("protocol:  \(version)") }
+            if let health, health.processes != "–" { Output.print("process:   \(health.processes)") }
+            if let trouble = health?.trouble { Output.print("trouble:   \(trouble)") }
         }
         let settings = ServerSettingOptions.lines(server.settings)
         if !settings.isEmpty { Output.print("settings:  \(settings.joined(separator: ", "))") }
@@ -251,7 +285,9 @@ enum ServerCommands {
         }
     }
 
-    private static func write(_ server: Server, to writer: inout JSONWriter) {
+    private static func write(
+        _ server: Server, to writer: inout JSONWriter, also more: (inout JSONWriter) -> Void = { _ in }
+    ) {
         func names(_ key: String, _ names: [String]) {
             writer.key(key)
             writer.beginArray()
@@ -276,6 +312,7 @@ enum ServerCommands {
         }
         ServerSettingOptions.write(server.settings, to: &writer)
         writer.member("created", server.created.iso8601)
+        more(&writer)
         writer.endObject()
     }
 }
