@@ -59,14 +59,26 @@ final class LegacyHTTPLink: UpstreamLink {
         let cancel = ClientCancel()
         onCancel(handle, id, on: loop) { cancel.cancel() }
         let answer = try await route.open(request, on: loop, cancel: cancel)
-        if case .complete(let response) = answer, response.head.status.code == 404, let stale = current.id {
-            // SPEC: 2025-11-25 transports, session management: 404 means start anew. The request was not carried out,
-            // so sending it once more is safe.
+        if case .complete(let response) = answer, response.head.status.code == 404, let stale = current.id,
+            !isAnswered(response, id)
+        {
+            // SPEC: 2025-11-25 transports, session management: 404 means that the session is not known, start anew. The
+            // request was not taken up, so sending it once more is safe.
             let fresh = try await renewed(stale, on: loop)
             let again = route.post(message, Self.fields(route.postFields, fresh))
             return try await reply(route.open(again, on: loop, cancel: cancel), to: id, on: loop, handle, cancel, pass)
         }
         return try await reply(answer, to: id, on: loop, handle, cancel, pass)
+    }
+
+    /// Whether a 404 says that the server did take the request up: it answers it by its id, and not with a word about the
+    /// session. Such a call may have run, and is not sent again.
+    private func isAnswered(_ response: ClientResponse, _ id: Int64) -> Bool {
+        guard let message = route.message(response.body), case .response(let answered, let isError) = message.kind,
+            answered?.int == id
+        else { return false }
+        guard isError, let code = message.outcome?["code"]?.int, [-32_001, -32_600].contains(code) else { return true }
+        return !(message.outcome?["message"]?.string?.lowercased().contains("session") ?? false)
     }
 
     /// SPEC: in these versions closing the exchange is not cancelling: the server is told.
