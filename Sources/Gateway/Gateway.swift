@@ -48,8 +48,9 @@ package final class Gateway: Sendable {
             let gateway = Gateway(core, server: server, merged: merged, front: front)
             let loop = group.next()
             loop.execute {
-                core.keepHouse(on: loop) { snapshot in
-                    merged.sweep(now: loop.now, on: loop) { snapshot.isOver(grant: $0, at: loop.wallClock) }
+                core.keepHouse(on: loop, swept: { merged.sweep(now: loop.now, on: loop) }) { isOver in
+                    merged.keep(on: loop, isOver: isOver)
+                    front.keep(on: loop, isOver: isOver)
                 }
             }
             return gateway
@@ -68,10 +69,10 @@ package final class Gateway: Sendable {
     /// Stops accepting, finishes the calls in flight up to the limit, then ends the children.
     package func drain() async {
         // Standing streams would be waited for until the limit; calls in flight are what the wait is for.
+        core.sessions.closeStreams()
         merged.closeStreams()
         front.closeStreams()
         core.endpoint.desk.lot.close()
-        core.sessions.closeStreams()
         await server.drain()
         await core.upstreams.shutDown()
     }

@@ -9,6 +9,8 @@ import Store
 /// What every way into the gateway shares: the configuration, the judge, the ledger, the servers. It listens to nobody.
 struct GatewayCore: Sendable {
     private static let housekeeping = TimeSpan.seconds(30)
+    /// How often it is looked for changes of the configuration while nobody calls. One atomic load each.
+    private static let alertness = TimeSpan.milliseconds(250)
 
     let metrics: GatewayMetrics
     let sessions: SessionTable
@@ -76,30 +78,43 @@ struct GatewayCore: Sendable {
     }
 
     /// Does what nobody asks for but has to be done, for as long as the loop runs. Loop thread only.
-    /// - Parameter also: further chores of the same interval.
-    func keepHouse(on loop: EventLoop, also: @escaping @Sendable (GatewaySnapshot) -> Void = { _ in }) {
-        sweep(on: loop, also)
-        watch(on: loop)
+    /// - Parameters:
+    ///   - swept: further chores that are done now and then.
+    ///   - ended: told when grants may have ended; `isOver` says which.
+    func keepHouse(
+        on loop: EventLoop, swept: @escaping @Sendable () -> Void = {},
+        ended: @escaping @Sendable (_ isOver: (String) -> Bool) -> Void = { _ in }
+    ) {
+        sweep(on: loop, swept)
+        watch(on: loop, seen: 0, next: nil, ended)
     }
 
-    private func sweep(on loop: EventLoop, _ also: @escaping @Sendable (GatewaySnapshot) -> Void) {
+    private func sweep(on loop: EventLoop, _ swept: @escaping @Sendable () -> Void) {
         _ = loop.schedule(after: Self.housekeeping) {
             endpoint.sweep(now: loop.now, on: loop)
-            // Grants also end by time, without any change of the configuration.
-            if let snapshot = try? snapshots.snapshot() {
-                sessions.keep(only: snapshot, on: loop)
-                also(snapshot)
-            }
+            swept()
             quotas.prune(at: loop.wallClock)
-            sweep(on: loop, also)
+            sweep(on: loop, swept)
         }
     }
 
-    /// Notices a change while nobody calls, so that clients who only listen hear of it.
-    private func watch(on loop: EventLoop) {
-        _ = loop.schedule(after: .seconds(1)) {
-            _ = try? snapshots.snapshot()
-            watch(on: loop)
+    /// Notices a change while nobody calls, so that clients who only listen hear of it, and ends what outlives a request at
+    /// the moment in which its grant ends.
+    /// - Parameters:
+    ///   - seen: the generation whose grants were looked at.
+    ///   - next: when the next of them ends.
+    private func watch(
+        on loop: EventLoop, seen: UInt64, next: Instant?, _ ended: @escaping @Sendable ((String) -> Bool) -> Void
+    ) {
+        let left = next.map { max(.milliseconds(1), $0 - EventLoop.wallNow) } ?? Self.alertness
+        _ = loop.schedule(after: min(left, Self.alertness)) {
+            let now = EventLoop.wallNow
+            guard let snapshot = try? snapshots.snapshot(),
+                snapshot.generation != seen || next.map({ $0 <= now }) == true
+            else { return watch(on: loop, seen: seen, next: next, ended) }
+            sessions.keep(only: snapshot, on: loop)
+            ended { snapshot.isOver(grant: $0, at: now) }
+            watch(on: loop, seen: snapshot.generation, next: snapshot.nextExpiry(after: now), ended)
         }
     }
 

@@ -13,6 +13,8 @@ package final class GatewayMetrics: Sendable {
     package let ledgerFailures = Atomic<Int>(0)
     package let callsInFlight = Atomic<Int>(0)
     package let sessions = Atomic<Int>(0)
+    package let historyBytes = Atomic<Int>(0)
+    package let forgottenEvents = Atomic<Int>(0)
 
     package init() {}
 
@@ -40,6 +42,12 @@ package final class GatewayMetrics: Sendable {
         put("ledger_failures_total", "counter", "Decisions that could not be recorded.", [("", read(ledgerFailures))])
         put("calls_in_flight", "gauge", "Calls between decision and answer.", [("", read(callsInFlight))])
         put("sessions", "gauge", "Open client sessions.", [("", read(sessions))])
+        put(
+            "event_history_bytes", "gauge", "What is kept of streams for clients that come back.",
+            [("", read(historyBytes))])
+        put(
+            "forgotten_events_total", "counter", "Events of streams that were forgotten for want of room.",
+            [("", read(forgottenEvents))])
         return text
     }
 }

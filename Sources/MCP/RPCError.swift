@@ -7,7 +7,7 @@ package enum RPCErrorCode: Int, Sendable {
     case internalError = -32_603
     /// The server behind the gateway could not be reached or could not be started.
     case upstreamUnreachable = -31_001
-    /// It did not answer in time; whether the call ran is unknown.
+    /// It did not answer in time; whether the call ran is unknown. To a server: the client did not.
     case upstreamTimeout = -31_002
     /// It answered something that is no valid message.
     case upstreamBroken = -31_003

@@ -1,9 +1,26 @@
 """`/mcp`: all servers of a grant behind one endpoint."""
 
 import json
+import sys
 import unittest
 
-from harness import ALLOW_ALL, Case, Session, request, until
+from harness import ALLOW_ALL, FAKE_STDIO, Case, EventStream, FakeUpstream, Session, request, until
+
+LARGE = 8 << 20
+
+
+class Large(FakeUpstream):
+    """Its tool `echo` says 8 MiB, on a stream if progress is wanted."""
+
+    def call(self, http_request, message, result, body):
+        done = {"content": [{"type": "text", "text": "x" * LARGE}]}
+        token = message["params"].get("_meta", {}).get("progressToken")
+        if token is None:
+            return result(done)
+        events = [{"method": "notifications/progress", "params": {"progressToken": token, "progress": 1}},
+                  {"id": message["id"], "result": done}]
+        text = "".join(f"data: {json.dumps({'jsonrpc': '2.0', **event})}\n\n" for event in events)
+        http_request.answer(200, text.encode(), kind="text/event-stream")
 
 
 class Merged(Case):
@@ -72,6 +89,27 @@ class Merged(Case):
     def test_a_grant_reaches_each_of_its_servers_by_its_own_path(self):
         for server in ("one", "two"):
             self.assertEqual(Session(self.gw, server, self.token).outcome("echo"), "allowed")
+
+    def test_large_results_pass_whole(self):
+        large = Large()
+        self.addCleanup(large.close)
+        self.sluice("server", "add", "one", "--url", large.url, "--allow-private", "--replace")
+        self.sluice("server", "add", "child", "--", sys.executable, FAKE_STDIO)
+        self.put_policy("child", ALLOW_ALL, "child")
+        self.token = self.grant("one", "one", "large", "--also", "child=child")
+        session = self.session()
+        for name, arguments in (("one__echo", {}), ("child__many", {"bytes": LARGE})):
+            result = session.call(name, arguments).json["result"]
+            self.assertEqual((len(result["content"][0]["text"]), result.get("isError")), (LARGE, None))
+        # On a stream, whose events are kept: this one is too large to be kept, and passes all the same.
+        stream = EventStream(self.gw.address, "POST", "/mcp", {
+            "jsonrpc": "2.0", "id": 9, "method": "tools/call", "params": {
+                "name": "one__echo", "arguments": {}, "_meta": {"progressToken": "t"}}}, **session.fields)
+        self.addCleanup(stream.close)
+        self.assertEqual(stream.kind, "text/event-stream")
+        progress, answer = stream.messages()
+        self.assertEqual(progress["params"]["progressToken"], "t")
+        self.assertEqual(len(answer["result"]["content"][0]["text"]), LARGE)
 
     def test_clients_of_the_newest_version(self):
         meta = {"io.modelcontextprotocol/protocolVersion": "2026-07-28", "io.modelcontextprotocol/clientCapabilities": {}}

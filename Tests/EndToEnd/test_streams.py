@@ -1,9 +1,12 @@
 """The client side's streams: questions in mid-call to clients without streams, taking a broken stream up again, and the
 transport of 2024-11-05."""
 
+import datetime
 import json
+import queue
 import sys
 import threading
+import time
 
 from harness import ALLOW_BOTH_WAYS, CLIENTS, DEADLINE, Case, Fixture, request, until
 from test_everything import LARGE, difference, run_clients
@@ -118,6 +121,11 @@ class Parked(Streams):
 
 
 class TakenUpAgain(Streams):
+    prefix = ""
+
+    def wire(self, token=None, **more):
+        return Legacy(self.gw.url("raw"), token or self.token, **more)
+
     def begin(self):
         server = self.raw()
         self.gate = threading.Event()
@@ -133,14 +141,14 @@ class TakenUpAgain(Streams):
         return server
 
     def call(self, wire):
-        message = wire.message("tools/call", {"name": "echo", "arguments": {}, "_meta": {"progressToken": "mine"}})
+        message = wire.message("tools/call", {"name": self.prefix + "echo", "arguments": {}, "_meta": {"progressToken": "mine"}})
         stream = Stream(wire, "POST", json.dumps(message).encode(), wire.fields_for(message), message)
         stream.wait(lambda got: got.get("params", {}).get("progress") == 1, "the first progress")
         return message["id"], stream
 
     def test_a_client_that_comes_back_gets_the_rest(self):
         server = self.begin()
-        wire = Legacy(self.gw.url("raw"), self.token)
+        wire = self.wire()
         number, stream = self.call(wire)
         self.assertEqual(len(stream.ids), 2, "a priming event and the progress")
         standing = wire.get()
@@ -163,7 +171,7 @@ class TakenUpAgain(Streams):
 
     def test_it_may_come_back_after_the_end(self):
         server = self.begin()
-        wire = Legacy(self.gw.url("raw"), self.token)
+        wire = self.wire()
         number, stream = self.call(wire)
         stream.close()
         self.gate.set()
@@ -176,22 +184,22 @@ class TakenUpAgain(Streams):
 
     def test_other_sessions_and_grants_get_nothing(self):
         self.begin()
-        wire = Legacy(self.gw.url("raw"), self.token)
+        wire = self.wire()
         number, stream = self.call(wire)
         self.gate.set()
         stream.ended.wait(DEADLINE)
-        other = Legacy(self.gw.url("raw"), self.token)
+        other = self.wire()
         self.addCleanup(other.close)
         got = other.get(Last_Event_ID=stream.ids[0])
         got.ended.wait(0.5)
         self.assertEqual(got.messages, [])
-        thief = Legacy(self.gw.url("raw"), self.grant("raw", "raw", "thief"), start=False)
+        thief = self.wire(self.grant("raw", "raw", "thief"), start=False)
         thief.session = wire.session
         self.assertEqual(thief.get(Last_Event_ID=stream.ids[0]).status, 404)
 
     def test_older_versions_get_ids_but_no_priming_event(self):
         self.begin()
-        wire = Legacy(self.gw.url("raw"), self.token, version="2025-06-18")
+        wire = self.wire(version="2025-06-18")
         _, stream = self.call(wire)
         self.assertEqual(len(stream.ids), 1)
         self.gate.set()
@@ -200,9 +208,229 @@ class TakenUpAgain(Streams):
 
     def test_a_plain_answer_is_plain(self):
         self.begin()
-        wire = Legacy(self.gw.url("raw"), self.token)
+        wire = self.wire()
         answer = wire.send("tools/list")
         self.assertEqual(answer.kind, "application/json")
+
+    def test_what_a_standing_stream_missed_is_made_good(self):
+        server = self.raw()
+        wire = self.wire()
+        standing = wire.get()
+        self.addCleanup(wire.close)
+        until(lambda: server.stats()["streams"], "the gateway's own stream")
+        server.notify("notifications/resources/list_changed")
+        standing.wait_method("notifications/resources/list_changed")
+        self.assertEqual(len(standing.ids), 2, "a priming event and the notification")
+        standing.close()
+        server.notify("notifications/tools/list_changed")
+        again = wire.get(Last_Event_ID=standing.ids[-1])
+        again.wait_method("notifications/tools/list_changed")
+        self.assertNotIn("notifications/resources/list_changed", [got["method"] for got in again.messages])
+        self.assertEqual(again.ids[-1].split("-")[0], standing.ids[-1].split("-")[0], "the same stream")
+
+
+class TakenUpAgainBehindTheEndpointForAll(TakenUpAgain):
+    prefix = "raw__"
+
+    def wire(self, token=None, **more):
+        return Legacy(self.gw.url("raw").rsplit("/", 1)[0], token or self.token, **more)
+
+
+class Forgotten(Streams):
+    """The events of all sessions together have a cap."""
+
+    def test_the_oldest_go_first_whosever(self):
+        server = self.raw("--max-history", "64KiB")
+        gates = {}
+
+        def wait(server, exchange):
+            name = exchange.message["params"]["arguments"]["who"]
+            gates[name] = (threading.Event(), threading.Event())
+            self.addCleanup(gates[name][0].set)
+            exchange.stream()
+            for step in range(1, 5):
+                event = server.progress_event(exchange, step)
+                event["params"]["message"] = name * 8_192
+                exchange.event(event)
+            gates[name][0].wait(DEADLINE)
+            exchange.event(server.final(exchange, text("late")))
+            gates[name][1].set()
+        server.tools["echo"] = wait
+
+        def call(who):
+            wire = Legacy(self.gw.url("raw"), self.token)
+            message = wire.message("tools/call", {
+                "name": "echo", "arguments": {"who": who}, "_meta": {"progressToken": who}})
+            stream = Stream(wire, "POST", json.dumps(message).encode(), wire.fields_for(message), message)
+            stream.wait(lambda got: got.get("params", {}).get("progress") == 4, "the last progress")
+            stream.close()
+            return wire, stream
+
+        (first, lost), (second, kept) = call("a"), call("b")
+        third, _ = call("c")
+        # 96 KiB were noted: of the first session nothing can be left, its call goes on all the same.
+        rest = first.get(Last_Event_ID=lost.ids[0])
+        self.addCleanup(first.close)
+        gates["a"][0].set()
+        rest.wait(lambda got: "result" in got, "the answer")
+        self.assertEqual([got["params"]["progress"] for got in rest.messages if "method" in got], [])
+        # Of the second some is left, and the answer comes after it.
+        whole = second.get(Last_Event_ID=kept.ids[0])
+        self.addCleanup(second.close)
+        gates["b"][0].set()
+        whole.wait(lambda got: "result" in got, "the answer")
+        steps = [got["params"]["progress"] for got in whole.messages if "method" in got]
+        self.assertTrue(0 < len(steps) < 5 and steps == list(range(5 - len(steps), 5)), steps)
+        # The answer of a call that is over and forgotten can't be had.
+        gates["c"][0].set()
+        self.assertTrue(gates["c"][1].wait(DEADLINE))
+        for who in "def":
+            call(who)
+        for wire, stream in ((first, lost), (second, kept)):
+            self.assertEqual(wire.get(Last_Event_ID=stream.ids[0]).status, 405)
+        held = [line for line in self.metrics().splitlines() if line.startswith("sluice_event_history_bytes ")]
+        self.assertLessEqual(int(held[0].split()[1]), 64 << 10)
+        self.assertRegex(self.metrics(), "sluice_forgotten_events_total [1-9]")
+
+    def metrics(self):
+        host, _, port = self.gw.ready["admin"].rpartition(":")
+        return request((host, int(port)), "GET", "/metrics",
+                       Authorization=f"Bearer {self.gw.ready['admin_token']}").body.decode()
+
+
+class Ends(Streams):
+    """Streams that stand for long end with their grant, and at once."""
+
+    def streams(self, token):
+        every = self.gw.url("raw").rsplit("/", 1)[0]
+        opened = {}
+        for name, url in (("one", self.gw.url("raw")), ("all", every)):
+            wire = Legacy(url, token)
+            opened[f"get {name}"] = wire.get()
+            self.addCleanup(wire.close)
+            wire = Modern(url, token)
+            opened[f"listen {name}"] = wire.listen(toolsListChanged=True)
+            opened[f"listen {name}"].wait_method("notifications/subscriptions/acknowledged")
+            self.addCleanup(wire.close)
+        for name in ("old", "old, not begun"):
+            old = OldStream(self, token)
+            if name == "old":
+                old.begin()
+            opened[name] = old
+        ended = {}
+
+        def watch(name, stream):
+            if isinstance(stream, OldStream):
+                try:
+                    for _ in stream.events:
+                        pass
+                except OSError:
+                    pass
+            else:
+                stream.ended.wait(2 * DEADLINE)
+            ended[name] = time.time()
+        for name, stream in opened.items():
+            threading.Thread(target=watch, args=(name, stream), daemon=True).start()
+        return opened, ended
+
+    def test_when_it_expires(self):
+        self.raw()
+        token = self.grant("raw", "raw", "short", "--expires", "6s")
+        rows = json.loads(self.sluice("grant", "list", "--json").stdout)
+        expires = next(row["expires"] for row in rows if row["label"] == "short")
+        end = datetime.datetime.fromisoformat(expires.replace("Z", "+00:00")).timestamp()
+        opened, ended = self.streams(token)
+        self.assertLess(time.time(), end, "the machine is too slow for this test")
+        until(lambda: len(ended) == len(opened), "the end of all")
+        for name, moment in ended.items():
+            self.assertGreater(moment, end - 0.05, name)
+            # They were up to 30 seconds late.
+            self.assertLess(moment, end + 3, name)
+
+    def test_when_it_is_revoked(self):
+        self.raw()
+        opened, ended = self.streams(self.token)
+        number = json.loads(self.sluice("grant", "list", "--json").stdout)[0]["id"]
+        self.assertEqual(ended, {})
+        self.sluice("grant", "revoke", number)
+        end = time.time()
+        until(lambda: len(ended) == len(opened), "the end of all")
+        self.assertLess(max(ended.values()), end + 3, ended)
+
+
+class Unanswered(Streams):
+    """Questions of a server that nobody answers."""
+
+    QUESTION = {"requestedSchema": {"type": "object", "properties": {"a": {"type": "string"}}}}
+
+    class Silent(Legacy):
+        """A client that answers one question only."""
+
+        def answer(self, asked):
+            if asked["method"] != "elicitation/create" or asked["params"]["message"] == "answer this":
+                super().answer(asked)
+
+    def asking(self, server):
+        def many(server, exchange):
+            def ask(number, message):
+                exchange.event({"jsonrpc": "2.0", "id": number, "method": "elicitation/create",
+                                "params": {"message": message, **self.QUESTION}})
+
+            def answer():
+                # Silence would end the call, which is not the point.
+                for step in range(1_000):
+                    try:
+                        return server.answers.get(timeout=0.2)
+                    except queue.Empty:
+                        exchange.event(server.progress_event(exchange, step))
+            exchange.stream()
+            for number in range(65):
+                ask(f"q{number}", "?")
+            refused = [answer() for _ in range(65)]
+            ask("last", "answer this")
+            exchange.event(server.final(exchange, text(json.dumps([refused, answer()]))))
+        server.tools["echo"] = many
+
+    def test_they_make_room_after_a_while(self):
+        server = self.raw()
+        self.asking(server)
+        self.sluice("server", "set", "raw", "--call-timeout", "2s")
+        for url, name in ((self.gw.url("raw"), "echo"), (self.gw.url("raw").rsplit("/", 1)[0], "raw__echo")):
+            with self.subTest(name):
+                wire = self.Silent(url, self.token)
+                wire.handlers["elicitation/create"] = lambda params: ANSWER
+                standing = wire.get()
+                self.addCleanup(wire.close)
+                reply = wire.call(name, {}, meta={"progressToken": 1})
+                refused, last = json.loads(reply.result["content"][0]["text"])
+                codes = [answer["error"]["code"] for answer in refused]
+                self.assertEqual(sorted(codes), [-31005] + [-31002] * 64)
+                self.assertEqual({answer["id"] for answer in refused}, {f"q{number}" for number in range(65)})
+                self.assertEqual(last["result"], ANSWER)
+                self.assertEqual(len([got for got in reply.messages if got.get("method") == "elicitation/create"]), 65)
+                until(lambda: len([got for got in standing.messages if got.get("method") == "notifications/cancelled"]) == 64,
+                      "the client hears that it need not answer any more")
+        until(lambda: len([row for row in self.rows() if row["decision_seq"] is not None]) == len(
+            [row for row in self.rows() if row["decision_seq"] is None]), "every question settled")
+
+    def test_nobody_comes_back_for_a_parked_call(self):
+        server = self.raw()
+
+        def asks(server, exchange):
+            exchange.stream()
+            exchange.event({"jsonrpc": "2.0", "id": 1, "method": "elicitation/create", "params": {
+                "message": "?", **self.QUESTION}})
+            server.release.wait(DEADLINE)
+        server.tools["echo"] = asks
+        self.sluice("server", "set", "raw", "--call-timeout", "2s")
+        client = Modern(self.gw.url("raw"), self.token)
+        asked = client.call("echo").result
+        self.assertEqual(asked["resultType"], "input_required")
+        refused = server.answers.get(timeout=DEADLINE)
+        self.assertEqual((refused["id"], refused["error"]["code"]), (1, -31002))
+        late = client.call("echo", extra={
+            "inputResponses": {key: ANSWER for key in asked["inputRequests"]}, "requestState": asked["requestState"]})
+        self.assertEqual(late.error["code"], -32602)
 
 
 class OldStream:

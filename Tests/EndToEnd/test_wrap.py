@@ -94,6 +94,13 @@ class WrapCase(Case):
 
 
 class Wrap(WrapCase):
+    def test_large_results_pass_whole(self):
+        wrapped = self.wrap()
+        wrapped.hello()
+        self.assertEqual(wrapped.call(1, "many", {"bytes": 8 << 20})["result"]["content"][0]["text"], "x" * (8 << 20))
+        modern = wrapped.modern(2, "tools/call", {"name": "many", "arguments": {"bytes": 8 << 20}})
+        self.assertEqual(len(modern["result"]["content"][0]["text"]), 8 << 20)
+
     def test_a_legacy_session(self):
         wrapped = self.wrap()
         self.assertEqual(wrapped.hello()["serverInfo"]["name"], "fake-stdio")

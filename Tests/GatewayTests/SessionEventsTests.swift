@@ -96,6 +96,72 @@ final class ListSink: EventSink {
         #expect(sink.sent.isEmpty)
         _ = events.note(bytes("end"), on: stream, isLast: true)
         #expect(sink.sent.count == 1)
-        #expect(events.isOver(first), "what is forgotten is not made good")
+        #expect(!events.isOver(first), "what is left can be had, the answer before all")
+        let late = ListSink()
+        #expect(events.resume(after: first, late))
+        #expect(late.sent.count == 256 && late.sent.last == "\(stream)-1002 end" && late.isClosed)
+    }
+
+    // MARK: All sessions together
+
+    @Test func theOldestEventsGoFirstWhosever() throws {
+        let budget = EventBudget(capacity: 10 * 164)
+        let all = (0..<5).map { _ in SessionEvents(budget: budget) }
+        let streams = all.map { $0.beginAnswer() }
+        let hundred = [UInt8](repeating: 120, count: 100)
+        for _ in 0..<2 {
+            for (events, stream) in zip(all, streams) { _ = events.note(hundred, on: stream) }
+        }
+        #expect(budget.size == 10 * 164)
+        _ = all[4].note(hundred, on: streams[4], isLast: true)
+        #expect(budget.size == 10 * 164)
+        #expect(!all[0].keeps(1) && all[1].keeps(1) && all[4].keeps(1))
+        for _ in 0..<100 { _ = all[3].note(hundred, on: streams[3]) }
+        #expect(budget.size == 10 * 164)
+        #expect(!all[0].keeps(2) && !all[1].keeps(2) && !all[4].keeps(3))
+        let sink = ListSink()
+        #expect(all[4].isOver(EventID(stream: streams[4], number: 1)), "its answer was forgotten")
+        #expect(!all[4].resume(after: EventID(stream: 99, number: 1), sink))
+        #expect(all[0].resume(after: EventID(stream: streams[0], number: 1), sink), "its call still runs")
+        #expect(sink.sent.isEmpty)
+    }
+
+    @Test func endedSessionsAndStreamsGiveTheirShareBack() throws {
+        let budget = EventBudget(capacity: 1 << 20)
+        do {
+            let events = SessionEvents(.november2025, budget: budget)
+            let stream = events.beginAnswer()
+            #expect(events.prime(stream) == EventID(stream: stream, number: 1))
+            _ = events.note(bytes("four"), on: stream)
+            #expect(budget.size == 2 * 64 + 4)
+            events.abandon(stream)
+            #expect(budget.size == 0)
+            _ = events.note(bytes("more"), on: events.beginAnswer())
+            #expect(budget.size == 68)
+        }
+        #expect(budget.size == 0)
+        // More than what is cleaned at once, from sessions that are gone.
+        for _ in 0..<5_000 {
+            let events = SessionEvents(budget: budget)
+            _ = events.note([1], on: events.beginAnswer())
+        }
+        #expect(budget.size == 0)
+    }
+
+    @Test func manyThreadsKeepTheCap() async {
+        let budget = EventBudget(capacity: 50_000)
+        await withTaskGroup(of: Void.self) { group in
+            for _ in 0..<8 {
+                group.addTask {
+                    for _ in 0..<20 {
+                        let events = SessionEvents(budget: budget)
+                        let stream = events.beginAnswer()
+                        for size in 0..<200 { _ = events.note([UInt8](repeating: 1, count: size * 7), on: stream) }
+                        events.abandon(stream)
+                    }
+                }
+            }
+        }
+        #expect(budget.size == 0)
     }
 }

@@ -54,5 +54,11 @@ final class GatewaySnapshot: Sendable {
         holdersByGrant[id]?.grant.standing(at: now) != .active
     }
 
+    /// When the next of the grants ends by itself that have not yet.
+    func nextExpiry(after now: Instant) -> Instant? {
+        holdersByGrant.values.lazy.filter { $0.grant.revoked == nil }.compactMap(\.grant.expires).filter { $0 > now }
+            .min()
+    }
+
     func holder(_ token: TokenHash) -> Holder? { holders[token] }
 }

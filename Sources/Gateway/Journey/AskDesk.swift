@@ -110,8 +110,10 @@ struct AskDesk: Sendable {
         do throws(Refusal) { ticket = try await admit(kind, request.params, visit) } catch {
             return refuse(id, error, visit)
         }
-        let loop = visit.loop
+        let (loop, session) = (visit.loop, visit.session)
+        let alarm = Alarm(on: loop)
         let ask = ServerAsk(link: link, upstreamID: id) { answer in
+            alarm.stop()
             if let answer { link.post(Relay.renumbered(answer, id), on: loop) }
             settle(ticket, answer)
         }
@@ -119,9 +121,21 @@ struct AskDesk: Sendable {
             settle(ticket, nil)
             return refuse(id, Refusal(text: "too many requests wait for the client", code: .overloaded), visit)
         }
+        alarm.set(after: visit.patience) {
+            guard let late = session.asks.take(number) else { return }
+            late.ended(nil)
+            let text = "the client did not answer within \(visit.patience.microseconds / 1_000_000) s"
+            refuse(id, Refusal(text: text, code: .upstreamTimeout), visit)
+            // SPEC: who gives up a request says so.
+            session.push(
+                RPCWriter.notification(
+                    method: "notifications/cancelled",
+                    params: ["requestId": .number(JSONNumber(number)), "reason": "no answer in time"]))
+        }
         guard await send(Relay.renumbered(request, RequestID(number))) else {
-            _ = visit.session.asks.take(number)
-            settle(ticket, nil)
+            // Somebody else may have ended it meanwhile.
+            guard let unsent = session.asks.take(number) else { return }
+            unsent.ended(nil)
             return refuse(id, Refusal(text: "the client can't be reached", code: .internalError), visit)
         }
     }

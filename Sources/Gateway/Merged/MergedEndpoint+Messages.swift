@@ -65,6 +65,7 @@ extension MergedEndpoint {
             }
             reply.accepted()
         case .request(let id):
+            reply.keep(in: session.events)
             await serve(message, id, session, arrival, reply) { part, message, reply in
                 let visit = endpoint.visit(message, id, part, arrival.at(part.caller))
                 await endpoint.serve(visit, reply)
@@ -114,6 +115,8 @@ extension MergedEndpoint {
         guard let events = reply as? HTTPReply, let stream = events.events() else {
             throw ProtocolFault(.unknownMethod, "subscriptions/listen needs a way to send events")
         }
+        let whole = EventStream(stream)
+        guard session.hold(whole) else { return whole.end() }
         var granted = ListenFilter()
         var listens: [(ClientSession, Listen)] = []
         for part in await parts(session, arrival, profile: profile) {
@@ -130,7 +133,7 @@ extension MergedEndpoint {
             own.resourceSubscriptions = visible
             own = own.granted(by: part.link.hello.capabilities ?? JSONDocument.emptyObject.root)
             own.toolsListChanged = wanted.toolsListChanged
-            let sink = RenamingSink(EventStream(stream), server)
+            let sink = RenamingSink(whole, server)
             let listen = Listen(id: id, filter: own, stream: sink)
             guard part.attach(listen) else { continue }
             listens.append((part, listen))
@@ -139,7 +142,8 @@ extension MergedEndpoint {
             granted = granted.joined(with: shown)
         }
         let handles = listens.map { _ in CallHandle() }
-        stream.onClose { [listens] in
+        stream.onClose { [listens, whole] in
+            session.release(whole)
             for handle in handles { handle.cancel() }
             for (part, listen) in listens { part.detach(listen) }
         }

@@ -49,15 +49,21 @@ final class MergedEndpoint: Sendable {
         for part in session.end() { endpoint.end(part, on: loop) }
     }
 
-    /// Ends sessions that nobody uses, and those whose grant is over. Called from a timer.
-    func sweep(now: TimeSpan, on loop: EventLoop, isOver: (String) -> Bool) {
+    /// Ends sessions that nobody uses. Called from a timer.
+    func sweep(now: TimeSpan, on loop: EventLoop) {
         let limit = TimeSpan(microseconds: now.microseconds - endpoint.options.sessionIdle.microseconds)
-        let over = table.withLock { $0.values.filter { $0.isIdle(since: limit) || isOver($0.grantID) } }
-        for session in over { end(session, on: loop) }
+        endAll(on: loop) { $0.isIdle(since: limit) }
+    }
+
+    /// Ends the sessions whose grant may no longer speak.
+    func keep(on loop: EventLoop, isOver: (String) -> Bool) { endAll(on: loop) { isOver($0.grantID) } }
+
+    private func endAll(on loop: EventLoop, where isOver: (MergedSession) -> Bool) {
+        for session in table.withLock({ $0.values.filter(isOver) }) { end(session, on: loop) }
     }
 
     func closeStreams() {
-        for session in table.withLock({ Array($0.values) }) { session.attach(NoSink()) }
+        for session in table.withLock({ Array($0.values) }) { session.closeStreams() }
     }
 
     /// What stands in for a session of a modern client.
@@ -67,7 +73,8 @@ final class MergedEndpoint: Sendable {
             if let known = table[key], !known.isEnded { return known }
             guard table.count < endpoint.options.maxSessions else { return nil }
             let fresh = MergedSession(
-                id: key, grantID: arrival.holder.grant.id, profile: profile, naming: naming, now: arrival.started)
+                id: key, grantID: arrival.holder.grant.id, profile: profile, naming: naming, history: endpoint.history,
+                now: arrival.started)
             table[key] = fresh
             return fresh
         }
@@ -79,7 +86,8 @@ final class MergedEndpoint: Sendable {
     /// A session of a legacy client, without any server yet.
     func open(_ id: String, _ profile: ClientProfile, _ arrival: Arrival) throws(Refusal) -> MergedSession {
         let session = MergedSession(
-            id: id, grantID: arrival.holder.grant.id, profile: profile, naming: naming, now: arrival.started)
+            id: id, grantID: arrival.holder.grant.id, profile: profile, naming: naming, history: endpoint.history,
+            now: arrival.started)
         let hasRoom = table.withLock { table in
             guard table.count < endpoint.options.maxSessions else { return false }
             table[id] = session
@@ -169,12 +177,17 @@ final class MergedEndpoint: Sendable {
     // MARK: The GET stream
 
     func openStream(_ arrival: Arrival, _ session: MergedSession, _ writer: consuming ResponseWriter) {
+        let last = arrival.fields[.lastEventID].flatMap { EventID($0.string) }
+        if let last, session.events.isOver(last) {
+            return writer.send(Refusal.streamOver.response(requestID: arrival.requestID))
+        }
         var fields = Fields()
         fields.append(.xRequestID, arrival.requestID)
         let stream = writer.streamEvents(fields)
         _ = stream.commentNow("open")
-        session.attach(EventStream(stream))
         keepAlive(stream, session, arrival)
+        guard let standing = session.events.connect(EventStream(stream), after: last) else { return }
+        session.attach(standing)
         revive(stream, session, arrival)
     }
 
@@ -215,11 +228,4 @@ extension ListenFilter {
         filter.resourceSubscriptions = session.wanted.resourceSubscriptions
         return filter
     }
-}
-
-/// A stream that is over.
-private final class NoSink: EventSink {
-    var isClosed: Bool { true }
-    func send(_ message: [UInt8]) {}
-    func end() {}
 }

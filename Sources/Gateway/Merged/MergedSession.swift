@@ -14,6 +14,8 @@ final class MergedSession: Sendable {
         var tools: NameTable
         var prompts: NameTable
         var stream: (any EventSink)?
+        /// The streams of modern clients' listens.
+        var listens: [ObjectIdentifier: any EventSink] = [:]
         var isEnded = false
     }
 
@@ -21,10 +23,15 @@ final class MergedSession: Sendable {
     let grantID: String
     let profile: ClientProfile
     let asks = AskBook()
+    /// What was sent on its streams.
+    let events: SessionEvents
     private let lastUsed: Atomic<Int64>
     private let state: Mutex<State>
 
-    init(id: String, grantID: String, profile: ClientProfile, naming: ToolNaming, now: TimeSpan) {
+    init(
+        id: String, grantID: String, profile: ClientProfile, naming: ToolNaming, history: EventBudget, now: TimeSpan
+    ) {
+        events = SessionEvents(profile.version, budget: history)
         self.id = id
         self.grantID = grantID
         self.profile = profile
@@ -35,7 +42,8 @@ final class MergedSession: Sendable {
     func touch(_ now: TimeSpan) { lastUsed.store(now.microseconds, ordering: .relaxed) }
 
     func isIdle(since limit: TimeSpan) -> Bool {
-        lastUsed.load(ordering: .relaxed) < limit.microseconds && state.withLock { $0.stream?.isClosed ?? true }
+        lastUsed.load(ordering: .relaxed) < limit.microseconds
+            && state.withLock { $0.listens.isEmpty && $0.stream?.isClosed ?? true }
     }
 
     // MARK: Parts
@@ -92,6 +100,25 @@ final class MergedSession: Sendable {
         old?.end()
     }
 
+    /// Holds a listen's stream, which ends with the session; false if that is over.
+    func hold(_ listen: any EventSink) -> Bool {
+        state.withLock { state in
+            if !state.isEnded { state.listens[ObjectIdentifier(listen)] = listen }
+            return !state.isEnded
+        }
+    }
+
+    func release(_ listen: any EventSink) { state.withLock { $0.listens[ObjectIdentifier(listen)] = nil } }
+
+    /// Ends the standing streams; calls go on.
+    func closeStreams() {
+        let streams = state.withLock { state in
+            defer { (state.stream, state.listens) = (nil, [:]) }
+            return Array(state.listens.values) + (state.stream.map { [$0] } ?? [])
+        }
+        for stream in streams { stream.end() }
+    }
+
     /// A place for what one server says outside of calls, in the words of this endpoint.
     func sink(for server: String) -> any EventSink { PartSink(self, server) }
 
@@ -107,12 +134,12 @@ final class MergedSession: Sendable {
     }
 
     func end() -> [ClientSession] {
-        let (parts, stream) = state.withLock { state in
+        let parts = state.withLock { state in
             state.isEnded = true
-            defer { (state.parts, state.stream) = ([:], nil) }
-            return (Array(state.parts.values), state.stream)
+            defer { state.parts = [:] }
+            return Array(state.parts.values)
         }
-        stream?.end()
+        closeStreams()
         return parts
     }
 }

@@ -33,7 +33,11 @@ extension Endpoint {
         Task(executorPreference: visit.loop) {
             await journey.run(parkable, ParkedReply(call))
             parkable.session.finished(parkable.id, handle)
-            for ask in call.finish() { desk.settle(ask.ticket, nil) }
+            for ask in call.finish() {
+                desk.refuse(
+                    ask.id, AskDesk.Refusal(text: "the client gave no answer", code: .upstreamTimeout), parkable)
+                desk.settle(ask.ticket, nil)
+            }
         }
         await attend(call, turn, visit, reply)
     }

@@ -65,7 +65,8 @@ extension Endpoint {
         let server = try upstreams.server(caller.server)
         let link = try await server.link(for: profile, relays: caller.relays, on: arrival.loop)
         let session = ClientSession(
-            id: id, caller: caller, server: server, profile: profile, link: link, asks: asks, now: arrival.started)
+            id: id, caller: caller, server: server, profile: profile, link: link, asks: asks, history: history,
+            now: arrival.started)
         // What such a server says before the client listens must find somebody; it ends with the link.
         if link.speaksUnasked { listen(ListenFilter(), session, CallHandle(), arrival) }
         return session
@@ -98,22 +99,12 @@ extension Endpoint {
         // SPEC: a first byte at once lets intermediaries forward the head.
         _ = stream.commentNow("open")
         keepAlive(stream, session, arrival.loop)
-        let sink = EventStream(stream)
-        if let last, SessionEvents.isAnswer(last) {
-            // The rest of one request's stream; the standing stream is another.
-            if !session.events.resume(after: last, sink) { sink.end() }
-            return
-        }
+        // The rest of one request's stream is no standing stream.
+        guard let standing = session.events.connect(EventStream(stream), after: last) else { return }
         let listener = CallHandle()
-        stream.onClose { listener.cancel() }
-        let number: UInt64
-        if let last, session.events.resume(after: last, sink) {
-            number = last.stream
-        } else {
-            number = session.events.beginStanding(sink)
-            if session.version >= .november2025 { _ = session.events.note([], on: number) }
-        }
-        session.attach(StandingStream(session.events, number, sink), listener: listener)
+        // A client that comes back soon shall have missed nothing of what the server says once only.
+        stream.onClose { [loop = arrival.loop] in _ = loop.schedule(after: Self.grace) { listener.cancel() } }
+        session.attach(standing, listener: listener)
         listen(.everything(of: session), session, listener, arrival)
     }
 
@@ -121,6 +112,7 @@ extension Endpoint {
     func listen(_ filter: ListenFilter, _ session: ClientSession, _ handle: CallHandle, _ arrival: Arrival) {
         let loop = arrival.loop
         let desk = desk
+        let patience = patience(session)
         Task(executorPreference: loop) { [session] in
             await session.link.listen(filter, on: loop, handle: handle) { message in
                 switch message.kind {
@@ -130,7 +122,7 @@ extension Endpoint {
                 case .request(let id):
                     let visit = Visit(
                         requestID: arrival.requestID, caller: arrival.caller, session: session, message: message,
-                        id: id, peerIP: arrival.peerIP, loop: loop, started: loop.now)
+                        id: id, peerIP: arrival.peerIP, loop: loop, started: loop.now, patience: patience)
                     Task(executorPreference: loop) { await desk.relayOutside(message, id, visit) }
                 case .response: break
                 }

@@ -12,6 +12,8 @@ final class Endpoint: Sendable {
     static let toolsChanged = "notifications/tools/list_changed"
     private static let maxBatch = 50
     static let keepAlive = TimeSpan.seconds(15)
+    /// How long it is still listened to the server when a client's standing stream has broken.
+    static let grace = TimeSpan.seconds(10)
 
     let options: GatewayOptions
     let sessions: SessionTable
@@ -19,6 +21,8 @@ final class Endpoint: Sendable {
     let journey: CallJourney
     let metrics: GatewayMetrics
     let log: Log
+    /// What sessions keep of their streams, all together.
+    let history: EventBudget
 
     init(
         _ options: GatewayOptions, upstreams: UpstreamTable, journey: CallJourney, sessions: SessionTable,
@@ -30,6 +34,7 @@ final class Endpoint: Sendable {
         self.journey = journey
         self.metrics = metrics
         self.log = log
+        history = EventBudget(capacity: options.maxHistory, metrics: metrics)
     }
 
     var isAbleToRecord: Bool { journey.recorder.ledger.isHealthy }
@@ -90,7 +95,7 @@ final class Endpoint: Sendable {
             notice(message, session, arrival.caller, arrival.loop)
             reply.accepted()
         case .request(let id):
-            reply.keep(in: session)
+            reply.keep(in: session.events)
             await serve(visit(message, id, session, arrival), reply)
         }
     }
@@ -102,7 +107,12 @@ final class Endpoint: Sendable {
         Visit(
             requestID: arrival.requestID, caller: arrival.caller, session: session, profile: profile, message: message,
             id: id, peerIP: arrival.peerIP, loop: arrival.loop, started: arrival.started,
-            patience: options.callTimeout, upstreamState: state?.upstreamState, round: state?.round ?? 0)
+            patience: patience(session), upstreamState: state?.upstreamState, round: state?.round ?? 0)
+    }
+
+    /// How long somebody may be silent in a conversation with that server.
+    func patience(_ session: ClientSession) -> TimeSpan {
+        session.server.definition.settings.callTimeout ?? options.callTimeout
     }
 
     func notice(_ message: RPCMessage, _ session: ClientSession, _ caller: Caller, _ loop: EventLoop) {

@@ -18,8 +18,8 @@ protocol ReplyChannel: AnyObject {
     /// For notifications and responses.
     func accepted()
     func refuse(_ refusal: Refusal)
-    /// Should the answer become a stream, its events can be had again in this session.
-    func keep(in session: ClientSession)
+    /// Should the answer become a stream, its events can be had again.
+    func keep(in events: SessionEvents)
     /// A standing stream in place of the answer; nil where there is no way.
     /// - Parameter closed: called once when it ends, from either side.
     func openEvents(closed: @escaping @Sendable () -> Void) -> (any EventSink)?
@@ -28,7 +28,7 @@ protocol ReplyChannel: AnyObject {
 extension ReplyChannel {
     func openEvents(closed: @escaping @Sendable () -> Void) -> (any EventSink)? { nil }
     func answer(_ message: [UInt8]) async { await answer(message, status: .ok) }
-    func keep(in session: ClientSession) {}
+    func keep(in events: SessionEvents) {}
 }
 
 /// The answer to one POST: JSON, or an event stream once something has to be said before it.
@@ -37,7 +37,7 @@ final class HTTPReply: ReplyChannel {
     private var stream: ResponseStream?
     private let requestID: String
     /// Where the stream's events are kept, and the stream's number there.
-    private var session: ClientSession?
+    private var kept: SessionEvents?
     private var number: UInt64 = 0
 
     init(_ writer: consuming ResponseWriter, requestID: String) {
@@ -47,7 +47,7 @@ final class HTTPReply: ReplyChannel {
 
     var isGone: Bool {
         // A client can come back for a stream that is kept.
-        if let stream { return session == nil && stream.isClosed }
+        if let stream { return kept == nil && stream.isClosed }
         return switch writer {
         case .some(let writer): writer.isClosed
         case .none: true
@@ -67,15 +67,15 @@ final class HTTPReply: ReplyChannel {
     }
 
     private func write(_ message: [UInt8], on stream: ResponseStream, isLast: Bool = false) async {
-        guard let session else {
+        guard let kept else {
             _ = await stream.writeEvent(SSEEvent(data: message, event: "message"))
             return
         }
-        guard let id = session.events.note(message, on: number, isLast: isLast) else { return stream.end() }
+        guard let id = kept.note(message, on: number, isLast: isLast) else { return stream.end() }
         _ = await stream.writeEvent(SSEEvent(data: message, event: "message", id: id.description))
     }
 
-    func keep(in session: ClientSession) { self.session = session }
+    func keep(in events: SessionEvents) { kept = events }
 
     func answer(_ message: [UInt8], status: HTTPStatus) async {
         if let stream {
@@ -87,8 +87,8 @@ final class HTTPReply: ReplyChannel {
     }
 
     func silence() {
-        if stream != nil { session?.events.abandon(number) }
-        session = nil
+        if stream != nil { kept?.abandon(number) }
+        kept = nil
         events()?.end()
     }
 
@@ -120,15 +120,14 @@ final class HTTPReply: ReplyChannel {
         if stream == nil, let writer = writer.take() {
             let fresh = writer.streamEvents(fields(isJSON: false))
             stream = fresh
-            if let session { begin(fresh, session) }
+            if let kept { begin(fresh, kept) }
         }
         return stream
     }
 
-    private func begin(_ stream: ResponseStream, _ session: ClientSession) {
-        number = session.events.beginAnswer()
-        // SPEC: 2025-11-25: an event without data tells the client at once where to go on. Older clients would parse it.
-        guard session.version >= .november2025, let id = session.events.note([], on: number) else { return }
+    private func begin(_ stream: ResponseStream, _ events: SessionEvents) {
+        number = events.beginAnswer()
+        guard let id = events.prime(number) else { return }
         _ = stream.writeEventNow(SSEEvent(data: [], id: id.description))
     }
 

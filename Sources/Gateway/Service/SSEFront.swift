@@ -67,6 +67,13 @@ final class SSEFront: Sendable {
         channel.stream.end()
     }
 
+    /// Ends the streams whose grant may no longer speak.
+    func keep(on loop: EventLoop, isOver: (String) -> Bool) {
+        for channel in channels.withLock({ $0.values.filter { isOver($0.caller.grant.id) } }) {
+            close(channel, on: loop)
+        }
+    }
+
     func closeStreams() {
         for channel in channels.withLock({ Array($0.values) }) { channel.stream.end() }
     }

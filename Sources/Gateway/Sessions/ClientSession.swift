@@ -36,13 +36,13 @@ final class ClientSession: Sendable {
     /// What servers have asked this client; several sessions behind one endpoint share it.
     let asks: AskBook
     /// What was sent on its streams.
-    let events = SessionEvents()
+    let events: SessionEvents
     private let lastUsed: Atomic<Int64>
     private let state = Mutex(State())
 
     init(
         id: String, caller: Caller, server: UpstreamServer, profile: ClientProfile, link: any UpstreamLink,
-        asks: AskBook = AskBook(), now: TimeSpan
+        asks: AskBook = AskBook(), history: EventBudget? = nil, now: TimeSpan
     ) {
         self.id = id
         self.caller = caller
@@ -50,6 +50,7 @@ final class ClientSession: Sendable {
         self.profile = profile
         self.link = link
         self.asks = asks
+        events = SessionEvents(profile.version, budget: history)
         lastUsed = Atomic(now.microseconds)
     }
 

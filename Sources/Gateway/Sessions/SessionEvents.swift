@@ -12,6 +12,21 @@ final class SessionEvents: Sendable {
     }
 
     private let state = Mutex(State())
+    /// Whether each stream begins with an event that has an id and nothing else.
+    private let primes: Bool
+    private let budget: EventBudget?
+
+    /// - Parameter version: what is spoken with the client.
+    init(_ version: ProtocolVersion = .march2025, budget: EventBudget? = nil) {
+        // SPEC: 2025-11-25: an event without data tells the client at once where to go on. Older clients would parse it.
+        primes = version >= .november2025
+        self.budget = budget
+    }
+
+    deinit {
+        let held = state.withLock { (bytes: $0.history.size, count: $0.history.count) }
+        if held.count > 0 { budget?.give(bytes: -held.bytes, count: -held.count) }
+    }
 
     // MARK: Streams
 
@@ -38,25 +53,48 @@ final class SessionEvents: Sendable {
     /// got it.
     /// - Parameter isLast: the stream ends with it.
     func note(_ message: [UInt8], on stream: UInt64, isLast: Bool = false) -> EventID? {
-        state.withLock { state in
+        let (id, isOurs, grown) = state.withLock { state in
+            let before = (bytes: state.history.size, count: state.history.count)
             let id = state.history.append(message, stream: stream)
+            let grown = (bytes: state.history.size - before.bytes, count: state.history.count - before.count)
             let taker = state.open[stream] ?? nil
             if isLast { state.open[stream] = nil }
-            guard let taker else { return id }
+            guard let taker else { return (id, true, grown) }
             taker.send(message, id: id.description)
             if isLast { taker.end() }
-            return nil
+            return (id, false, grown)
         }
+        budget?.note(self, id.number, bytes: grown.bytes, count: grown.count)
+        return isOurs ? id : nil
     }
+
+    /// The event that begins a stream, where there is one.
+    func prime(_ stream: UInt64) -> EventID? { primes ? note([], on: stream) : nil }
 
     /// The stream ends without an answer: nothing of it can be had any more.
     func abandon(_ stream: UInt64) {
-        state.withLock { state in
+        let freed = state.withLock { state in
+            let before = (bytes: state.history.size, count: state.history.count)
             state.history.end(stream: stream)
             let taker = state.open.removeValue(forKey: stream) ?? nil
             taker?.end()
+            return (bytes: before.bytes - state.history.size, count: before.count - state.history.count)
+        }
+        budget?.give(bytes: -freed.bytes, count: -freed.count)
+    }
+
+    // MARK: The budget
+
+    /// Forgets the events up to this number. Returns what that has freed.
+    func forget(through number: UInt64) -> (bytes: Int, count: Int) {
+        state.withLock { state in
+            let before = (bytes: state.history.size, count: state.history.count)
+            state.history.forget(through: number)
+            return (before.bytes - state.history.size, before.count - state.history.count)
         }
     }
+
+    func keeps(_ number: UInt64) -> Bool { state.withLock { $0.history.keeps(number) } }
 
     /// A standing stream's connection is no longer wanted.
     func release(_ stream: UInt64, _ sink: any EventSink) {
@@ -67,6 +105,19 @@ final class SessionEvents: Sendable {
 
     // MARK: Coming back
 
+    /// A new connection of the client's takes over the stream that it names, or begins a standing one.
+    /// - Returns: the standing stream; nil if the connection has the rest of a request's stream.
+    func connect(_ sink: any EventSink, after last: EventID?) -> StandingStream? {
+        if let last, Self.isAnswer(last) {
+            if !resume(after: last, sink) { sink.end() }
+            return nil
+        }
+        if let last, resume(after: last, sink) { return StandingStream(self, last.stream, sink) }
+        let number = beginStanding(sink)
+        _ = prime(number)
+        return StandingStream(self, number, sink)
+    }
+
     /// Whether an id is of a request's stream.
     static func isAnswer(_ id: EventID) -> Bool { id.stream % 2 == 1 }
 
@@ -75,20 +126,17 @@ final class SessionEvents: Sendable {
         guard Self.isAnswer(last) else { return false }
         return state.withLock { state in
             guard state.open[last.stream] == nil else { return false }
-            guard case .events(let missed) = state.history.replay(after: last) else { return true }
-            return missed.isEmpty
+            return state.history.rest(after: last)?.isEmpty ?? true
         }
     }
 
-    /// Sends what was missed, and from now on what comes. False if the stream is not known.
+    /// Sends what was missed, as far as it is kept, and from now on what comes. False if the stream is not known.
     func resume(after last: EventID, _ sink: any EventSink) -> Bool {
         state.withLock { state in
             let isOpen = state.open[last.stream] != nil
-            var missed: [(id: EventID, message: [UInt8])] = []
-            var isKnown = false
-            if case .events(let events) = state.history.replay(after: last) { (missed, isKnown) = (events, true) }
-            guard isKnown || isOpen else { return false }
-            for (id, message) in missed where !message.isEmpty { sink.send(message, id: id.description) }
+            let missed = state.history.rest(after: last)
+            guard missed != nil || isOpen else { return false }
+            for (id, message) in missed ?? [] where !message.isEmpty { sink.send(message, id: id.description) }
             if Self.isAnswer(last), !isOpen {
                 sink.end()
                 return true

@@ -35,6 +35,34 @@ final class SilenceTimer: Sendable {
     }
 }
 
+/// Fires once unless it is stopped before, from any thread.
+final class Alarm: Sendable {
+    private let loop: EventLoop
+    private let state = Mutex<(timer: LoopTimer?, isStopped: Bool)>((nil, false))
+
+    init(on loop: EventLoop) {
+        self.loop = loop
+    }
+
+    /// Once, on its loop.
+    func set(after span: TimeSpan, _ fire: @escaping @Sendable () -> Void) {
+        let timer = loop.schedule(after: span, fire)
+        let isLate = state.withLock { state in
+            if !state.isStopped { state.timer = timer }
+            return state.isStopped
+        }
+        if isLate { timer.cancel() }
+    }
+
+    func stop() {
+        let timer = state.withLock { state in
+            state.isStopped = true
+            return state.timer.take()
+        }
+        if let timer { loop.execute { timer.cancel() } }
+    }
+}
+
 /// How long a call may take: silence ends it, and so does the hard maximum, whatever is heard.
 final class Deadline: Sendable {
     private let timer: SilenceTimer

@@ -14,6 +14,9 @@ package struct EventHistory: Sendable {
         case lost
     }
 
+    /// What an event costs beside its message, roughly, in bytes.
+    private static let overhead = 64
+
     private let maximumEvents: Int
     private let maximumBytes: Int
     private var events: [Event] = []
@@ -29,6 +32,11 @@ package struct EventHistory: Sendable {
         self.maximumEvents = max(maximumEvents, 1)
         self.maximumBytes = maximumBytes
     }
+
+    /// How many events are kept.
+    package var count: Int { events.count - head }
+    /// What they cost, in bytes.
+    package var size: Int { bytes + count * Self.overhead }
 
     /// Notes an event that is sent, and gives it its id. An event without a message primes a stream.
     /// - Parameter stream: streams that begin later have higher numbers.
@@ -60,6 +68,23 @@ package struct EventHistory: Sendable {
         }
         let missed = events[head...].filter { $0.id.stream == last.stream && $0.id.number > last.number }
         return .events(missed.map { ($0.id, $0.message) })
+    }
+
+    /// What is left of a stream after `last`, oldest first; something before it may be forgotten. Nil if the stream is not
+    /// known, or the event never was.
+    package func rest(after last: EventID) -> [(id: EventID, message: [UInt8])]? {
+        guard forgotten[last.stream] != nil, last.number <= latest else { return nil }
+        return events[head...].filter { $0.id.stream == last.stream && $0.id.number > last.number }
+            .map { ($0.id, $0.message) }
+    }
+
+    /// Whether an event is still there.
+    package func keeps(_ number: UInt64) -> Bool { head < events.count && events[head].id.number <= number }
+
+    /// Forgets every event up to this number, of whichever stream.
+    package mutating func forget(through number: UInt64) {
+        while head < events.count, events[head].id.number <= number { forgetOldest() }
+        if head == events.count { (events, head) = ([], 0) }
     }
 
     /// COST: the front is cut off when half of the array is forgotten, so an event costs a constant on average.
