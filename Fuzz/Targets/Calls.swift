@@ -10,7 +10,7 @@ func fuzzCalls(_ bytes: [UInt8]) {
     expect(report.failed >= report.failures.count, "failures that were not counted")
     guard let root = try? JSONDocument.parse(bytes, limits: JSONLimits(maxDepth: 60)).root else { return }
     var file = TestFile(root)
-    guard let policy = file.policy(name: "fuzz", resolve: { _ in nil })?.policy else { return }
+    guard let policy = file.policy(name: "fuzz", resolve: { _ in nil })?.load.policy else { return }
     var quotas = CheckedQuotas()
     for call in file.calls().prefix(32) {
         let isReleased = call.isReleased

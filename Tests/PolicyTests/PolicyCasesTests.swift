@@ -13,7 +13,7 @@ import Testing
 
     @Test(arguments: files) func passes(_ file: String) throws {
         let report = PolicyTest.run(try readFile(Self.folder + "/" + file), name: file) { path in
-            try? readFile(Self.folder + "/" + path)
+            (try? readFile(Self.folder + "/" + path)).map { .text($0, file: path) }
         }
         #expect(report.failures == [])
         #expect(report.isGood)

@@ -9,7 +9,7 @@ import Testing
 
     func run(_ rest: String, policy: String = #""p.json""#) -> PolicyTestReport {
         PolicyTest.run(Array("{\"policy\":\(policy),\(rest)}".utf8), name: "p") { path in
-            path == "p.json" ? Array(Self.policyText.utf8) : nil
+            path == "p.json" ? .text(Array(Self.policyText.utf8), file: "a/p.json") : nil
         }
     }
 
@@ -23,6 +23,7 @@ import Testing
         )
         #expect(report.isGood && report.passed == 2 && report.failed == 0)
         #expect(report.unused == ["/tools/u/action"])
+        #expect(report.policyFile == "a/p.json")
     }
 
     static let failing: [(expect: String, message: String)] = [
@@ -31,7 +32,10 @@ import Testing
         (#"{"outcome":"allow","remaining":1}"#, "calls[0] (t): expected remaining 1, got 0"),
         (#"{"outcome":"allow","retry_after_ms":5}"#, "calls[0] (t): expected retry_after_ms 5, got none"),
         (#"{"outcome":"allow","listed":false}"#, "calls[0] (t): expected the tool not to be listed"),
-        (#"{"outcome":"allowed"}"#, "calls[0].expect.outcome is one of allow, deny, ask, shadow_deny, not `allowed`"),
+        (
+            #"{"outcome":"allowed"}"#,
+            "calls[0].expect.outcome is one of allow, deny, ask, shadow_deny, not `allowed`; did you mean `allow`?"
+        ),
         (#"{"outcome":"allow","rul":""}"#, "calls[0].expect has no field `rul`; did you mean `rule`?"),
         (#"{}"#, "calls[0].expect needs an `outcome`"),
     ]
@@ -39,7 +43,7 @@ import Testing
     @Test(arguments: failing.indices) func saysWhatDiffers(_ index: Int) {
         let (expect, message) = Self.failing[index]
         let report = run("\"calls\":[\(call("\"expect\":\(expect)"))]")
-        #expect(report.failures == [message])
+        #expect(report.failures.map(\.message) == [message])
         #expect(!report.isGood)
     }
 
@@ -59,7 +63,10 @@ import Testing
         let rows: [(String, String)] = [
             ("\"calls\":[]", "the test file needs `calls`, a list with at least one call, or `expect_invalid`"),
             ("\"call\":[]", "the test file has no field `call`; did you mean `calls`?"),
-            ("\"calls\":[\(call(good, at: "yesterday"))]", "calls[0].at is a time such as 2026-01-05T10:00:00Z"),
+            (
+                "\"calls\":[\(call(good, at: "yesterday"))]",
+                "calls[0].at is a time in UTC such as 2026-01-05T10:00:00Z, not `yesterday`"
+            ),
             (
                 "\"calls\":[\(call(good)),\(call(good, at: "2026-01-05T09:00:00Z"))]",
                 "calls[1].at is earlier than the call before it"
@@ -74,10 +81,13 @@ import Testing
         ]
         for (rest, message) in rows {
             let report = run(rest)
-            #expect(report.failures.contains(message), "\(rest): \(report.failures)")
+            #expect(report.failures.map(\.message).contains(message), "\(rest): \(report.failures)")
             #expect(!report.isGood)
         }
-        #expect(run("\"calls\":[]", policy: #""missing.json""#).failures == ["the policy `missing.json` can't be read"])
+        #expect(
+            run("\"calls\":[]", policy: #""missing.json""#).failures.map(\.description) == [
+                "1:11: the policy `missing.json` can't be read"
+            ])
         #expect(!PolicyTest.run(Array("{".utf8), name: "p") { _ in nil }.isGood)
         #expect(!PolicyTest.run(Array("[]".utf8), name: "p") { _ in nil }.isGood)
     }
@@ -87,10 +97,12 @@ import Testing
         #expect(run(#""expect_invalid":["policy.unknown_field","policy.bad_max"]"#, policy: bad).isGood)
         #expect(run(#""expect_invalid":[]"#, policy: bad).isGood)
         #expect(
-            run(#""expect_invalid":["policy.bad_regex"]"#, policy: bad).failures
+            run(#""expect_invalid":["policy.bad_regex"]"#, policy: bad).failures.map(\.message)
                 == ["the policy should have policy.bad_regex; it has policy.unknown_field, policy.bad_max"])
         let report = run("\"calls\":[\(call(#""expect":{"outcome":"allow"}"#))]", policy: bad)
-        #expect(report.failures.first?.hasPrefix("the policy is invalid: p:1:") == true)
+        #expect(report.failures.first?.message.hasPrefix("the policy is invalid, so no call was tried: p:1:") == true)
+        #expect(report.failures.first?.message.hasSuffix(", and 1 more error") == true)
         #expect(report.problems.count == 2)
+        #expect(report.policyFile == nil)
     }
 }

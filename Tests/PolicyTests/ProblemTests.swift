@@ -118,6 +118,22 @@ import Testing
         // Oddities
         top("\"hide\": [\"t\", \"t\"], \"tools\": { \"t\": {}, \"tt\": {} }"),
         top("\"hide\": [\"*\"], \"tools\": { \"t*\": {}, \"@read\": {} }"),
+        "{ \"version\": \"1\", \"default\": \"allow\", \"hide\": [\"*\"] }",
+        "{ \"version\": \"1\", \"default\": \"allow\", \"hide\": [\"*\", \"resource:*\"] }",
+        "{ \"version\": \"1\", \"default\": \"allow\", \"tools\": { \"*\": { \"action\": \"deny\" } } }",
+        "{ \"version\": \"1\", \"default\": \"allow\", \"hide\": \"*\" }",
+        condition("{ \"path\": \"args.x\", \"op\": \"neq\", \"value\": null }"),
+        condition("{ \"path\": \"host(args.x)\", \"op\": \"eq\", \"value\": \"EXAMPLE.com\" }"),
+        condition("{ \"path\": \"type(args.x)\", \"op\": \"in\", \"value\": [\"string\", \"Number\"] }"),
+        condition("{ \"path\": \"time.hour\", \"op\": \"gt\", \"value\": 24 }"),
+        condition("{ \"path\": \"args.x\", \"op\": \"path_within\", \"value\": [] }"),
+        condition("{ \"path\": \"args.x\", \"op\": \"not_cidr_in\", \"value\": [] }"),
+        condition(
+            "{ \"path\": \"args.x\", \"op\": \"lt\", \"value\": 5 }, { \"path\": \"args.x\", \"op\": \"gt\", \"value\": 10 }"
+        ),
+        entry(
+            "{ \"require\": [ { \"path\": \"args.x\", \"op\": \"in\", \"value\": [\"a\", \"b\"] }, { \"path\": \"args.x\", \"op\": \"regex\", \"value\": \"^c\" } ] }"
+        ),
         "{ \"version\": \"1\", \"default\": \"allow\", \"tools\": { \"t\": {} } }",
         top(
             "\"tools\": { \"delete_*\": { \"action\": \"deny\" }, \"delete_draft\": {}, \"@read\": {}, \"delete_it\": { \"action\": \"deny\" } }"

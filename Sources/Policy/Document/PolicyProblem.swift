@@ -36,6 +36,8 @@ enum ProblemCode: String, Sendable, CaseIterable {
     // Warnings
     case hiddenAndListed = "policy.hidden_and_listed"
     case neverMatters = "policy.never_matters"
+    case neverHolds = "policy.never_holds"
+    case toolsOnly = "policy.tools_only"
     case unguardedDeny = "policy.unguarded_deny_if"
     case clientGuard = "policy.client_guard"
     case emptyList = "policy.empty_list"

@@ -12,6 +12,9 @@ struct PolicyReader {
 
     /// Paths that `all_tools` requires of every call.
     var commonlyRequired: Set<[PathStep]> = []
+    /// The conditions of its `require`.
+    var commonConditions: [CompiledCondition] = []
+    var satisfiability = Satisfiability()
 
     /// A hostile document could have one problem a token, and each costs a search for its line.
     static let maxProblems = 500
@@ -133,7 +136,9 @@ struct PolicyReader {
         let allTools = fields["all_tools"].map {
             entry($0, root.appending("all_tools"), selector: .pattern(Glob("*")), mode: mode)
         }
-        commonlyRequired = paths(requiredBy: (allTools ?? nil)?.require ?? [])
+        let common = (allTools ?? nil)?.require ?? []
+        commonlyRequired = paths(requiredBy: common)
+        commonConditions = common.flatMap(\.conditions)
         let entries = tools(fields["tools"], root.appending("tools"), mode: mode)
         let policy = CompiledPolicy(
             name: name, version: version, description: description, allowsByDefault: fallback == .allow,

@@ -97,10 +97,13 @@ extension PolicyReader {
         guard value.count <= PolicyDocument.maxElements else {
             return array(value, pointer, "the value of `\(op.rawValue)`", max: PolicyDocument.maxElements)
         }
-        if value.count == 0, op != .subsetOf {
+        // Of the other operators a condition without a chance is said in its own words.
+        if value.count == 0, op == .in || op == .notIn || op == .notCidrIn {
             report(
                 .warning, .emptyList, at: value, pointer,
-                "an empty list never holds and never fails: it is undetermined")
+                op == .notCidrIn
+                    ? "every address lies outside of an empty list of networks"
+                    : "an empty list never holds and never fails: it is undetermined")
         }
         return Array(value.elements)
     }

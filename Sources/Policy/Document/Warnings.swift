@@ -20,11 +20,14 @@ extension PolicyReader {
         warnAboutClient(fields["deny_if"], denyIf)
         warnAboutClient(fields["approve_if"], approveIf.map(\.rule))
         warnAboutUnguarded(fields["deny_if"], denyIf, require: require)
+        if action != .deny {
+            warnAboutNeverHolding(fields, require: require, denyIf: denyIf, approveIf: approveIf)
+        }
     }
 
     private mutating func warnAboutClient(_ list: JSONView?, _ rules: [CompiledRule]) {
         for condition in rules.flatMap(\.conditions) where condition.path.root.isClient {
-            guard let (view, place) = locate(condition, below: list) else { continue }
+            guard let (view, place) = locate("path", of: condition, below: list) else { continue }
             report(
                 .warning, .clientGuard, at: view, place,
                 "`\(condition.path.text)` is what the client says of itself; anyone can say it")
@@ -40,7 +43,7 @@ extension PolicyReader {
                 if case .exist = condition.test { continue }
                 // `args.a.b` is also there whenever `args.a.b.c` is.
                 if required.contains(where: { $0.starts(with: condition.path.steps) }) { continue }
-                guard let (view, place) = locate(condition, below: list) else { continue }
+                guard let (view, place) = locate("path", of: condition, below: list) else { continue }
                 report(
                     .warning, .unguardedDeny, at: view, place,
                     "a call without `\(clipped(condition.path.text))` passes this rule; no `require` of the entry makes it present"
@@ -58,13 +61,15 @@ extension PolicyReader {
             })
     }
 
-    /// The value of a condition's `path` in the text.
-    private func locate(_ condition: CompiledCondition, below list: JSONView?) -> (JSONView, JSONPointer)? {
+    /// A member of a condition, its `path` or its `value`, in the text. Nil if the condition does not stand in the list.
+    func locate(
+        _ member: String, of condition: CompiledCondition, below list: JSONView?
+    ) -> (JSONView, JSONPointer)? {
         guard let list, let full = JSONPointer(condition.pointer) else { return nil }
         // The condition's pointer is the list's plus what leads from the list to the condition.
         for depth in [3, 1] where full.tokens.count >= depth {
-            let rest = JSONPointer(tokens: Array(full.tokens.suffix(depth)) + ["path"])
-            if let view = list[rest] { return (view, full.appending("path")) }
+            let rest = JSONPointer(tokens: Array(full.tokens.suffix(depth)) + [member])
+            if let view = list[rest] { return (view, full.appending(member)) }
         }
         return nil
     }
@@ -88,11 +93,36 @@ extension PolicyReader {
         return found.map { clipped($0.selector.text) }
     }
 
+    /// `*` looks like everything, and is all tools: under `default: "allow"` resources and prompts then stay open.
+    private mutating func warnAboutToolsOnly(
+        _ policy: CompiledPolicy, hidden: [(selector: Selector, view: JSONView)],
+        entries: [(entry: CompiledEntry, key: JSONView)]
+    ) {
+        guard policy.allowsByDefault, policy.allTools?.deniesEverything != true else { return }
+        let spoken = Set((hidden.map(\.selector) + entries.map(\.entry.selector)).map(\.subject))
+        let open = [Subject.resource, .prompt].filter { !spoken.contains($0) }
+        let selectors = open.map { "`\($0.selectorName(of: "*"))`" }.joined(separator: " and ")
+        guard !open.isEmpty else { return }
+        let everyTool = Selector.pattern(Glob("*"))
+        for (i, entry) in hidden.enumerated() where entry.selector == everyTool {
+            report(
+                .warning, .toolsOnly, at: entry.view, JSONPointer(tokens: ["hide", "\(i)"]),
+                "`*` hides all tools and nothing else; under `default: \"allow\"` add \(selectors) to close those, too")
+        }
+        for (entry, key) in entries where entry.selector == everyTool && entry.deniesEverything {
+            report(
+                .warning, .toolsOnly, at: key, JSONPointer(tokens: ["tools", "*"]),
+                "`*` is about all tools and nothing else; under `default: \"allow\"` say the same of \(selectors), "
+                    + "or of everything in `all_tools`")
+        }
+    }
+
     /// Entries against `hide`, `default` and each other.
     mutating func warnAboutEntries(
         _ policy: CompiledPolicy, hidden: [(selector: Selector, view: JSONView)],
         entries: [(entry: CompiledEntry, key: JSONView)]
     ) {
+        warnAboutToolsOnly(policy, hidden: hidden, entries: entries)
         let walls = entries.map(\.entry).filter { $0.deniesEverything && !$0.selector.isExact }.prefix(Self.maxWalls)
         for (entry, key) in entries {
             // Made only for a report.

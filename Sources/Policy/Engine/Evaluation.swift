@@ -117,7 +117,8 @@ struct Evaluation {
         tally.add(apply(condition, .json(place)))
     }
 
-    private mutating func apply(_ condition: CompiledCondition, _ operand: Operand) -> Truth {
+    /// The truth of a condition about what its path, without the function around it, leads to.
+    mutating func apply(_ condition: CompiledCondition, _ operand: Operand) -> Truth {
         steps += 1
         guard let function = condition.path.function else { return judge(operand, condition.test) }
         return judge(call(function, operand), condition.test)
@@ -157,7 +158,7 @@ struct Evaluation {
 
     // MARK: Functions
 
-    private mutating func call(_ function: PathFunction, _ operand: Operand) -> Operand {
+    mutating func call(_ function: PathFunction, _ operand: Operand) -> Operand {
         guard let kind = operand.kind else { return operand }
         switch function {
         case .type: return .text(kind.word)

@@ -1,4 +1,4 @@
-internal import Base
+package import Base
 internal import JSON
 
 /// What a `*.policytest.json` file came to.
@@ -7,10 +7,12 @@ package struct PolicyTestReport: Sendable {
     package internal(set) var passed = 0
     /// Calls that went otherwise, and faults of the test file itself.
     package internal(set) var failed = 0
-    /// One sentence each, with the place in the test file.
-    package internal(set) var failures: [String] = []
+    /// In the order in which they were found.
+    package internal(set) var failures: [TestFailure] = []
     /// The policy's own problems, warnings too.
     package internal(set) var problems: [PolicyProblem] = []
+    /// The file that the problems are about; nil if the policy stands in the test file.
+    package internal(set) var policyFile: String?
     /// Pointers of the policy's rules, limits and actions that decided no call.
     package internal(set) var unused: [String] = []
     /// How many rules, limits and actions the policy has.
@@ -19,10 +21,41 @@ package struct PolicyTestReport: Sendable {
     /// Something was tested, and all of it went as expected.
     package var isGood: Bool { failed == 0 && failures.isEmpty && passed > 0 }
 
-    mutating func fail(_ failure: String) {
+    mutating func fail(_ failure: TestFailure) {
         failed += 1
         failures.append(failure)
     }
+}
+
+/// What went otherwise than expected, or is wrong with a test file.
+package struct TestFailure: Sendable, Hashable, CustomStringConvertible {
+    /// Where in the test file.
+    package let place: SourcePosition
+    /// One sentence in lower case without a final period.
+    package let message: String
+
+    init(_ message: String, at place: SourcePosition) {
+        self.place = place
+        self.message = message
+    }
+
+    init(_ message: String, at view: JSONView) {
+        self.init(message, at: SourcePosition(offset: view.range.lowerBound, in: view.document.bytes))
+    }
+
+    /// `line:column: message`
+    package var description: String { "\(place): \(message)" }
+
+    /// `file:line:column: message`
+    package func text(file: String) -> String { "\(file):\(self)" }
+}
+
+/// A policy that a test file names by its path.
+package enum PolicySource: Sendable {
+    /// Its bytes, and what to call the file in messages.
+    case text([UInt8], file: String)
+    /// Why it can't be read.
+    case unreadable(String)
 }
 
 /// Runs policy test files: a policy and the calls to try on it. Pure; files are handed in by the caller.
@@ -30,33 +63,40 @@ package enum PolicyTest {
     static let maxBytes = 4 << 20
 
     /// - Parameters:
-    ///   - name: What to call the policy in decisions.
-    ///   - resolve: Gives the bytes of the file that the test names, by its path relative to the test file; nil if there
-    ///     is none.
-    package static func run(_ bytes: [UInt8], name: String, resolve: (String) -> [UInt8]?) -> PolicyTestReport {
+    ///   - name: What to call a policy that stands in the test file.
+    ///   - resolve: Gives the file that the test names, by its path relative to the test file; nil if there is none.
+    package static func run(
+        _ bytes: [UInt8], name: String, resolve: (String) -> PolicySource?
+    ) -> PolicyTestReport {
         var report = PolicyTestReport()
         let document: JSONDocument
         do throws(JSONError) {
             document = try JSONDocument.parse(bytes, limits: JSONLimits(maxBytes: maxBytes))
         } catch {
-            report.fail("\(error.position(in: bytes)): \(error.message)")
+            report.fail(TestFailure(error.message, at: error.position(in: bytes)))
             return report
         }
         var file = TestFile(document.root)
-        guard let load = file.policy(name: name, resolve: resolve) else {
+        guard let (load, policyFile) = file.policy(name: name, resolve: resolve) else {
             file.faults.forEach { report.fail($0) }
             return report
         }
         report.problems = load.problems
+        report.policyFile = policyFile
         if let codes = file.expectedCodes {
             file.faults.forEach { report.fail($0) }
-            judge(load, codes, &report)
+            judge(load, codes, document.root["expect_invalid"] ?? document.root, &report)
             return report
         }
         let calls = file.calls()
         file.faults.forEach { report.fail($0) }
         guard let policy = load.policy else {
-            report.fail("the policy is invalid: \(load.errors.first?.text(file: name) ?? "")")
+            let (first, more) = (load.errors.first?.text(file: policyFile ?? name) ?? "", load.errors.count - 1)
+            report.fail(
+                TestFailure(
+                    "the policy is invalid, so no call was tried: \(first)"
+                        + (more > 0 ? ", and \(more) more error\(more == 1 ? "" : "s")" : ""),
+                    at: document.root["policy"] ?? document.root))
             return report
         }
         guard report.failures.isEmpty else { return report }
@@ -65,13 +105,19 @@ package enum PolicyTest {
     }
 
     /// `expect_invalid`
-    private static func judge(_ load: PolicyLoad, _ codes: [String], _ report: inout PolicyTestReport) {
+    private static func judge(
+        _ load: PolicyLoad, _ codes: [String], _ view: JSONView, _ report: inout PolicyTestReport
+    ) {
         let found = load.errors.map(\.code)
-        guard !found.isEmpty else { return report.fail("the policy should be invalid, and is valid") }
+        guard !found.isEmpty else {
+            return report.fail(TestFailure("the policy should be invalid, and is valid", at: view))
+        }
         let absent = codes.filter { !found.contains($0) }
         guard absent.isEmpty else {
             return report.fail(
-                "the policy should have \(absent.joined(separator: ", ")); it has \(found.joined(separator: ", "))")
+                TestFailure(
+                    "the policy should have \(absent.joined(separator: ", ")); it has \(found.joined(separator: ", "))",
+                    at: view))
         }
         report.passed += 1
     }
@@ -102,7 +148,10 @@ package enum PolicyTest {
             if differences.isEmpty {
                 report.passed += 1
             } else {
-                report.fail("\(call.place) (\(clipped(call.facts.tool))): \(differences.joined(separator: "; "))")
+                report.fail(
+                    TestFailure(
+                        "\(call.place) (\(clipped(call.facts.tool))): \(differences.joined(separator: "; "))",
+                        at: call.view))
             }
         }
         let pointers = policy.rulePointers
@@ -166,6 +215,8 @@ struct TestCall {
     var expected: Expected
     /// `calls[3]`
     var place: String
+    /// Itself, in the file.
+    var view: JSONView
 }
 
 extension Permit {

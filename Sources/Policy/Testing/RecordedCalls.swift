@@ -16,12 +16,12 @@ package struct RecordedCall: Sendable {
     /// Reads the calls of a file in the form of policy tests. What the file expects of them, and the policy it names, are
     /// passed over.
     /// - Returns: the calls, and what is wrong with the file; the calls are of use only if nothing is.
-    package static func read(_ bytes: [UInt8]) -> (calls: [RecordedCall], faults: [String]) {
+    package static func read(_ bytes: [UInt8]) -> (calls: [RecordedCall], faults: [TestFailure]) {
         let document: JSONDocument
         do throws(JSONError) {
             document = try JSONDocument.parse(bytes, limits: JSONLimits(maxBytes: PolicyTest.maxBytes))
         } catch {
-            return ([], ["\(error.position(in: bytes)): \(error.message)"])
+            return ([], [TestFailure(error.message, at: error.position(in: bytes))])
         }
         var file = TestFile(document.root)
         let calls = file.calls(expecting: false)

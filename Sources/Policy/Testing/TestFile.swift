@@ -4,7 +4,7 @@ internal import JSON
 /// Reads a policy test file; what is wrong with it is collected in `faults`.
 struct TestFile {
     private let root: JSONView
-    private(set) var faults: [String] = []
+    private(set) var faults: [TestFailure] = []
 
     private static let fields = [
         "description", "policy", "server", "grant", "client", "tools", "calls", "expect_invalid",
@@ -19,54 +19,63 @@ struct TestFile {
         check(root, Self.fields, "the test file")
     }
 
+    private mutating func fault(_ view: JSONView, _ message: String) {
+        faults.append(TestFailure(message, at: view))
+    }
+
     private mutating func check(_ view: JSONView, _ allowed: [String], _ place: String) {
         guard view.kind == .object else {
-            faults.append("\(place) is an object, not \(view.kind.phrase)")
+            fault(view, "\(place) is an object, not \(view.kind.phrase)")
             return
         }
         for (key, _) in view.members {
             guard let name = key.string, !allowed.contains(name) else { continue }
             let hint = nearest(name, among: allowed).map { "; did you mean `\($0)`?" } ?? ""
-            faults.append("\(place) has no field `\(clipped(name))`\(hint)")
+            fault(key, "\(place) has no field `\(clipped(name))`\(hint)")
         }
     }
 
     private mutating func text(_ view: JSONView?, _ place: String) -> String? {
         guard let view else { return nil }
         if let text = view.string { return text }
-        faults.append("\(place) is a string, not \(view.kind.phrase)")
+        fault(view, "\(place) is a string, not \(view.kind.phrase)")
         return nil
     }
 
     private mutating func word(_ view: JSONView?, _ words: [String], _ place: String) -> String? {
-        guard let text = text(view, place) else { return nil }
+        guard let view, let text = text(view, place) else { return nil }
         if words.contains(text) { return text }
-        faults.append("\(place) is one of \(words.joined(separator: ", ")), not `\(clipped(text))`")
+        let hint = nearest(text, among: words).map { "; did you mean `\($0)`?" } ?? ""
+        fault(view, "\(place) is one of \(words.joined(separator: ", ")), not `\(clipped(text))`\(hint)")
         return nil
     }
 
     // MARK: Parts
 
-    mutating func policy(name: String, resolve: (String) -> [UInt8]?) -> PolicyLoad? {
+    /// The policy, and the file it stands in; no file if it stands in the test file itself.
+    mutating func policy(
+        name: String, resolve: (String) -> PolicySource?
+    ) -> (load: PolicyLoad, file: String?)? {
         guard let view = root["policy"] else {
-            faults.append("the test file needs a field `policy`: a path, or the document itself")
+            fault(root, "the test file needs a field `policy`: a path, or the document itself")
             return nil
         }
-        guard let path = view.string else { return PolicyDocument.load(view, name: name, version: 1) }
-        guard let bytes = resolve(path) else {
-            faults.append("the policy `\(clipped(path))` can't be read")
-            return nil
+        guard let path = view.string else { return (PolicyDocument.load(view, name: name, version: 1), nil) }
+        switch resolve(path) {
+        case .text(let bytes, let file): return (PolicyDocument.load(bytes, name: file, version: 1), file)
+        case .unreadable(let reason): fault(view, "the policy `\(clipped(path))` can't be read: \(reason)")
+        case nil: fault(view, "the policy `\(clipped(path))` can't be read")
         }
-        return PolicyDocument.load(bytes, name: name, version: 1)
+        return nil
     }
 
     /// The codes of `expect_invalid`; nil if the file has none.
     var expectedCodes: [String]? {
         mutating get {
             guard let view = root["expect_invalid"] else { return nil }
-            if root["calls"] != nil { faults.append("a test file has either `calls` or `expect_invalid`") }
+            if root["calls"] != nil { fault(view, "a test file has either `calls` or `expect_invalid`") }
             guard view.kind == .array, view.elements.allSatisfy({ $0.string != nil }) else {
-                faults.append("`expect_invalid` is a list of codes")
+                fault(view, "`expect_invalid` is a list of codes")
                 return []
             }
             return view.elements.compactMap(\.string)
@@ -77,7 +86,7 @@ struct TestFile {
         var tools: [ExactName: ToolFacts] = [:]
         guard let list = root["tools"] else { return tools }
         guard list.kind == .array else {
-            faults.append("`tools` is an array, not \(list.kind.phrase)")
+            fault(list, "`tools` is an array, not \(list.kind.phrase)")
             return tools
         }
         for (i, tool) in list.elements.enumerated() {
@@ -89,7 +98,7 @@ struct TestFile {
                     "title",
                 ], place)
             guard let name = text(tool["name"], "\(place).name") else {
-                if tool["name"] == nil { faults.append("\(place) needs a `name`") }
+                if tool["name"] == nil { fault(tool, "\(place) needs a `name`") }
                 continue
             }
             let category = word(tool["category"], ToolCategory.allCases.map(\.rawValue), "\(place).category")
@@ -115,7 +124,9 @@ struct TestFile {
             name: text(root["client"]?["name"], "client.name"),
             version: text(root["client"]?["version"], "client.version"))
         guard let list = root["calls"], list.kind == .array, list.count > 0 else {
-            faults.append("the test file needs `calls`, a list with at least one call, or `expect_invalid`")
+            fault(
+                root["calls"] ?? root, "the test file needs `calls`, a list with at least one call, or `expect_invalid`"
+            )
             return []
         }
         var calls: [TestCall] = []
@@ -123,15 +134,21 @@ struct TestFile {
         for (i, view) in list.elements.enumerated() {
             let place = "calls[\(i)]"
             check(view, Self.callFields, place)
+            guard view.kind == .object else { continue }
             let at = text(view["at"], "\(place).at")
             guard let at, let now = Instant(iso8601: at) else {
-                faults.append("\(place).at is a time such as 2026-01-05T10:00:00Z")
+                let what = "is a time in UTC such as 2026-01-05T10:00:00Z"
+                if view["at"] == nil {
+                    fault(view, "\(place) needs an `at`: it \(what)")
+                } else if let at {
+                    fault(view["at"] ?? view, "\(place).at \(what), not `\(clipped(at))`")
+                }
                 continue
             }
-            if now < last { faults.append("\(place).at is earlier than the call before it") }
+            if now < last { fault(view["at"] ?? view, "\(place).at is earlier than the call before it") }
             last = now
             guard let tool = text(view["tool"], "\(place).tool") else {
-                if view["tool"] == nil { faults.append("\(place) needs a `tool`") }
+                if view["tool"] == nil { fault(view, "\(place) needs a `tool`") }
                 continue
             }
             let session = text(view["session"], "\(place).session") ?? "s1"
@@ -143,31 +160,31 @@ struct TestFile {
                 TestCall(
                     facts: facts, isReleased: upstream == "error" || upstream == "unreachable",
                     expected: expecting || view["expect"] != nil
-                        ? expected(view["expect"], "\(place).expect") : Expected(), place: place))
+                        ? expected(view["expect"], of: view, "\(place).expect") : Expected(), place: place, view: view))
         }
         return calls
     }
 
-    private mutating func expected(_ view: JSONView?, _ place: String) -> Expected {
+    private mutating func expected(_ view: JSONView?, of call: JSONView, _ place: String) -> Expected {
         var expected = Expected()
         guard let view else {
-            faults.append("\(place) is missing")
+            fault(call, "\(place) is missing")
             return expected
         }
         check(view, Self.expectFields, place)
-        if view["outcome"] == nil { faults.append("\(place) needs an `outcome`") }
+        if view.kind == .object, view["outcome"] == nil { fault(view, "\(place) needs an `outcome`") }
         expected.outcome = word(view["outcome"], Self.outcomes, "\(place).outcome") ?? "allow"
         expected.rule = text(view["rule"], "\(place).rule")
         if let wait = view["retry_after_ms"] {
-            if wait.int == nil { faults.append("\(place).retry_after_ms is a whole number") }
+            if wait.int == nil { fault(wait, "\(place).retry_after_ms is a whole number") }
             expected.retryAfterMs = wait.int
         }
         if let remaining = view["remaining"] {
-            if remaining.decimal == nil { faults.append("\(place).remaining is a number") }
+            if remaining.decimal == nil { fault(remaining, "\(place).remaining is a number") }
             expected.remaining = remaining.decimal
         }
         if let listed = view["listed"] {
-            if listed.bool == nil { faults.append("\(place).listed is true or false") }
+            if listed.bool == nil { fault(listed, "\(place).listed is true or false") }
             expected.isListed = listed.bool
         }
         return expected

@@ -17,6 +17,16 @@ struct DirectoryPath: Hashable, Sendable {
         self.components = components
     }
 
+    /// Whether anything can lie in it: not if resolving escapes or backslashes would make another directory of it.
+    var isPlain: Bool {
+        components.allSatisfy { !$0.contains(UInt8(ascii: "\\")) && Self.percentDecoded($0) == nil }
+    }
+
+    /// Whether everything in the other directory lies in this one. Two directories that don't enclose each other are apart.
+    func encloses(_ other: DirectoryPath) -> Bool {
+        isAbsolute == other.isAbsolute && other.components.starts(with: components)
+    }
+
     /// Whether every reading of the path lies in one of the directories.
     static func contains(_ path: UnsafeBufferPointer<UInt8>, in directories: [DirectoryPath]) -> Bool {
         var reading = Array(path)

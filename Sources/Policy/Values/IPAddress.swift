@@ -154,6 +154,11 @@ struct IPNetwork: Hashable, Sendable {
         guard prefix << UInt128(shift) == address.bits else { return nil }
     }
 
+    /// Whether every address of the other network lies in this one. Two networks that don't enclose each other are apart.
+    func encloses(_ other: IPNetwork) -> Bool {
+        isV4 == other.isV4 && shift >= other.shift && other.prefix >> UInt128(shift - other.shift) == prefix
+    }
+
     func contains(_ address: IPAddress) -> Bool {
         address.isV4 == isV4 && address.bits >> UInt128(shift) == prefix
     }

@@ -24,7 +24,11 @@ enum PolicyTrials {
             let folder = file.split(separator: "/", omittingEmptySubsequences: false).dropLast().joined(separator: "/")
             let report = PolicyTest.run(try Files.read(file, limit: 16 << 20), name: file) { path in
                 let place = path.hasPrefix("/") || folder.isEmpty ? path : "\(folder)/\(path)"
-                return try? Files.read(place, limit: PolicyCommands.limit)
+                do throws(Failure) {
+                    return .text(try Files.read(place, limit: PolicyCommands.limit), file: place)
+                } catch {
+                    return .unreadable(error.message)
+                }
             }
             reports.append((file, report))
         }
@@ -36,8 +40,8 @@ enum PolicyTrials {
             }
         } else {
             for (file, report) in reports {
-                for problem in report.problems { Output.print(problem.text(file: file)) }
-                for failure in report.failures { Output.print("\(file): \(failure)") }
+                for problem in report.problems { Output.print(problem.text(file: report.policyFile ?? file)) }
+                for failure in report.failures { Output.print(failure.text(file: file)) }
                 for rule in report.unused { Output.print("\(file): no call was decided by \(rule)") }
                 let used = report.rules - report.unused.count
                 let coverage = report.rules == 0 ? "" : "; \(used) of \(report.rules) rules decided a call"
@@ -54,11 +58,12 @@ enum PolicyTrials {
     private static func write(_ report: PolicyTestReport, of file: String, to writer: inout JSONWriter) {
         writer.beginObject()
         writer.member("file", file)
+        writer.member("policy", report.policyFile ?? file)
         writer.member("good", report.isGood)
         writer.member("passed", report.passed)
         writer.member("failed", report.failed)
         writer.member("rules", report.rules)
-        for (key, texts) in [("failures", report.failures), ("unused", report.unused)] {
+        for (key, texts) in [("failures", report.failures.map(\.description)), ("unused", report.unused)] {
             writer.key(key)
             writer.beginArray()
             for text in texts { writer.string(text) }
@@ -159,7 +164,7 @@ enum PolicyTrials {
         guard let file = arguments.value("calls") else { return [] }
         let (calls, faults) = RecordedCall.read(try Files.read(file, limit: 16 << 20))
         guard faults.isEmpty else {
-            for fault in faults { Output.note("\(file): \(fault)") }
+            for fault in faults { Output.note(fault.text(file: file)) }
             throw Failure(
                 .usage, "\(file) holds no calls that can be tried",
                 mend: "it has the form of a policy test: docs/policy.md describes it")
