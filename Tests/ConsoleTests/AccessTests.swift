@@ -88,6 +88,18 @@ import Testing
         #expect(try await Scene().ask("GET", "/healthz", [("Host", host)]).status == 200)
     }
 
+    /// The token of the folder's own commands may look, whatever is stored, and nothing else.
+    @Test func theLocalTokenIsAViewer() async throws {
+        let scene = try Scene()
+        #expect(try await scene.get("/api/v1/servers", as: "sla_local").status == 200)
+        let bearer = ("Authorization", "Bearer sla_local")
+        #expect(try await scene.ask("POST", "/api/v1/grants/gr_1/revoke", [bearer]).status == 403)
+        // It ends with the gateway; a session made of it would, too, but it has no use for one.
+        let opened = try await scene.ask("POST", "/api/v1/session", [bearer])
+        let cookie = ("Cookie", String((opened.field("Set-Cookie") ?? "").prefix { $0 != ";" }))
+        #expect(try await scene.ask("GET", "/api/v1/status", [cookie]).status == 401)
+    }
+
     @Test func pagesFromElsewhereAreRefused() async throws {
         let answer = try await Scene().ask(
             "GET", "/api/v1/status", [("Origin", "https://evil.example.com"), ("Authorization", "Bearer sla_admin")])

@@ -87,6 +87,20 @@ import Testing
         }
     }
 
+    @Test func howServersFare() async throws {
+        let scene = try Scene()
+        let servers = try #require(try await scene.get("/api/v1/servers").json["servers"])
+        let health = try #require(servers.elements.first { $0["name"]?.string == "tickets" }?["health"])
+        #expect(health["state"]?.string == "breaker_open" && health["failures_in_a_row"]?.int == 7)
+        #expect(health["next_try"]?.string == (Scene.start + .seconds(4)).iso8601)
+        #expect(health["pids"]?.elements.compactMap { $0.int } == [4711] && health["calls_waiting"]?.int == 2)
+        let other = try #require(servers.elements.first { $0["name"]?.string == "studio" }?["health"])
+        #expect(other["state"]?.string == "not_started" && other["last_error"]?.kind == .null)
+        let metrics = try await scene.get("/metrics").text
+        #expect(metrics.contains("\nsluice_server_ready{server=\"tickets\"} 0\n"))
+        #expect(metrics.contains("\nsluice_server_calls_waiting{server=\"tickets\"} 2\n"))
+    }
+
     @Test func status() async throws {
         let scene = try Scene()
         scene.advance(.seconds(90))

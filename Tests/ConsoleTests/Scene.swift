@@ -69,7 +69,21 @@ final class Scene: Sendable {
         var options = ConsoleOptions(listen: listen, version: "9.9", dataPlane: "127.0.0.1:7420")
         options.maxSessions = maxSessions
         let subject = AdminSubject(
-            store: store, hasher: hasher, ledger: ledger, reader: ledger, verifier: ledger, metrics: GatewayMetrics())
+            store: store, hasher: hasher, ledger: ledger, reader: ledger, verifier: ledger, metrics: GatewayMetrics(),
+            health: { server in
+                var health = UpstreamHealth()
+                guard server.name == "tickets" else { return health }
+                health.state = .breakerOpen
+                health.protocolVersion = "2026-07-28"
+                health.era = "modern"
+                health.lastError = "connection refused"
+                health.lastErrorAt = Self.start
+                health.nextTry = Self.start + .seconds(4)
+                health.failuresInARow = 7
+                health.pids = [4711]
+                health.callsWaiting = 2
+                return health
+            }, localToken: hasher.tokenHash("sla_local"))
         let clock = clock
         service = AdminService(options, subject, pool: pool, log: Log { _, _, _ in }, clock: { clock.now })
     }

@@ -168,6 +168,24 @@ private func failure(
         }
     }
 
+    /// DNS rebinding: what an address was judged to be counts for that connection only, not for the name.
+    @Test func eachConnectionIsJudgedAnew() async throws {
+        var options = HTTPClientOptions()
+        let judged = Counter()
+        options.addressCheck = { _, _ in
+            judged.add(1)
+            return judged.value == 1
+        }
+        try await withScript([[.say(hello), .sayAndClose(hello)]], options: options) { client, url, server in
+            for _ in 1...2 { #expect(await failure(of: client, ClientRequest(.get, url)) == nil) }
+            #expect(judged.value == 1, "a kept connection goes where it went")
+            while client.connectionCount > 0 { try await client.loop.sleep(.milliseconds(1)) }
+            let error = await failure(of: client, ClientRequest(.get, url))
+            #expect(error?.code == .refusedAddress && error?.fate == .notSent)
+            #expect(judged.value == 2 && server.connections.value == 1)
+        }
+    }
+
     @Test(arguments: [
         ("", HTTPClientError.Code.headTimeout), ("HTTP/1.1 200 OK\r\n", .headTimeout),
         ("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf", .idleTimeout),

@@ -1,6 +1,8 @@
 import Base
+import Glibc
 import HTTP
 import Runtime
+import Synchronization
 import Testing
 
 @Suite(.timeLimit(.minutes(1))) struct ServerTests {
@@ -20,6 +22,51 @@ import Testing
             await wire.send("GET /last HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
             let rest = await wire.rest()
             #expect(rest.contains("Connection: close") && rest.hasSuffix("GET /last "))
+        }
+    }
+
+    /// A loop that is held up runs its timers before it reads what has come meanwhile.
+    @Test func whatIsInTheSocketIsReadBeforeTimeIsUp() async throws {
+        final class Place: Sendable { let loop = Mutex<EventLoop?>(nil) }
+        let (place, sent, held) = (Place(), Counter(), [Gate(), Gate()])
+        // Keeps the loop busy until the clocks have run out and the rest has been sent.
+        @Sendable func holdUp(_ round: Int) {
+            place.loop.withLock { $0 }?.execute {
+                held[round].open()
+                let end = ContinuousClock.now + .milliseconds(150)
+                while sent.value <= round || ContinuousClock.now < end { usleep(1_000) }
+            }
+        }
+        let service = EchoService(
+            refusal: { head in
+                if head.method == .post { holdUp(0) }
+                return nil
+            },
+            answer: { request, loop, writer in
+                place.loop.withLock { $0 = loop }
+                let path = request.head.target.path
+                writer.send(.ok, .none, EchoService.echo(request))
+                if path.equals("/idle") { holdUp(1) }
+            })
+        var options = HTTPServerOptions()
+        options.bodyTimeout = .milliseconds(50)
+        options.idleTimeout = .milliseconds(50)
+        try await withServer(service, options: options) { server, loop in
+            let body = try await Wire.connect(to: server.address, on: loop)
+            await body.send(get)
+            #expect(await body.responses(1).contains("200 length"))
+            await body.send("POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhe")
+            await held[0].pass()
+            await body.send("llo")
+            sent.add(1)
+            #expect(await body.responses(1).contains("body POST /x hello"))
+            let idle = try await Wire.connect(to: server.address, on: loop)
+            await idle.send("GET /idle HTTP/1.1\r\nHost: a\r\n\r\n")
+            #expect(await idle.responses(1).contains("200 length"))
+            await held[1].pass()
+            await idle.send(get)
+            sent.add(1)
+            #expect(await idle.responses(1).contains("body GET /x "))
         }
     }
 
