@@ -6,7 +6,6 @@ import json
 import os
 import pathlib
 import signal
-import socket
 import sys
 import threading
 import time
@@ -39,7 +38,8 @@ class Life(Case):
             os.environ.update(before)
         host, _, port = self.gw.ready["admin"].rpartition(":")
         self.admin = (host, int(port))
-        self.key = self.gw.ready["admin_token"]
+        # Shown once, by the first gateway of a folder.
+        self.key = self.gw.ready.get("admin_token") or self.key
         return self.session() if start else None
 
     def raw(self, *options, server=None, start=True, **more):
@@ -287,6 +287,39 @@ class Caps(Life):
         self.assertEqual(len(self.first(session.call("huge", {"bytes": 60_000}))), 60_000)
         self.assertIn("error", session.call("huge", {"bytes": 70_000}).json)
         until(lambda: session.outcome("echo") == "allowed", "the child to be there again")
+
+
+class Clocks(Life):
+    def beat(self, session, times):
+        return session.send("tools/call", {
+            "name": "beat", "arguments": {"times": times, "gap": 0.4}, "_meta": {"progressToken": "p"}}).json
+
+    def both(self, *options):
+        """Whatever way the server is reached: a session."""
+        def beat(server, exchange):
+            exchange.stream()
+            for step in range(exchange.message["params"]["arguments"]["times"]):
+                time.sleep(0.4)
+                exchange.event(server.progress_event(exchange, step))
+            exchange.event(server.final(exchange))
+        server = RawServer()
+        server.tools["beat"] = beat
+        server.definitions.append(definition("beat"))
+        yield self.raw(*options, server=server)[1]
+        self.gw.end()
+        self.sluice("server", "remove", "s", "--force")
+        yield self.stubborn(*options)
+
+    def test_progress_starts_the_silence_anew(self):
+        for session in self.both("--call-timeout", "1s"):
+            self.assertEqual(self.beat(session, 5)["result"]["content"][0]["text"], "done")
+
+    def test_progress_does_not_keep_a_call_for_ever(self):
+        for session in self.both("--call-timeout", "1s", "--longest-call", "2s"):
+            began = time.monotonic()
+            self.assertEqual(self.beat(session, 20)["error"]["code"], -31002)
+            self.assertGreater(time.monotonic() - began, 1.5)
+            self.assertLess(time.monotonic() - began, 6)
 
 
 class HeaderDefinitions(Life):

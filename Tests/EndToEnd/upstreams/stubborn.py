@@ -5,7 +5,7 @@
 
 Tools: `about` (environment, folder, limits, process numbers), `spawn` (a process of its group that ignores signals),
 `own_session` (one that leaves the group), `files` (opens as many files as it may), `wait` (until `release`), `release`,
-`huge`, `die`, `echo`. With --broken it dies at its start while that file exists; --starts: a line for each start.
+`huge`, `beat` (progress, `times` times with a `gap`), `die`, `echo`. With --broken it dies at its start while that file exists; --starts: a line for each start.
 """
 
 import json
@@ -77,12 +77,17 @@ def files():
     return text(str(count))
 
 
-def call(name, arguments):
+def call(name, arguments, token):
     match name:
         case "about": return text(about())
         case "spawn": return grandchild()
         case "own_session": return grandchild(start_new_session=True)
         case "files": return files()
+        case "beat":
+            for step in range(arguments["times"]):
+                time.sleep(arguments["gap"])
+                send({"method": "notifications/progress", "params": {"progressToken": token, "progress": step}})
+            return text("done")
         case "huge": return text("x" * arguments["bytes"])
         case "wait":
             released.wait(60)
@@ -104,9 +109,10 @@ def serve(message):
                       "serverInfo": {"name": "stubborn", "version": "1"}}
         case "tools/list":
             result = {"tools": [{"name": name, "inputSchema": {"type": "object"}} for name in (
-                "about", "spawn", "own_session", "files", "wait", "release", "huge", "die", "echo")]}
+                "about", "spawn", "own_session", "files", "wait", "release", "huge", "beat", "die", "echo")]}
         case "tools/call":
-            result = call(message["params"]["name"], message["params"].get("arguments") or {})
+            params = message["params"]
+            result = call(params["name"], params.get("arguments") or {}, (params.get("_meta") or {}).get("progressToken"))
         case "server/discover":
             return send({"id": message["id"], "error": {"code": -32601, "message": "no such method"}})
         case _:
