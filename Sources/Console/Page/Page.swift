@@ -93,10 +93,10 @@ enum Page {
             <h2 id="servers-title">Servers</h2>
             <div class="scroll" role="region" aria-labelledby="servers-title" tabindex="0">
               <table>
-                <thead><tr><th scope="col">Name</th><th scope="col">State</th><th scope="col">Kind</th>
+                <thead><tr><th scope="col">Name</th><th scope="col">State</th>
                   <th scope="col">Where</th><th scope="col">Protocol</th><th scope="col">Process</th>
-                  <th scope="col" class="number">Calls</th><th scope="col" class="number">Waiting</th>
-                  <th scope="col">Last error</th><th scope="col">Private addresses</th><th scope="col">Added</th></tr></thead>
+                  <th scope="col" class="number">Calls</th><th scope="col">Last error</th>
+                  <th scope="col">Private addresses</th><th scope="col">Added</th></tr></thead>
                 <tbody id="servers"></tbody>
               </table>
             </div>

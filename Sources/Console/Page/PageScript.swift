@@ -160,12 +160,12 @@ extension Page {
             const [word, tone] = states[health.state] ?? [health.state, "plain"];
             const state = element("td");
             state.append(element("span", word, `mark ${tone}`));
-            const failures = health.failures_in_a_row;
+            const [failures, waiting] = [health.failures_in_a_row, health.calls_waiting];
             if (failures) {
               state.append(element("span", `${failures} failure${failures === 1 ? "" : "s"} in a row`, "rule"));
             }
             if (health.next_try) {
-              const next = element("span", "next try ", "rule");
+              const next = element("span", "next try ", "rule fixed");
               next.append(moment(health.next_try, true));
               state.append(next);
             }
@@ -177,14 +177,14 @@ extension Page {
               error.append(at);
             }
             return row([
-              server.name, state, server.kind === "url" ? "URL" : "command",
+              server.name, state,
               server.url ?? `${server.program} ${counted(server.argument_count, "argument")}`,
-              health.protocol_version, health.pids.join(", ") || "–",
-              element("td", health.calls_in_flight, "number"), element("td", health.calls_waiting, "number"), error,
+              element("span", health.protocol_version ?? "–", "fixed"), health.pids.join(", ") || "–",
+              element("td", health.calls_in_flight + (waiting ? ` + ${waiting} waiting` : ""), "number"), error,
               server.allow_private ? "allowed" : "refused", moment(server.created),
             ]);
           });
-          byId("servers").replaceChildren(...(rows.length ? rows : empty(11, "None yet: sluice server add")));
+          byId("servers").replaceChildren(...(rows.length ? rows : empty(9, "None yet: sluice server add")));
         }
 
         function showGrants(list) {
