@@ -8,6 +8,8 @@ import Store
 package struct AdminSubject: Sendable {
     /// Servers, policies, identities, grants and admin tokens.
     let store: any ConfigurationStore
+    /// What servers were seen to say, for findings.
+    let observations: any ObservationStore
     /// For admin tokens and session cookies.
     let hasher: any KeyedHasher
     /// Asked for its health only.
@@ -25,12 +27,13 @@ package struct AdminSubject: Sendable {
 
     /// Everything that the admin plane needs from elsewhere. `reader` and `verifier` should have a connection each.
     package init(
-        store: any ConfigurationStore, hasher: any KeyedHasher, ledger: any Ledger, reader: any LedgerReader,
-        verifier: any LedgerReader, metrics: GatewayMetrics,
+        store: any ConfigurationStore, observations: any ObservationStore, hasher: any KeyedHasher, ledger: any Ledger,
+        reader: any LedgerReader, verifier: any LedgerReader, metrics: GatewayMetrics,
         health: @escaping @Sendable (Server) -> UpstreamHealth = { _ in UpstreamHealth() },
         localToken: TokenHash? = nil
     ) {
         self.store = store
+        self.observations = observations
         self.hasher = hasher
         self.ledger = ledger
         self.reader = reader
@@ -72,6 +75,7 @@ package final class AdminPlane: Sendable {
         serverOptions.limits.maxBody = AdminService.maxBody
         serverOptions.maxConnections = options.maxConnections
         serverOptions.drainLimit = options.drainLimit
+        serverOptions.tls = options.tls
         do throws(RuntimeError) {
             let server = try await HTTPServer.start(
                 on: group, address: options.listen, options: serverOptions, service: service)

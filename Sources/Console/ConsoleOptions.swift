@@ -7,6 +7,8 @@ package struct ConsoleOptions: Sendable {
     package var listen: SocketAddress
     /// Names that `Host` may have beside those of this machine.
     package var allowedHosts: [String] = []
+    /// Who it is, for HTTPS; nil: HTTP.
+    package var tls: TLSIdentity?
     /// What `status` and the metrics call this build.
     package var version: String
     /// Where clients connect, as `status` shows it.

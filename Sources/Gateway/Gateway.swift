@@ -12,11 +12,15 @@ package final class Gateway: Sendable {
     private let server: HTTPServer
     private let merged: MergedEndpoint
     private let front: SSEFront
+    private let observer: Observer?
 
     /// Where the data plane listens, with the real port.
     package var address: SocketAddress { server.address }
 
-    private init(_ core: GatewayCore, server: HTTPServer, merged: MergedEndpoint, front: SSEFront) {
+    private init(
+        _ core: GatewayCore, server: HTTPServer, merged: MergedEndpoint, front: SSEFront, observer: Observer?
+    ) {
+        self.observer = observer
         self.core = core
         self.server = server
         self.merged = merged
@@ -24,14 +28,18 @@ package final class Gateway: Sendable {
     }
 
     /// Rebuilds the counters from the ledger, then listens. Nothing is answered before both have worked.
+    /// - Parameter observations: where it is noted what servers say; nil: nowhere.
     package static func start(
         _ options: GatewayOptions, on group: EventLoopGroup, store: any ConfigurationStore, hasher: any KeyedHasher,
         sealer: any StateSealer,
-        digest: @escaping @Sendable ([UInt8]) -> [UInt8], ledger: any Ledger, log: Log = .standardError
+        digest: @escaping @Sendable ([UInt8]) -> [UInt8], ledger: any Ledger,
+        observations: (any ObservationStore)? = nil, log: Log = .standardError
     ) async throws(GatewayError) -> Gateway {
         do {
+            let observer = try observations.map { try Observer($0, hasher: hasher, log: log) }
             let core = try GatewayCore(
-                options, on: group, store: store, hasher: hasher, sealer: sealer, ledger: ledger, log: log)
+                options, on: group, store: store, hasher: hasher, sealer: sealer, ledger: ledger, log: log,
+                observer: observer)
             let endpoint = core.endpoint
             let merged = MergedEndpoint(endpoint, sealer: sealer, hasher: hasher, digest: digest)
             let front = SSEFront(endpoint)
@@ -45,7 +53,7 @@ package final class Gateway: Sendable {
                 log: log)
             let server = try await HTTPServer.start(
                 on: group, address: options.listen, options: serverOptions, service: service)
-            let gateway = Gateway(core, server: server, merged: merged, front: front)
+            let gateway = Gateway(core, server: server, merged: merged, front: front, observer: observer)
             let loop = group.next()
             loop.execute {
                 core.keepHouse(on: loop, swept: { merged.sweep(now: loop.now, on: loop) }) { isOver in
@@ -75,5 +83,6 @@ package final class Gateway: Sendable {
         core.endpoint.desk.lot.close()
         await server.drain()
         await core.upstreams.shutDown()
+        observer?.stop()
     }
 }

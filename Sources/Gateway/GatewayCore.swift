@@ -20,9 +20,10 @@ struct GatewayCore: Sendable {
     private let quotas: Quotas
 
     /// Rebuilds the counters from the ledger.
+    /// - Parameter observer: writes down what servers say; nil: nobody does.
     init(
         _ options: GatewayOptions, on group: EventLoopGroup, store: any ConfigurationStore, hasher: any KeyedHasher,
-        sealer: any StateSealer, ledger: any Ledger, log: Log
+        sealer: any StateSealer, ledger: any Ledger, log: Log, observer: Observer? = nil
     ) throws(StoreError) {
         let metrics = GatewayMetrics()
         let quotas = Quotas()
@@ -34,7 +35,8 @@ struct GatewayCore: Sendable {
         let clients = HTTPClients(group, options: clientOptions)
         let limits = StdioLimits(
             start: options.startTimeout, call: options.callTimeout, launcher: options.launcher)
-        let upstreams = UpstreamTable(group, clients: clients, limits: limits, log: log) { server, message in
+        let upstreams = UpstreamTable(group, clients: clients, limits: limits, log: log, observer: observer) {
+            server, message in
             // What a shared server says of somebody's call is for nobody else.
             if message.method == "notifications/resources/updated" || message.method.hasSuffix("/list_changed") {
                 sessions.deliver(message, toSessionsOf: server.name)

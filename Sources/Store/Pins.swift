@@ -52,8 +52,6 @@ package struct ServerPins: Sendable, Hashable {
 package protocol PinStore: Sendable {
     /// What was approved of a server; nil when it is not pinned.
     func pins(of server: String) throws(StoreError) -> (onChange: OnChange, pins: [Pin])?
-    /// The names of the tools of all pinned servers, by server.
-    func pinnedTools() throws(StoreError) -> [String: [String]]
     /// Pins a server to exactly these texts, in place of any before. `notFound` when there is no such server.
     func pin(_ server: String, onChange: OnChange, _ pins: [Pin]) throws(StoreError)
     /// Ends it; false when it was not pinned.

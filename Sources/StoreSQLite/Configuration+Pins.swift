@@ -11,12 +11,6 @@ extension SQLiteConfigurationStore: PinStore {
         return found.map { ($0.onChange, $0.pins) }
     }
 
-    package func pinnedTools() throws(StoreError) -> [String: [String]] {
-        try read { db throws(StoreError) in
-            try self.selectPins(db, nil).mapValues { $0.pins.compactMap(\.tool) }
-        }
-    }
-
     package func pin(_ server: String, onChange: OnChange, _ pins: [Pin]) throws(StoreError) {
         guard pins.count <= Caps.pins else {
             throw StoreError(

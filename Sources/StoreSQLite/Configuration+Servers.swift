@@ -43,6 +43,7 @@ extension SQLiteConfigurationStore {
                 try statement.run()
             }
             try self.deletePins(db, name)
+            try self.deleteObservations(db, name)
             let statement = try db.prepare("DELETE FROM server WHERE name = ?1")
             statement.bind(1, name)
             try statement.run()

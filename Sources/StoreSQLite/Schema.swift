@@ -108,6 +108,23 @@ enum Schema {
                 """),
         // A JSON object of what differs from the usual.
         Migration(name: "0005-server-settings", sql: "ALTER TABLE server ADD COLUMN settings TEXT"),
+        // What servers were last seen to say; times in microseconds.
+        Migration(
+            name: "0006-observations",
+            sql: """
+                CREATE TABLE observed_server (server TEXT PRIMARY KEY, seen INTEGER NOT NULL) STRICT;
+                CREATE TABLE observed_text (
+                    server TEXT NOT NULL,
+                    tool TEXT NOT NULL,
+                    since INTEGER NOT NULL,
+                    changed INTEGER NOT NULL,
+                    gone INTEGER,
+                    repeated INTEGER NOT NULL,
+                    hash BLOB NOT NULL,
+                    definition BLOB NOT NULL,
+                    PRIMARY KEY (server, tool)
+                ) STRICT, WITHOUT ROWID;
+                """),
     ]
 
     /// Brings the database to the newest shape; each step in a transaction of its own, safe against other processes that

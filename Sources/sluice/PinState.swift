@@ -63,10 +63,11 @@ struct PinState {
         if isSettled { return Output.note("pinned (on change: \(onChange.rawValue)); all is as it was approved") }
         Output.note("pinned (on change: \(onChange.rawValue)); not as it was approved:")
         for tool in tools("changed") {
-            Output.note("  \(Self.shown(tool)): changed \(changes(of: tool).map(Self.shown).joined(separator: ", "))")
+            Output.note(
+                "  \(Finding.visible(tool)): changed \(changes(of: tool).map(Finding.visible).joined(separator: ", "))")
         }
-        for tool in tools("new") { Output.note("  \(Self.shown(tool)): new") }
-        for tool in tools("missing") { Output.note("  \(Self.shown(tool)): missing") }
+        for tool in tools("new") { Output.note("  \(Finding.visible(tool)): new") }
+        for tool in tools("missing") { Output.note("  \(Finding.visible(tool)): missing") }
         if word(nil) != "approved" { Output.note("  the server's instructions: changed") }
     }
 
@@ -85,37 +86,20 @@ struct PinState {
     }
 
     /// Names that are on several servers, or that look like others; also on this one alone.
-    static func warnOfNames(_ server: String, _ report: ServerReport, _ others: [String: [String]]) {
-        var all: [LookAlikeNames.Entry] = []
-        for (other, names) in others where other != server {
-            all += names.map { LookAlikeNames.Entry(server: other, name: $0) }
-        }
-        for tool in report.tools {
-            if case .string(let name)? = tool["name"] { all.append(LookAlikeNames.Entry(server: server, name: name)) }
-        }
-        for finding in LookAlikeNames.findings(all) where finding.entries.contains(where: { $0.server == server }) {
-            let what =
-                switch finding.kind {
-                case .duplicateName: "the same name on several servers"
-                case .repeatedName: "the same name twice"
-                case .lookAlike: "names that look alike"
-                case .hiddenCharacters: "a name with characters that can't be seen"
-                }
-            let names = finding.entries.map { "\(shown($0.name)) of \($0.server)" }.joined(separator: ", ")
+    static func warnOfNames(_ server: String, _ folder: Stored) throws(StoreError) {
+        for finding in Findings.ofNames(try folder.observations.observations()) where finding.concerns(server) {
+            let what: String
+            switch finding.code {
+            case .duplicateName: what = "the same name on several servers"
+            case .repeatedName: what = "the same name twice"
+            case .lookAlikeName: what = "names that look alike"
+            case .hiddenCharacters: what = "a name with characters that can't be seen"
+            default: continue
+            }
+            let all = [Finding.Subject(server: finding.server, tool: finding.tool ?? "")] + finding.also
+            let names = all.sorted { ($0.server, $0.tool) < ($1.server, $1.tool) }
+                .map { "\(Finding.visible($0.tool)) of \($0.server)" }.joined(separator: ", ")
             Output.note("sluice: warning: \(what): \(names)")
         }
-    }
-
-    /// Names come from outside: what can't be seen is written out.
-    private static func shown(_ name: String) -> String {
-        var text = ""
-        for scalar in name.unicodeScalars.prefix(128) {
-            if scalar.value >= 0x20, scalar.value < 0x7F {
-                text.unicodeScalars.append(scalar)
-            } else {
-                text += scalar.escaped(asASCII: true)
-            }
-        }
-        return text
     }
 }

@@ -17,11 +17,12 @@ enum RunningGateway {
     }
 
     /// Without the file the commands only know less, so a failure is no reason not to serve.
-    static func announce(admin: SocketAddress, token: Secret, in folder: String) {
+    static func announce(admin: SocketAddress, isSecure: Bool, token: Secret, in folder: String) {
         var writer = JSONWriter()
         writer.beginObject()
         writer.member("pid", Int64(getpid()))
         writer.member("admin", admin.description)
+        writer.member("scheme", isSecure ? "https" : "http")
         writer.member("token", token.revealed)
         writer.endObject()
         let draft = "\(folder)/\(name).\(getpid())"
@@ -92,6 +93,13 @@ enum RunningGateway {
         else { return .failure(none) }
         // One that was killed leaves the file behind.
         guard kill(process, 0) == 0 || errno == EPERM else { return .failure(none) }
+        // Its certificate is made out to a name, and commands know an address only.
+        guard file["scheme"]?.string != "https" else {
+            return .failure(
+                Failure(
+                    .unable, "the admin plane speaks HTTPS, so commands can't ask it how the servers fare",
+                    mend: "ask it with an admin token: GET /api/v1/servers"))
+        }
         do {
             let answer = try await ask(admin, token)
             guard let servers = try? JSONDocument.parse(answer).root["servers"] else {

@@ -29,6 +29,24 @@ import Testing
         #expect(Self.faults(in: refusal, try #require(schemas["Problem"]), schemas, at: "Problem") == [])
     }
 
+    @Test func findingsAreFiltered() async throws {
+        let scene = try Scene()
+        func codes(_ query: String) async throws -> [String] {
+            let answer = try await scene.ask(
+                "GET", "/api/v1/findings\(query)", [("Authorization", "Bearer sla_viewer")])
+            guard answer.status == 200 else { return ["\(answer.status)"] }
+            let found = try answer.json["findings"]
+            return found?.elements.compactMap { $0["code"]?.string } ?? []
+        }
+        #expect(try await codes("") == ["changed_definition", "look_alike_name"])
+        #expect(try await codes("?server=tickets") == ["look_alike_name"])
+        #expect(try await codes("?severity=high") == ["changed_definition"])
+        #expect(try await codes("?code=look_alike_name&server=studio") == ["look_alike_name"])
+        #expect(try await codes("?code=new_tool") == [])
+        #expect(try await codes("?severity=worst") == ["400"])
+        #expect(try await codes("?kind=new_tool") == ["400"])
+    }
+
     /// The few words of JSON Schema that the description uses.
     private static func faults(in view: JSONView, _ schema: JSONView, _ all: JSONView, at path: String) -> [String] {
         if let name = schema["$ref"]?.string?.split(separator: "/").last {

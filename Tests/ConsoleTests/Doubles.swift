@@ -3,7 +3,7 @@ import Store
 import Synchronization
 
 /// A configuration in memory. Knows what the admin plane asks for; everything else it refuses.
-final class FakeConfigurationStore: ConfigurationStore {
+final class FakeConfigurationStore: ConfigurationStore, ObservationStore {
     struct State {
         var generation: UInt64 = 1
         var servers: [Server] = []
@@ -11,6 +11,7 @@ final class FakeConfigurationStore: ConfigurationStore {
         var identities: [Identity] = []
         var grants: [TokenHash: Grant] = [:]
         var adminTokens: [TokenHash: AdminToken] = [:]
+        var observations: [ObservedServer] = []
         var failure: StoreError?
     }
 
@@ -65,6 +66,14 @@ final class FakeConfigurationStore: ConfigurationStore {
         guard let revoked else { throw StoreError(.notFound, "there is no grant `\(idOrLabel)`", help: "none") }
         return revoked
     }
+
+    func observations() throws(StoreError) -> [ObservedServer] {
+        let state = state.withLock { $0 }
+        if let failure = state.failure { throw failure }
+        return state.observations
+    }
+
+    func observe(_ server: String, _ texts: [SeenText], at now: Instant) throws(StoreError) { throw unasked }
 
     private var unasked: StoreError { StoreError(.invalidValue, "the fake store does not do this", help: "") }
 

@@ -62,6 +62,22 @@ final class Scene: Sendable {
                 id: id, server: "tickets", policy: "careful", label: label, identity: nil, created: Self.start,
                 expires: nil, revoked: revoked)
         }
+        state.observations = [
+            ObservedServer(
+                name: "studio", seen: Self.start, onChange: .hide,
+                texts: [
+                    ObservedText(
+                        tool: "mask", since: Self.start, changed: Self.start, gone: nil, isRepeated: false,
+                        approval: .other(approved: Array(#"{"name":"mask","description":"a"}"#.utf8), now: []))
+                ]),
+            ObservedServer(
+                name: "tickets", seen: nil, onChange: nil,
+                texts: [
+                    ObservedText(
+                        tool: "Mask", since: Self.start + .seconds(1), changed: Self.start, gone: nil,
+                        isRepeated: false, approval: .none)
+                ]),
+        ]
         store = FakeConfigurationStore(state)
         self.ledger = ledger
         pool = try BlockingPool(threads: threads, name: "test", maxQueued: 8)
@@ -69,7 +85,8 @@ final class Scene: Sendable {
         var options = ConsoleOptions(listen: listen, version: "9.9", dataPlane: "127.0.0.1:7420")
         options.maxSessions = maxSessions
         let subject = AdminSubject(
-            store: store, hasher: hasher, ledger: ledger, reader: ledger, verifier: ledger, metrics: GatewayMetrics(),
+            store: store, observations: store, hasher: hasher, ledger: ledger, reader: ledger, verifier: ledger,
+            metrics: GatewayMetrics(),
             health: { server in
                 var health = UpstreamHealth()
                 guard server.name == "tickets" else { return health }

@@ -42,7 +42,8 @@ import Testing
         let plane = try await AdminPlane.start(
             ConsoleOptions(listen: listen, version: "1", dataPlane: "127.0.0.1:7420"),
             of: AdminSubject(
-                store: folder.configuration, hasher: folder.hasher, ledger: ledger, reader: try folder.ledgerReader(),
+                store: folder.configuration, observations: folder.configuration, hasher: folder.hasher, ledger: ledger,
+                reader: try folder.ledgerReader(),
                 verifier: try folder.ledgerReader(), metrics: GatewayMetrics()),
             on: group, log: Log { _, _, _ in })
         let loop = group.next()

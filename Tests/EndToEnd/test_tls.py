@@ -327,6 +327,55 @@ class Listener(TLSCase):
         self.assertEqual(gateway.stderr.count("does not belong"), 1)
         self.assertEqual(gateway.end(signal.SIGTERM), 0)
 
+    def test_the_admin_plane(self):
+        folder = self.authority.folder
+        self.authority.make("old-admin")
+        self.authority.make("new-admin")
+        for kind in ("pem", "key"):
+            shutil.copy(folder / f"old-admin.{kind}", folder / f"admin.{kind}")
+        _, gateway = self.serve("--admin-tls-cert", folder / "admin.pem", "--admin-tls-key", folder / "admin.key")
+        self.assertEqual((gateway.ready["scheme"], gateway.ready["admin_scheme"]), ("https", "https"))
+        host, _, port = gateway.ready["admin"].rpartition(":")
+        address = (host, int(port))
+
+        def ask(connection, method, path, **fields):
+            head = "".join(f"{name}: {value}\r\n" for name, value in {"Host": f"localhost:{port}", **fields}.items())
+            connection.sendall(f"{method} {path} HTTP/1.1\r\n{head}\r\n".encode())
+            response = http.client.HTTPResponse(connection, method=method)
+            response.begin()
+            return response.status, response.headers, response.read()
+
+        def subject():
+            with self.connect(address) as connection:
+                return dict(pair[0] for pair in connection.getpeercert()["subject"])["commonName"]
+
+        bearer = {"Authorization": f"Bearer {gateway.ready['admin_token']}"}
+        with self.connect(address) as kept:
+            self.assertEqual(subject(), "old-admin")
+            self.assertEqual(ask(kept, "GET", "/healthz")[0], 200)
+            self.assertEqual(ask(kept, "GET", "/api/v1/status")[0], 401)
+            status, fields, _ = ask(kept, "POST", "/api/v1/session", **bearer, **{"Content-Length": "0"})
+            self.assertEqual(status, 201)
+            self.assertIn("Secure", fields["Set-Cookie"])
+            cookie = {"Cookie": fields["Set-Cookie"].split(";")[0]}
+            self.assertEqual(ask(kept, "GET", "/api/v1/status", **cookie)[0], 200)
+            for kind in ("key", "pem"):
+                shutil.copy(folder / f"new-admin.{kind}", folder / "next")
+                os.replace(folder / "next", folder / f"admin.{kind}")
+            until(lambda: subject() == "new-admin", "the new certificate")
+            self.assertEqual(ask(kept, "GET", "/api/v1/status", **cookie)[0], 200, "what is open goes on")
+            # The data plane has its own.
+            with self.connect(gateway.address) as connection:
+                self.assertEqual(dict(pair[0] for pair in connection.getpeercert()["subject"])["commonName"], "gw")
+        with socket.create_connection(address, timeout=DEADLINE) as connection:
+            connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            self.assertTrue(connection.recv(65536).startswith(b"HTTP/1.1 400 "))
+
+    def test_the_admin_plane_alone(self):
+        certificate, key = self.authority.make("admin")
+        gateway = self.gateway("--admin-tls-cert", certificate, "--admin-tls-key", key)
+        self.assertEqual((gateway.ready["scheme"], gateway.ready["admin_scheme"]), ("http", "https"))
+
     def test_files_that_do_not_do(self):
         certificate, key = self.authority.make("a")
         _, other = self.authority.make("b")
@@ -334,6 +383,8 @@ class Listener(TLSCase):
         for words, says in [
             (["--tls-cert", certificate], "belong together"),
             (["--tls-key", key], "belong together"),
+            (["--admin-tls-cert", certificate], "--admin-tls-cert and --admin-tls-key belong together"),
+            (["--admin-tls-cert", certificate, "--admin-tls-key", other], "does not belong to the first certificate"),
             (["--tls-cert", certificate, "--tls-key", other], "does not belong to the first certificate"),
             (["--tls-cert", certificate, "--tls-key", self.authority.folder / "locked.key"], "is encrypted"),
             (["--tls-cert", self.folder / "none.pem", "--tls-key", key], "is not there"),

@@ -23,7 +23,6 @@ import Testing
         let snapshot = try #require(try configuration.loadConfiguration().pins["a"])
         #expect(snapshot.tools == ["read": pins[1].hash, "write": pins[2].hash])
         #expect(snapshot.instructions == pins[0].hash)
-        #expect(try configuration.pinnedTools() == ["a": ["read", "write"]])
     }
 
     @Test func pinningAgainReplacesAndEndsCleanly() throws {

@@ -67,6 +67,17 @@ enum Schemas {
             "pids": ["type": "array", "items": ["type": "integer"]], "calls_in_flight": whole, "calls_waiting": whole,
         ]),
         "Servers": object(["servers": list(of: "Server")]),
+        "Finding": object([
+            "code": words(Finding.Code.allCases.map(\.rawValue)),
+            "severity": words(Finding.Severity.allCases.map(\.name)), "server": text, "tool": optionalText,
+            "where": optionalText, "quote": optionalText, "text": text,
+            "also": ["type": "array", "items": object(["server": text, "tool": text])], "since": time,
+            "effect": words(Finding.Effect.allCases.map(\.rawValue)), "mend": text,
+        ]),
+        "Findings": object([
+            "findings": list(of: "Finding"), "total": whole,
+            "servers": ["type": "array", "items": object(["name": text, "pinned": flag, "seen": optionalTime])],
+        ]),
         "Policy": object(["name": text, "server": text, "version": whole, "bytes": whole, "created": time]),
         "Policies": object(["policies": list(of: "Policy")]),
         "Identity": object(["name": text, "created": time]),

@@ -89,6 +89,18 @@ enum Page {
               <button type="button" id="newest" hidden>Newest</button></p>
           </section>
 
+          <section aria-labelledby="findings-title">
+            <h2 id="findings-title">Findings</h2>
+            <div class="scroll" role="region" aria-labelledby="findings-title" tabindex="0">
+              <table>
+                <thead><tr><th scope="col">Severity</th><th scope="col">Server</th><th scope="col">Tool</th>
+                  <th scope="col">What is the matter, and how to mend it</th><th scope="col">Since</th>
+                  <th scope="col">Effect</th></tr></thead>
+                <tbody id="findings"></tbody>
+              </table>
+            </div>
+          </section>
+
           <section aria-labelledby="servers-title">
             <h2 id="servers-title">Servers</h2>
             <div class="scroll" role="region" aria-labelledby="servers-title" tabindex="0">

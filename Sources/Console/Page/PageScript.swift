@@ -154,6 +154,23 @@ extension Page {
           failing: ["! failing", "warn"], breaker_open: ["✕ left alone", "bad"], unusable: ["✕ unusable", "bad"],
         };
 
+        const effects = { reported: "passes", hidden: "hidden", refused: "server refused" };
+
+        function showFindings(list) {
+          const tones = { critical: "bad", high: "bad", medium: "warn", low: "plain", info: "plain" };
+          const rows = list.findings.map((finding) => {
+            const what = element("td", finding.text, "long");
+            what.append(element("span", finding.mend, "rule"));
+            return row([
+              element("span", finding.severity, `mark ${tones[finding.severity] ?? "plain"}`), finding.server,
+              finding.quote ?? finding.tool, what, moment(finding.since), effects[finding.effect] ?? finding.effect,
+            ]);
+          });
+          const more = list.total - list.findings.length;
+          if (more > 0) rows.push(...empty(6, `and ${more.toLocaleString()} more`));
+          byId("findings").replaceChildren(...(rows.length ? rows : empty(6, "Nothing that a person should look at.")));
+        }
+
         function showServers(list) {
           const rows = list.servers.map((server) => {
             const health = server.health;
@@ -230,11 +247,13 @@ extension Page {
           if (isBusy) return;
           isBusy = true;
           try {
-            const [status, decisions, servers, grants] = await Promise.all([
-              ask("/api/v1/status"), ask(decisionsPath()), ask("/api/v1/servers"), ask("/api/v1/grants"),
+            const [status, decisions, findings, servers, grants] = await Promise.all([
+              ask("/api/v1/status"), ask(decisionsPath()), ask("/api/v1/findings"), ask("/api/v1/servers"),
+              ask("/api/v1/grants"),
             ]);
             update("status", status, showStatus);
             update("decisions", [decisions, page, byId("outcome").value], ([list]) => showDecisions(list));
+            update("findings", findings, showFindings);
             update("servers", servers, showServers);
             update("grants", grants, showGrants);
             byId("updated").replaceChildren("Updated ", moment(new Date().toISOString(), true));
@@ -314,7 +333,7 @@ extension Page {
           role = "";
           page = "";
           shown.clear();
-          for (const id of ["tiles", "decisions", "servers", "grants"]) byId(id).replaceChildren();
+          for (const id of ["tiles", "decisions", "findings", "servers", "grants"]) byId(id).replaceChildren();
           byId("verdict").textContent = "";
           byId("who").textContent = "";
           byId("sign-out").hidden = true;

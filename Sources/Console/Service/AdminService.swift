@@ -180,6 +180,12 @@ extension AdminService {
         case .servers:
             let servers = configuration.servers.values.sorted { $0.name < $1.name }
             return Self.json(jsonBytes { $0.list("servers", servers) { $0.server($1, subject.health($1)) } })
+        case .findings:
+            let (observations, query) = (subject.observations, visit.query)
+            return Self.json(
+                try await blocking(visit.requestID) { () throws(StoreError) in
+                    FindingPages.page(try observations.observations(), query)
+                })
         case .policies:
             let policies = configuration.policies.values.sorted { $0.name < $1.name }
             return Self.json(jsonBytes { $0.list("policies", policies) { $0.policy($1) } })
@@ -205,7 +211,8 @@ extension AdminService {
         let hasOrigin = visit.head.fields.contains(.origin)
         guard !hasOrigin || Doorkeeper.isOwnOrigin(visit.head) else { throw .foreignOrigin }
         let (value, session) = sessions.open(for: visit.speaker.hash, now: visit.now)
-        let isSecure = visit.head.fields[.origin]?.hasPrefixIgnoringCase("https://") ?? false
+        let isSecure =
+            options.tls != nil || visit.head.fields[.origin]?.hasPrefixIgnoringCase("https://") ?? false
         var response = Self.json(jsonBytes { $0.session(visit.speaker, expires: session.expires) })
         response.status = .created
         response.fields.append(

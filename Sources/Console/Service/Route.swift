@@ -6,7 +6,7 @@ enum Operation: String, Sendable, CaseIterable {
     case page, style, script, icon
     case health, metrics, openapi
     case openSession, session, closeSession
-    case status, servers, policies, policy, identities, grants, revokeGrant
+    case status, servers, findings, policies, policy, identities, grants, revokeGrant
     case decisions, decision, verifyLedger
 }
 
@@ -138,6 +138,9 @@ extension Route {
             .servers, .get, "/api/v1/servers", .role(.viewer), .json("Servers"),
             "The servers and how they fare, without header values, variable values and command arguments"),
         Route(
+            .findings, .get, "/api/v1/findings", .role(.viewer), .json("Findings"), query: findingQuery,
+            "What a person should look at: changed definitions, look-alike names; the most severe first"),
+        Route(
             .policies, .get, "/api/v1/policies", .role(.viewer), .json("Policies"), "The newest version of each policy"),
         Route(
             .policy, .get, "/api/v1/policies/{name}", .role(.viewer), .policy,
@@ -157,6 +160,14 @@ extension Route {
         Route(
             .verifyLedger, .get, "/api/v1/ledger/verify", .role(.viewer), .json("Verdict"),
             "Recomputes the ledger's hash chain; takes long on a long ledger, and runs once at a time"),
+    ]
+
+    private static let findingQuery: [QueryParameter] = [
+        QueryParameter(name: "server", form: .text, says: "findings that have to do with this server"),
+        QueryParameter(
+            name: "code", form: .word(Finding.Code.allCases.map(\.rawValue)), says: "findings of this kind"),
+        QueryParameter(
+            name: "severity", form: .word(Finding.Severity.allCases.map(\.name)), says: "findings as severe, or more"),
     ]
 
     private static let decisionQuery: [QueryParameter] = [

@@ -114,7 +114,9 @@ extension MergedEndpoint {
             let probe = Visit(
                 requestID: arrival.requestID, caller: arrival.caller, session: part, profile: profile, message: answer,
                 id: RequestID(0), peerIP: arrival.peerIP, loop: arrival.loop, started: arrival.started)
-            if kind == .tools { part.server.catalogue.learn(page) }
+            if kind == .tools {
+                part.server.catalogue.learn(page, isWhole: cursor == nil && page.nextCursor == nil, on: arrival.loop)
+            }
             var visible: [ListPage.Entry] = []
             for entry in page.entries where try await endpoint.isListed(kind, entry, probe) { visible.append(entry) }
             names += visible.map(\.id)

@@ -26,7 +26,10 @@ extension Endpoint {
                 }
                 return await answer(message, visit, reply)
             }
-            if kind == .tools { session.server.catalogue.learn(page) }
+            if kind == .tools {
+                session.server.catalogue.learn(
+                    page, isWhole: visit.message.params?["cursor"] == nil && page.nextCursor == nil, on: visit.loop)
+            }
             var visible: Set<String> = []
             for entry in page.entries where try await isListed(kind, entry, visit) { visible.insert(entry.id) }
             var splice = JSONSplice(message.document)

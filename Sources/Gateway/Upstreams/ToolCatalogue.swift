@@ -18,6 +18,9 @@ final class ToolCatalogue: Sendable {
         var definitions: [String: JSONView] = [:]
         /// What was told of them already, and of which approval.
         var noted: Set<PinFinding> = []
+        /// What the server introduced itself with, and the names that were written down last.
+        var instructions: String?
+        var observed: Set<String> = []
         var stamp: Int64 = 0
     }
 
@@ -29,13 +32,15 @@ final class ToolCatalogue: Sendable {
 
     private let server: String
     private let log: Log
+    private let observer: Observer?
     private let state = Mutex(State())
     private let refreshing = SharedWork<[String: ToolFacts]>()
     private let dropsIllegalHeaders = Atomic<Bool>(false)
 
-    init(of server: String, log: Log) {
+    init(of server: String, log: Log, observer: Observer? = nil) {
         self.server = server
         self.log = log
+        self.observer = observer
     }
 
     /// Whether the server is one whose tools are called with headers.
@@ -89,20 +94,34 @@ final class ToolCatalogue: Sendable {
     }
 
     /// Takes over definitions that passed by in a client's `tools/list`.
-    func learn(_ page: ListPage) {
+    /// - Parameter isWhole: whether there are no other pages.
+    func learn(_ page: ListPage, isWhole: Bool, on loop: EventLoop) {
         let learnt = page.entries.map { entry in
             let definition = Self.copy(entry.view)
             return (name: entry.id, facts: Self.facts(entry.id, definition), definition: definition)
         }
-        state.withLock { state in
-            guard var tools = state.tools else { return }
+        let news = state.withLock { state -> Observer.Words? in
+            guard var tools = state.tools else { return nil }
+            var isNews = false
             for tool in learnt where tools.count < Self.maxTools || tools[tool.name] != nil {
                 guard !state.unusable.contains(tool.name) else { continue }
+                // COST: bytes are compared, so that a list which says nothing new costs no hash.
+                isNews = isNews || state.definitions[tool.name]?.rawBytes != tool.definition.rawBytes
                 tools[tool.name] = tool.facts
                 state.definitions[tool.name] = tool.definition
             }
             state.tools = tools
+            let names = Set(learnt.map(\.name))
+            guard observer != nil, isNews || isWhole && names != state.observed else { return nil }
+            var words = Observer.Words(instructions: state.instructions, tools: state.definitions)
+            if isWhole { words.tools = words.tools.filter { names.contains($0.key) } }
+            if isWhole, names.count < learnt.count {
+                words.repeated = Set(Dictionary(grouping: learnt, by: \.name).filter { $0.value.count > 1 }.keys)
+            }
+            state.observed = Set(words.tools.keys)
+            return words
         }
+        if let news { observer?.saw(news, of: server, on: loop) }
     }
 
     private func refresh(from link: any UpstreamLink, on loop: EventLoop) async throws(UpstreamError)
@@ -112,6 +131,7 @@ final class ToolCatalogue: Sendable {
         var headers: [String: [HeaderParameter]] = [:]
         var definitions: [String: JSONView] = [:]
         var unusable: Set<String> = []
+        var repeated: Set<String> = []
         let dropsIllegal = dropsIllegalHeaders.load(ordering: .relaxed)
         try await Self.eachPage(of: link, on: loop) { page in
             if page.malformedCount > 0 {
@@ -140,7 +160,7 @@ final class ToolCatalogue: Sendable {
                     }
                 }
                 tools[entry.id] = facts
-                definitions[entry.id] = definition
+                if definitions.updateValue(definition, forKey: entry.id) != nil { repeated.insert(entry.id) }
             }
         }
         let now = loop.now
@@ -150,7 +170,11 @@ final class ToolCatalogue: Sendable {
             state.headers = headers
             state.unusable = unusable
             state.refreshed = now
+            state.instructions = link.hello.instructions
+            state.observed = Set(definitions.keys)
         }
+        let words = Observer.Words(instructions: link.hello.instructions, tools: definitions, repeated: repeated)
+        observer?.saw(words, of: server, on: loop)
         return tools
     }
 

@@ -32,7 +32,7 @@ final class UpstreamServer: Sendable {
     /// - Parameter notified: takes notifications of a shared child, on its loop.
     init(
         _ definition: Server, limits usual: StdioLimits, clients: HTTPClients, on loop: EventLoop, log: Log,
-        notified: @escaping @Sendable (Server, RPCMessage) -> Void
+        observer: Observer? = nil, notified: @escaping @Sendable (Server, RPCMessage) -> Void
     ) {
         self.definition = definition
         self.log = log
@@ -40,7 +40,7 @@ final class UpstreamServer: Sendable {
         let settings = definition.settings
         let limits = UpstreamLimits(usual, settings)
         let gate = CallGate(limit: settings.maxCalls, queue: settings.maxWaiting ?? 100, patience: limits.call)
-        let catalogue = ToolCatalogue(of: definition.name, log: log)
+        let catalogue = ToolCatalogue(of: definition.name, log: log, observer: observer)
         self.catalogue = catalogue
         self.limits = limits
         self.gate = gate

@@ -16,16 +16,18 @@ final class UpstreamTable: Sendable {
     private let clients: HTTPClients
     private let limits: StdioLimits
     private let log: Log
+    private let observer: Observer?
     private let notified: @Sendable (Server, RPCMessage) -> Void
 
     init(
-        _ group: EventLoopGroup, clients: HTTPClients, limits: StdioLimits, log: Log,
+        _ group: EventLoopGroup, clients: HTTPClients, limits: StdioLimits, log: Log, observer: Observer? = nil,
         notified: @escaping @Sendable (Server, RPCMessage) -> Void
     ) {
         self.group = group
         self.clients = clients
         self.limits = limits
         self.log = log
+        self.observer = observer
         self.notified = notified
     }
 
@@ -37,7 +39,8 @@ final class UpstreamTable: Sendable {
             let existing = state.servers[definition.name]
             if let existing, existing.definition == definition { return (existing, nil) }
             let fresh = UpstreamServer(
-                definition, limits: limits, clients: clients, on: group.next(), log: log, notified: notified)
+                definition, limits: limits, clients: clients, on: group.next(), log: log, observer: observer,
+                notified: notified)
             state.servers[definition.name] = fresh
             return (fresh, existing)
         }

@@ -42,7 +42,8 @@ enum PinCommands {
         let report = try await ServerTools.report(of: server, arguments)
         let pins = report.pins(folder.hasher)
         try folder.pins.pin(name, onChange: OnChange(rawValue: word) ?? .hide, pins)
-        PinState.warnOfNames(name, report, try folder.pins.pinnedTools())
+        try folder.observations.observe(name, report.seen(folder.hasher), at: Clock.now)
+        try PinState.warnOfNames(name, folder)
         try tell(
             name, word, report, folder, arguments, "pinned \(pins.count - 1) tools and the instructions of \(name)")
         return .done
@@ -80,6 +81,7 @@ enum PinCommands {
         }
         let pins = state.approving(isPart ? tools : nil, instructions: arguments.has("instructions"))
         try folder.pins.pin(name, onChange: state.onChange, pins)
+        try folder.observations.observe(name, report.seen(folder.hasher), at: Clock.now)
         try tell(name, state.onChange.rawValue, report, folder, arguments, "approved")
         return .done
     }

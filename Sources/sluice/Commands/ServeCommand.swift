@@ -23,6 +23,10 @@ enum ServeCommand {
                     "admin-listen", "HOST:PORT",
                     "the console, its API and metrics (default: 127.0.0.1:7421, or any free port if --listen asks for one)"
                 ),
+                .value(
+                    "admin-tls-cert", "FILE",
+                    "the admin plane speaks HTTPS: its certificate and chain, PEM; needs --admin-tls-key"),
+                .value("admin-tls-key", "FILE", "the key of --admin-tls-cert; both are read again when they change"),
                 .value("admin-allow-host", "NAME", "another name of the admin plane; may be repeated", repeats: true),
                 .value("allow-host", "NAME", "another name that Host may have; may be repeated", repeats: true),
                 .value("allow-origin", "ORIGIN", "a web origin that may call; may be repeated", repeats: true),
@@ -58,6 +62,7 @@ enum ServeCommand {
     ) { arguments in
         var options = try options(arguments)
         options.tls = try identity(arguments)
+        let adminTLS = try identity(arguments, of: "admin-")
         let durability = try arguments.choice("durability", among: ["process", "power"], default: "process")
         let listen = try arguments.address("listen", default: ListenAddress(host: "127.0.0.1", port: 7420))
 
@@ -83,27 +88,30 @@ enum ServeCommand {
 
         let gateway = try await Gateway.start(
             options, on: group, store: folder.configuration, hasher: folder.hasher, sealer: folder.hasher,
-            digest: sha256, ledger: ledger)
+            digest: sha256, ledger: ledger, observations: folder.configuration)
         var adminOptions = ConsoleOptions(
             listen: try await resolve(adminListen, on: group.next()), version: Version.text,
             dataPlane: gateway.address.description)
         adminOptions.allowedHosts = arguments.all("admin-allow-host")
+        adminOptions.tls = adminTLS
         let localToken = RunningGateway.makeToken()
         let subject = AdminSubject(
-            store: folder.configuration, hasher: folder.hasher, ledger: ledger, reader: try folder.ledgerReader(),
+            store: folder.configuration, observations: folder.configuration, hasher: folder.hasher, ledger: ledger,
+            reader: try folder.ledgerReader(),
             verifier: try folder.ledgerReader(), metrics: gateway.metrics, health: { gateway.health(of: $0) },
             localToken: folder.hasher.tokenHash(localToken.revealed))
         let plane = try await AdminPlane.start(adminOptions, of: subject, on: group)
         let stop = try await StopSignal.watch(on: group.next())
         // After the start: a token made for a gateway that never came up would be lost unseen.
         let admin = try firstAdminToken(folder.configuration)
-        RunningGateway.announce(admin: plane.address, token: localToken, in: folder.path)
+        RunningGateway.announce(
+            admin: plane.address, isSecure: adminTLS != nil, token: localToken, in: folder.path)
         defer { RunningGateway.withdraw(from: folder.path) }
         announce(
-            gateway.address, isSecure: options.tls != nil, admin: plane.address, folder: folder.path, adminToken: admin,
-            asJSON: arguments.has("json"))
-        let open = options.tls == nil ? [gateway.address, plane.address] : [plane.address]
-        for address in open where !address.isLoopback {
+            gateway.address, isSecure: options.tls != nil, admin: plane.address, isAdminSecure: adminTLS != nil,
+            folder: folder.path, adminToken: admin, asJSON: arguments.has("json"))
+        let planes = [(gateway.address, options.tls), (plane.address, adminTLS)]
+        for (address, tls) in planes where tls == nil && !address.isLoopback {
             Output.note("sluice: warning: tokens travel unencrypted to \(address); put TLS in front of it")
         }
 
@@ -134,9 +142,10 @@ enum ServeCommand {
         return options
     }
 
-    /// Who the data plane is, if it speaks HTTPS.
-    private static func identity(_ arguments: Arguments) throws -> TLSIdentity? {
-        switch (arguments.value("tls-cert"), arguments.value("tls-key")) {
+    /// Who a plane is, if it speaks HTTPS.
+    /// - Parameter plane: what its options begin with.
+    private static func identity(_ arguments: Arguments, of plane: String = "") throws -> TLSIdentity? {
+        switch (arguments.value("\(plane)tls-cert"), arguments.value("\(plane)tls-key")) {
         case (nil, nil): return nil
         case (let certificate?, let key?):
             do throws(RuntimeError) {
@@ -155,7 +164,9 @@ enum ServeCommand {
                 throw Failure(.usage, error.message)
             }
         default:
-            throw Failure(.usage, "--tls-cert and --tls-key belong together", mend: "give both, or none for HTTP")
+            throw Failure(
+                .usage, "--\(plane)tls-cert and --\(plane)tls-key belong together",
+                mend: "give both, or none for HTTP")
         }
     }
 
@@ -174,8 +185,8 @@ enum ServeCommand {
     }
 
     private static func announce(
-        _ address: SocketAddress, isSecure: Bool, admin: SocketAddress, folder: String, adminToken: Secret?,
-        asJSON: Bool
+        _ address: SocketAddress, isSecure: Bool, admin: SocketAddress, isAdminSecure: Bool, folder: String,
+        adminToken: Secret?, asJSON: Bool
     ) {
         if asJSON {
             Output.json { writer in
@@ -185,13 +196,14 @@ enum ServeCommand {
                 writer.member("listen", address.description)
                 writer.member("scheme", isSecure ? "https" : "http")
                 writer.member("admin", admin.description)
+                writer.member("admin_scheme", isAdminSecure ? "https" : "http")
                 writer.member("data_dir", folder)
                 writer.memberIfPresent("admin_token", adminToken?.revealed)
                 writer.endObject()
             }
         } else {
             Output.print("sluice \(Version.text) is ready: \(isSecure ? "https" : "http")://\(address)/mcp/{server}")
-            Output.print("console: http://\(admin)/")
+            Output.print("console: \(isAdminSecure ? "https" : "http")://\(admin)/")
             Output.print("data folder: \(folder)")
             if let adminToken { Output.print("admin token, shown only now: \(adminToken.revealed)") }
         }

@@ -6,7 +6,8 @@ import Store
 
 /// `sluice server …`: the MCP servers behind the gateway.
 enum ServerCommands {
-    static let entries = [add, set, list, show, ServerTools.entry] + PinCommands.entries + [remove]
+    static let entries =
+        [add, set, list, show, ServerTools.entry, FindingsCommand.entry] + PinCommands.entries + [remove]
 
     private static let add = Entry(
         command: Command(

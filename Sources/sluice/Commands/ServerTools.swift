@@ -23,6 +23,7 @@ enum ServerTools {
         let folder = try DataFolder.open(arguments)
         let server = try folder.configuration.server(arguments.positionals[0])
         let report = try await report(of: server, arguments)
+        try folder.observations.observe(server.name, report.seen(folder.hasher), at: Clock.now)
         let state = try PinState(server.name, report, folder)
         if arguments.has("json") {
             Output.json { writer in
@@ -48,7 +49,7 @@ enum ServerTools {
             Output.table(
                 ["TOOL", "DESCRIPTION"], report.tools.map { [text($0, "name"), summary(text($0, "description"))] })
         }
-        PinState.warnOfNames(server.name, report, try folder.pins.pinnedTools())
+        try PinState.warnOfNames(server.name, folder)
         return .done
     }
 
