@@ -64,7 +64,7 @@ package struct Finding: Sendable, Hashable {
     package let tool: String?
     /// The place in the definition; nil when it is the whole, or the name.
     package var place: String?
-    /// The server's own words that show it, with `visible` in place of what can't be seen.
+    /// The server's own words that show it, `visible`: the tool's name, unless it is plain ASCII, or what a text says.
     package var quote: String?
     /// What is the matter: one sentence, with nothing of the server's in it that can't be seen.
     package let text: String
@@ -87,6 +87,8 @@ package struct Finding: Sendable, Hashable {
         self.since = since
         self.effect = effect
         self.mend = mend
+        // Nobody can tell such a name from another by looking at it.
+        if let tool, !tool.utf8.allSatisfy({ $0 >= 0x20 && $0 < 0x7F }) { quote = Self.visible(tool) }
     }
 
     /// Whether it has to do with the server.

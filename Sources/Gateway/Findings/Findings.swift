@@ -139,7 +139,6 @@ package enum Findings {
             what.0, what.1, server: server, tool: tool, text: what.text, since: since[newest] ?? .zero,
             mend: what.mend)
         finding.also = others.map { Finding.Subject(server: $0.server, tool: $0.name) }
-        if !tool.utf8.allSatisfy({ $0 >= 0x20 && $0 < 0x7F }) { finding.quote = Finding.visible(tool) }
         return finding
     }
 }
