@@ -63,7 +63,7 @@ extension Endpoint {
     {
         let caller = arrival.caller
         let server = try upstreams.server(caller.server)
-        let link = try await server.link(for: profile, relays: caller.relays, on: arrival.loop)
+        let link = try await dial(server, profile, caller.relays, arrival.loop)
         let session = ClientSession(
             id: id, caller: caller, server: server, profile: profile, link: link, asks: asks, history: history,
             now: arrival.started)

@@ -9,6 +9,10 @@ import Synchronization
 
 /// One MCP endpoint, `/mcp/{server}`: sessions, and what each message asks for.
 final class Endpoint: Sendable {
+    /// Opens a session's way to its server.
+    typealias Dial =
+        @Sendable (UpstreamServer, ClientProfile, Relays, EventLoop) async throws(UpstreamError) -> any UpstreamLink
+
     static let toolsChanged = "notifications/tools/list_changed"
     private static let maxBatch = 50
     static let keepAlive = TimeSpan.seconds(15)
@@ -21,13 +25,19 @@ final class Endpoint: Sendable {
     let journey: CallJourney
     let metrics: GatewayMetrics
     let log: Log
+    let dial: Dial
     /// What sessions keep of their streams, all together.
     let history: EventBudget
 
+    /// - Parameter dial: tests have servers of their own.
     init(
         _ options: GatewayOptions, upstreams: UpstreamTable, journey: CallJourney, sessions: SessionTable,
-        metrics: GatewayMetrics, log: Log
+        metrics: GatewayMetrics, log: Log,
+        dial: @escaping Dial = { server, client, relays, loop async throws(UpstreamError) in
+            try await server.link(for: client, relays: relays, on: loop)
+        }
     ) {
+        self.dial = dial
         self.options = options
         self.sessions = sessions
         self.upstreams = upstreams

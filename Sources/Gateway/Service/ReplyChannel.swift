@@ -63,6 +63,8 @@ final class HTTPReply: ReplyChannel {
     }
 
     func notify(_ message: [UInt8]) async {
+        // Who went away before the stream began can't know its name, and never comes back for it.
+        if stream == nil, isGone { return }
         if let stream = events() { await write(message, on: stream) }
     }
 
