@@ -97,6 +97,8 @@ struct AskDesk: Sendable {
     /// - Parameter send: brings a message to the client; false if there is no way.
     func relay(_ request: RPCMessage, _ id: RequestID, _ visit: Visit, send: ([UInt8]) async -> Bool) async {
         let link = visit.session.link
+        // Before the first wait: a server that begins anew meanwhile has not asked this.
+        let life = link.life
         if request.method == "ping" { return link.post(RPCWriter.result(id: id, [:]), on: visit.loop) }
         guard let kind = InputKind(method: request.method, params: request.params) else {
             return refuse(id, Refusal(text: "the gateway does not relay `\(request.method.prefix(64))`"), visit)
@@ -112,7 +114,7 @@ struct AskDesk: Sendable {
         }
         let (loop, session) = (visit.loop, visit.session)
         let alarm = Alarm(on: loop)
-        let ask = ServerAsk(link: link, upstreamID: id) { answer in
+        let ask = ServerAsk(link: link, upstreamID: id, life: life) { answer in
             alarm.stop()
             if let answer { link.post(Relay.renumbered(answer, id), on: loop) }
             settle(ticket, answer)
@@ -181,7 +183,7 @@ struct AskDesk: Sendable {
         let session = visit.session
         let inbox = Inbox()
         let id = RequestID(0)
-        let ask = ServerAsk(link: session.link, upstreamID: id) { answer in
+        let ask = ServerAsk(link: session.link, upstreamID: id, life: nil) { answer in
             if let answer {
                 inbox.put(answer)
             } else {

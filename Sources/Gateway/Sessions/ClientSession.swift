@@ -108,6 +108,9 @@ extension ClientSession {
         }
     }
 
+    /// How many requests are under way.
+    var callCount: Int { state.withLock { $0.calls.count } }
+
     func cancel(_ id: RequestID) {
         let calls = state.withLock { $0.calls.filter { $0.id == id } }
         for call in calls { call.handle.cancel() }

@@ -55,6 +55,7 @@ final class EventStreamLink: UpstreamLink {
     var hello: UpstreamHello { state.withLock { $0.hello } }
     var isShared: Bool { false }
     var speaksUnasked: Bool { true }
+    var life: Int { state.withLock { 2 * $0.generation + ($0.isUp ? 1 : 0) } }
     func mintID() -> Int64 { counter.add(1, ordering: .relaxed).newValue }
 
     func prepare() async throws(UpstreamError) {

@@ -14,6 +14,7 @@ final class LegacyHTTPLink: UpstreamLink {
         var hello: UpstreamHello
         /// The server's name for it, if it gave one.
         var id: String?
+        var life = 0
     }
 
     private let route: HTTPRoute
@@ -41,6 +42,7 @@ final class LegacyHTTPLink: UpstreamLink {
     func mintID() -> Int64 { counter.add(1, ordering: .relaxed).newValue }
 
     var isShared: Bool { false }
+    var life: Int { session.withLock { $0.life } }
 
     private static func fields(_ base: Fields, _ session: Session) -> Fields {
         var fields = base
@@ -100,7 +102,8 @@ final class LegacyHTTPLink: UpstreamLink {
             let current = session.withLock { $0 }
             guard current.id == stale else { return current }
             switch try await HTTPOpening.initialize(route, client, relays, on: loop) {
-            case .session(let fresh):
+            case .session(var fresh):
+                fresh.life = current.life + 1
                 session.withLock { $0 = fresh }
                 return fresh
             case .other(_, let error): throw error

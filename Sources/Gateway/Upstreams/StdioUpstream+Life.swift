@@ -257,6 +257,7 @@ extension StdioUpstream {
     }
 
     private func ended(_ why: UpstreamError) {
+        lives.add(1, ordering: .relaxed)
         book.endAll(why)
         if case .running = state {
             log(.warning, "server ended", ("server", name), ("reason", why.detail + quotedLastWords))

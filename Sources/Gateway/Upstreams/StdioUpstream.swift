@@ -35,6 +35,7 @@ actor StdioUpstream: UpstreamLink {
     nonisolated let loop: EventLoop
     nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
     private nonisolated let counter = Atomic<Int64>(0)
+    nonisolated let lives = Atomic<Int>(0)
     nonisolated let latestHello = Mutex<UpstreamHello?>(nil)
     nonisolated let owner: Owner
     nonisolated let limits: UpstreamLimits
@@ -95,6 +96,7 @@ actor StdioUpstream: UpstreamLink {
 
     nonisolated var isShared: Bool { owner.isShared }
     nonisolated var speaksUnasked: Bool { !owner.isShared }
+    nonisolated var life: Int { lives.load(ordering: .relaxed) }
 
     nonisolated func prepare() async throws(UpstreamError) { _ = try await ready() }
 

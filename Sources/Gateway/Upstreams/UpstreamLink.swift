@@ -26,6 +26,9 @@ protocol UpstreamLink: AnyObject, Sendable {
     /// Whether it may speak outside of calls from its opening on, so that somebody has to listen at once.
     var speaksUnasked: Bool { get }
 
+    /// Another number each time the other side begins anew: what it asked before, it doesn't know any more.
+    var life: Int { get }
+
     /// Waits until the server can take a request, starting it if need be. Called before the decision, so that a permitted
     /// call goes on at once.
     func prepare() async throws(UpstreamError)
@@ -82,6 +85,7 @@ extension UpstreamStream {
 
 extension UpstreamLink {
     var speaksUnasked: Bool { false }
+    var life: Int { 0 }
     func subscribe(_ subscriptions: ListenFilter, on loop: EventLoop) {}
 
     /// A request of our own. What the server asks meanwhile is refused.
