@@ -1,0 +1,194 @@
+import Base
+import HTTP
+import JSON
+import MCP
+import Runtime
+import Store
+import Synchronization
+
+@testable import Gateway
+
+/// A server that says what it is told to, behind the parts that tell messages apart on a pipe.
+final class TalkingServer: UpstreamLink {
+    private struct State {
+        var book = CallBook()
+        var listener: (@Sendable (RPCMessage) -> Void)?
+        var isUp = true
+        var isClosed = false
+        var life = 0
+        /// Under which ids calls were sent, by the client's names for them.
+        var calls: [String: Int64] = [:]
+        /// What it has asked and not heard of again.
+        var asked: [String] = []
+        var lastAsk = 0
+    }
+
+    static let limits = UpstreamLimits(StdioLimits(start: .seconds(600), call: .seconds(600)), ServerSettings())
+
+    let hello: UpstreamHello
+    let isShared = false
+    let speaksUnasked = true
+    var life: Int { state.withLock { $0.life } }
+    private let label: String
+    private let book: Notebook
+    private let loop: EventLoop
+    private let hub = ListenHub(capabilities: [:], introduction: [:])
+    private let state = Mutex(State())
+    private let counter = Atomic<Int64>(0)
+
+    init(_ label: String, _ hello: UpstreamHello, _ book: Notebook, on loop: EventLoop) {
+        self.loop = loop
+        self.label = label
+        self.hello = hello
+        self.book = book
+    }
+
+    static let legacy = #"""
+        {"jsonrpc":"2.0","id":0,"result":{"protocolVersion":"2025-11-25","capabilities":{"tools":{"listChanged":true},
+        "logging":{}},"serverInfo":{"name":"s","version":"1"}}}
+        """#
+
+    // MARK: The gateway's side
+
+    func prepare() async throws(UpstreamError) {
+        guard state.withLock({ $0.isUp }) else { throw Self.unreachable }
+    }
+
+    private static let unreachable = UpstreamError(.unreachable, mayHaveRun: false, detail: "it is down")
+
+    func mintID() -> Int64 { counter.add(1, ordering: .relaxed).newValue }
+
+    func send(_ outgoing: Outgoing, on loop: EventLoop, handle: CallHandle) async throws(UpstreamError)
+        -> UpstreamReply
+    {
+        let id = outgoing.id
+        guard let request = Self.message(outgoing.message) else { throw Self.unreachable }
+        if outgoing.method == "tools/list" {
+            let tools = #"{"jsonrpc":"2.0","id":\#(id),"result":{"tools":[{"name":"t"},{"name":"forbidden"}]}}"#
+            guard let list = Self.message(Array(tools.utf8)) else { throw Self.unreachable }
+            return .response(list, status: nil)
+        }
+        let name = request.params?["arguments"]?["call"]?.string ?? ""
+        let inbox = Inbox()
+        let isUp = state.withLock { state in
+            guard state.isUp, !state.isClosed else { return false }
+            state.book.begin(id, inbox, isListen: outgoing.isListen, mayAsk: outgoing.mayAsk)
+            state.calls[name] = id
+            return true
+        }
+        guard isUp else { throw Self.unreachable }
+        if request.params?["_meta"]?["progressToken"]?.int != id { book.fault("the progress token is not ours") }
+        book.note("\(label):call")
+        return try await firstReply(to: outgoing, inbox, Self.limits, on: loop, handle, pass: nil) { [self] in
+            guard state.withLock({ $0.book.end(id) }) != nil else { return }
+            book.note("\(label):cancelled")
+        }
+    }
+
+    func post(_ message: [UInt8], on loop: EventLoop) {
+        let (isUp, isClosed) = state.withLock { ($0.isUp, $0.isClosed) }
+        guard !isClosed else { return book.fault("\(label) is told something after its end") }
+        guard isUp, let message = Self.message(message) else { return }
+        switch message.kind {
+        case .request: book.fault("a request without a call")
+        case .notification: book.note("\(label):notice")
+        case .response(let id, let isError):
+            let isKnown = state.withLock { state in
+                guard let place = state.asked.firstIndex(where: { $0 == id?.text }) else { return false }
+                state.asked.remove(at: place)
+                return true
+            }
+            if !isKnown { book.fault("an answer to what \(label) has not asked: \(id?.text ?? "")") }
+            book.note("\(label):\(isError ? "refusal" : "answer")")
+        }
+    }
+
+    func listen(
+        _ filter: ListenFilter, on loop: EventLoop, handle: CallHandle, _ take: @escaping @Sendable (RPCMessage) -> Void
+    ) async {
+        state.withLock { if $0.listener == nil { $0.listener = take } }
+        await hub.join(filter, handle, of: self, on: loop, take)
+    }
+
+    func close(on loop: EventLoop) {
+        let isFirst = state.withLock { state in
+            defer { state.isClosed = true }
+            state.listener = nil
+            state.asked = []
+            state.book.endAll(UpstreamError(.lost, mayHaveRun: true, detail: "the end"))
+            return !state.isClosed
+        }
+        guard isFirst else { return book.fault("\(label) is closed twice") }
+        hub.close()
+        book.note("\(label):closed")
+    }
+
+    // MARK: The server's side
+
+    private static func message(_ bytes: [UInt8]) -> RPCMessage? { try? RPCMessage(JSONDocument.parse(bytes)) }
+
+    /// What a line of the server becomes.
+    func say(_ text: String) {
+        guard let message = Self.message(Array(text.utf8)) else { return book.fault("the server says junk: \(text)") }
+        let (isTaken, listener) = state.withLock { state -> (Bool, (@Sendable (RPCMessage) -> Void)?) in
+            guard state.isUp, !state.isClosed else { return (true, nil) }
+            return (state.book.route(message, guesses: true), state.listener)
+        }
+        guard !isTaken, message.method != "notifications/cancelled" else { return }
+        if let listener { return listener(message) }
+        if case .request(let id) = message.kind { post(ServerRequest.answer(message.method, id: id), on: loop) }
+    }
+
+    private func id(of call: String) -> Int64 { state.withLock { $0.calls[call] ?? -1 } }
+
+    func progress(_ call: String) {
+        say(
+            #"{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":\#(id(of: call)),"progress":1}}"#
+        )
+    }
+
+    func result(_ call: String) { say(#"{"jsonrpc":"2.0","id":\#(id(of: call)),"result":{"content":[]}}"#) }
+
+    func error(_ call: String) {
+        say(#"{"jsonrpc":"2.0","id":\#(id(of: call)),"error":{"code":-32603,"message":"m"}}"#)
+    }
+
+    func ask(_ method: String = "roots/list") {
+        let id = state.withLock { state -> String? in
+            guard state.isUp, !state.isClosed else { return nil }
+            state.lastAsk += 1
+            let id = "\"q\(state.lastAsk)\""
+            state.asked.append(id)
+            return id
+        }
+        guard let id else { return }
+        say(#"{"jsonrpc":"2.0","id":\#(id),"method":"\#(method)"}"#)
+    }
+
+    /// Takes its oldest question back.
+    func withdraw() {
+        let id = state.withLock { $0.asked.first ?? "\"q0\"" }
+        say(#"{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":\#(id)}}"#)
+    }
+
+    /// The oldest is really taken back: no answer to it may come any more.
+    func forgetOldest() { state.withLock { if !$0.asked.isEmpty { $0.asked.removeFirst() } } }
+
+    func die() {
+        state.withLock { state in
+            state.isUp = false
+            state.life += 1
+            state.asked = []
+            // A new process counts from the start again.
+            state.lastAsk = 0
+            state.book.endAll(UpstreamError(.lost, mayHaveRun: true, detail: "it died"))
+        }
+    }
+
+    func revive() { state.withLock { $0.isUp = true } }
+}
+
+extension RequestID {
+    /// As JSON.
+    var text: String { String(decoding: raw, as: UTF8.self) }
+}
