@@ -34,6 +34,16 @@ import Testing
         for pieces in [[bytes[...]]] + cuts(bytes) { #expect(read(pieces) == events) }
     }
 
+    @Test func anEventCountsOnceItIsWhole() throws {
+        var parser = SSEParser()
+        var seen: [String] = []
+        for piece in ["id: 1\ndata: a\n\n", "id: 2\ndata: b", "\n", "\n", "data: c\n\n", "id: 3\n", "\n", "id\n\n"] {
+            try parser.feed(Array(piece.utf8)) { _ in }
+            seen.append(parser.lastEventID)
+        }
+        #expect(seen == ["1", "1", "1", "2", "2", "2", "3", ""])
+    }
+
     @Test func caps() {
         let comments = Array(String(repeating: ": 0123456789\n", count: 500).utf8)
         #expect(read([comments[...]]) == [])

@@ -1,6 +1,6 @@
 /// Reads an event stream as it comes. An unfinished event at the end of the stream is dropped, as the specification says.
 package struct SSEParser {
-    /// The id of the last event that carried one: what Last-Event-ID should say on reconnection.
+    /// The id of the last whole event that carried one: what Last-Event-ID should say on reconnection.
     package private(set) var lastEventID = ""
 
     private let maxEvent: Int
@@ -83,9 +83,7 @@ package struct SSEParser {
         } else if name.equals("event") {
             event = String(decoding: value, as: UTF8.self)
         } else if name.equals("id"), !value.contains(0) {
-            let text = String(decoding: value, as: UTF8.self)
-            id = text
-            lastEventID = text
+            id = String(decoding: value, as: UTF8.self)
         } else if name.equals("retry"), !value.isEmpty, value.count <= 12, value.allSatisfy(ASCII.isDigit) {
             retry = value.reduce(0) { $0 * 10 + Int($1 &- 0x30) }
         }
@@ -100,6 +98,8 @@ package struct SSEParser {
             hasData = false
             eventBytes = 0
         }
+        // An event that did not come whole has not come: who names it would never get it.
+        if let id { lastEventID = id }
         guard hasData else { return }
         each(SSEEvent(data: data, event: event.flatMap { $0.isEmpty ? nil : $0 }, id: id, retry: retry))
     }
