@@ -5,13 +5,22 @@ import MCP
 import Runtime
 import Synchronization
 
+/// The bytes of a response that come bit by bit. Used on one loop.
+protocol EventBody: AnyObject, Sendable {
+    /// The next bytes; nil at the end.
+    func next() async throws(HTTPClientError) -> [UInt8]?
+    func cancel()
+}
+
+extension ClientStream: EventBody {}
+
 /// The messages of an event stream. Used on one loop.
 final class HTTPEvents: UpstreamStream {
     /// How a stream that broke goes on: legacy servers number their events.
-    typealias Resume = @Sendable (_ lastEventID: String) async -> ClientStream?
+    typealias Resume = @Sendable (_ lastEventID: String) async -> (any EventBody)?
 
     private struct State {
-        var body: ClientStream
+        var body: any EventBody
         var parser: SSEParser
         var waiting: [SSEEvent] = []
         var lastEventID = ""
@@ -38,16 +47,25 @@ final class HTTPEvents: UpstreamStream {
     /// - Parameters:
     ///   - id: of the request; responses to others are passed over.
     ///   - limits: of a call; nil for standing streams.
-    init(
+    convenience init(
         _ body: ClientStream, to id: Int64? = nil, maxEvent: Int, on loop: EventLoop, limits: UpstreamLimits? = nil,
         pass: GatePass? = nil, handle: CallHandle? = nil, resume: Resume? = nil
+    ) {
+        self.init(
+            body, status: Int(body.head.status.code), to: id, maxEvent: maxEvent, on: loop, limits: limits, pass: pass,
+            handle: handle, resume: resume)
+    }
+
+    init(
+        _ body: any EventBody, status: Int, to id: Int64?, maxEvent: Int, on loop: EventLoop, limits: UpstreamLimits?,
+        pass: GatePass?, handle: CallHandle?, resume: Resume?
     ) {
         self.handle = handle
         self.id = id
         self.maxEvent = maxEvent
         self.loop = loop
         self.resume = resume
-        status = Int(body.head.status.code)
+        self.status = status
         state = Mutex(State(body: body, parser: SSEParser(maxEvent: maxEvent), pass: pass))
         guard let limits else { return }
         let deadline = Deadline(limits, on: loop) { [weak self] in self?.ranOut() }
