@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 
-from harness import ALLOW_ALL, DEADLINE, UPSTREAMS, Case, Session, request, until
+from harness import ALLOW_ALL, DEADLINE, UPSTREAMS, Case, EventStream, Session, request, until
 from upstreams.rawserver import RawServer, definition, dump, text
 
 STUBBORN = UPSTREAMS / "stubborn.py"
@@ -165,6 +165,14 @@ class Health(Life):
         until(lambda: self.health()["pids"] == [], "the children to end")
         self.assertEqual(self.in_state("not_started")["failures_in_a_row"], 0)
 
+    def test_what_went_wrong_in_calls_is_told(self):
+        server, session = self.raw("--call-timeout", "1s")
+        for tool, told in (("not_json", "no JSON-RPC response"), ("status500", "HTTP status 500"), ("never", "no answer|silent|in time")):
+            session.call(tool)
+            health = self.health()
+            self.assertRegex(health["last_error"], told)
+            self.assertEqual(health["state"], "ready", "one bad answer is not a bad server")
+
     def test_a_modern_server(self):
         server = RawServer("modern")
         self.addCleanup(server.close)
@@ -244,6 +252,29 @@ class Breaker(Life):
             until(lambda: session.outcome("echo") == "allowed", "the next child")
             self.assertGreater(time.monotonic() - died, least)
 
+    def test_sessions_that_come_again_and_again_start_no_storm_of_children(self):
+        broken, starts = self.folder / "broken", self.folder / "starts"
+        broken.touch()
+        self.stubborn("--per-session", words=("--broken", broken, "--starts", starts), start=False)
+
+        def begin():
+            return request(
+                self.gw.address, "POST", "/mcp/s", {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {
+                    "protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}}},
+                Authorization=f"Bearer {self.token}").json
+        for _ in range(5):
+            self.assertIn("error", begin())
+        health = self.in_state("breaker_open")
+        self.assertEqual((health["failures_in_a_row"], health["pids"]), (5, []))
+        before = len(starts.read_text().splitlines())
+        while self.health()["state"] == "breaker_open":
+            self.assertIn("error", begin())
+        # One try, which is two starts: the server may have disliked being asked which era it speaks.
+        self.assertLessEqual(len(starts.read_text().splitlines()) - before, 2)
+        broken.unlink()
+        until(lambda: "result" in begin(), "the server to be there again")
+        self.assertEqual(self.health()["failures_in_a_row"], 0)
+
     def test_a_first_start_that_fails(self):
         self.begin(command=(sys.executable, STUBBORN, "--broken", "/"), start=False)
         answer = request(
@@ -285,7 +316,8 @@ class Caps(Life):
     def test_answers_of_a_child_over_the_cap(self):
         session = self.stubborn("--max-response", "64KiB")
         self.assertEqual(len(self.first(session.call("huge", {"bytes": 60_000}))), 60_000)
-        self.assertIn("error", session.call("huge", {"bytes": 70_000}).json)
+        self.assertIn("size limit", session.call("huge", {"bytes": 70_000}).json["error"]["message"])
+        self.assertIn("more than 65536 bytes", until(lambda: self.health()["last_error"], "the reason"))
         until(lambda: session.outcome("echo") == "allowed", "the child to be there again")
 
 
@@ -380,7 +412,6 @@ class Resuming(Life):
         return self.raw(server=server)
 
     def messages(self, session):
-        from harness import EventStream
         body = {"jsonrpc": "2.0", "id": 5, "method": "tools/call", "params": {
             "name": "mix", "arguments": {}, "_meta": {"progressToken": "mine"}}}
         stream = EventStream(self.gw.address, "POST", "/mcp/s", body, **session.fields)
@@ -423,6 +454,47 @@ class Resuming(Life):
         self.assertEqual(len(server.calls("mix")), 1)
         asked = [x for x in server.seen if x.method == "GET" and "last-event-id" in x.fields]
         self.assertLessEqual(len(asked), 5)
+
+
+class Listening(Life):
+    def test_it_goes_on_when_the_server_is_there_again(self):
+        class Strict(RawServer):
+            def answer(self, exchange):
+                if exchange.method == "GET" and not self.sessions.get(exchange.fields.get("mcp-session-id")):
+                    return exchange.send(404)
+                return super().answer(exchange)
+        server, session = self.raw(server=Strict())
+        stream = EventStream(self.gw.address, "GET", "/mcp/s", **session.fields)
+        self.addCleanup(stream.close)
+        messages = stream.messages()
+        for round in range(2):
+            until(lambda: server.streams, "the gateway to listen")
+            server.notify("notifications/tools/list_changed")
+            self.assertEqual(next(messages)["method"], "notifications/tools/list_changed", round)
+            if round == 0:
+                server.close()
+                until(lambda: not server.streams, "the stream to break")
+                until(lambda: self.health()["failures_in_a_row"], "it to be looked for in vain")
+                server = Strict(port=server.port)
+                self.addCleanup(server.close)
+        self.assertEqual(len(server.requests("initialize")), 1, "the session was not known any more")
+
+    def test_a_server_without_such_a_stream_is_asked_once(self):
+        for status in (405, 404, 400):
+            with self.subTest(status):
+                server = RawServer()
+                server.get_status = status
+                session = self.raw(server=server)[1]
+                stream = EventStream(self.gw.address, "GET", "/mcp/s", **session.fields)
+                until(lambda: [x for x in server.seen if x.method == "GET"], "the gateway to ask")
+                end = time.monotonic() + 1.2  # Longer than the first pause.
+                while time.monotonic() < end:
+                    self.assertEqual(session.outcome("echo"), "allowed")
+                self.assertEqual(len([x for x in server.seen if x.method == "GET"]), 1)
+                self.assertEqual(len(server.requests("initialize")), 1)
+                stream.close()
+                self.gw.end()
+                self.sluice("server", "remove", "s", "--force")
 
 
 class Resending(Life):

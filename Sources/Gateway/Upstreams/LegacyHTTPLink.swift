@@ -139,33 +139,78 @@ final class LegacyHTTPLink: UpstreamLink {
         let cancel = ClientCancel()
         handle.onCancel { loop.execute { cancel.cancel() } }
         var lastEventID = ""
+        // The session in which there was a stream, and whose events those were.
+        var listened: Session?
+        var pause = Self.firstPause
         while !handle.isCancelled {
-            // 405 and any other answer that is no stream: the server offers none.
-            guard let body = await stream(after: lastEventID, on: loop, cancel) else { return }
-            let events = HTTPEvents(body, maxEvent: route.limits.maxMessage, on: loop)
-            handle.onCancel {
-                loop.execute {
-                    cancel.cancel()
-                    events.cancel()
+            let current = session.withLock { $0 }
+            if current.id != listened?.id { lastEventID = "" }
+            switch await standing(after: lastEventID, current, on: loop, cancel) {
+            case .open(let body):
+                listened = current
+                pause = Self.firstPause
+                let events = HTTPEvents(body, maxEvent: route.limits.maxMessage, on: loop)
+                handle.onCancel {
+                    loop.execute {
+                        cancel.cancel()
+                        events.cancel()
+                    }
+                }
+                while let message = try? await events.next() { take(message) }
+                if !events.lastEventID.isEmpty { lastEventID = events.lastEventID }
+            case .notOffered: return
+            case .forgotten:
+                // Some servers say 404 when they mean that there is no such stream; one that had one means the session.
+                guard let stale = current.id, listened?.id == stale else { return }
+                _ = try? await renewed(stale, on: loop)
+            case .unreachable: pause = min(Self.longestPause, TimeSpan(microseconds: 2 * pause.microseconds))
+            }
+            // The server may end the stream at any time; a client then asks again, not at once.
+            guard !handle.isCancelled, (try? await loop.sleep(pause)) != nil else { return }
+        }
+    }
+
+    private static let firstPause = TimeSpan.seconds(1)
+    private static let longestPause = TimeSpan.seconds(30)
+
+    /// What a GET for a stream came to.
+    private enum Standing {
+        case open(ClientStream)
+        /// 405 and any other answer that is no stream.
+        case notOffered
+        /// The server does not know the session (any more).
+        case forgotten
+        /// It may be there again later.
+        case unreachable
+    }
+
+    private func standing(after lastEventID: String, _ session: Session, on loop: EventLoop, _ cancel: ClientCancel)
+        async -> Standing
+    {
+        var fields = Self.fields(route.streamFields, session)
+        if !lastEventID.isEmpty {
+            do throws(HTTPError) { try fields.append(checking: "Last-Event-ID", lastEventID) } catch {
+                return .notOffered
+            }
+        }
+        do throws(UpstreamError) {
+            switch try await route.open(route.stream(fields), on: loop, cancel: cancel, isStanding: true) {
+            case .stream(let body): return .open(body)
+            case .complete(let response):
+                switch Int(response.head.status.code) {
+                case 404: return .forgotten
+                case 408, 425, 429, 500...599: return .unreachable
+                default: return .notOffered
                 }
             }
-            while let message = try? await events.next() { take(message) }
-            lastEventID = events.lastEventID
-            // The server may end the stream at any time; a client then asks again, not at once.
-            guard !handle.isCancelled, (try? await loop.sleep(.seconds(1))) != nil else { return }
+        } catch {
+            return .unreachable
         }
     }
 
     private func stream(after lastEventID: String, on loop: EventLoop, _ cancel: ClientCancel) async -> ClientStream? {
-        var fields = Self.fields(route.streamFields, session.withLock { $0 })
-        if !lastEventID.isEmpty {
-            do throws(HTTPError) { try fields.append(checking: "Last-Event-ID", lastEventID) } catch { return nil }
-        }
-        let request = route.stream(fields)
-        guard case .stream(let body)? = try? await route.open(request, on: loop, cancel: cancel, isStanding: true)
-        else {
-            return nil
-        }
+        guard case .open(let body) = await standing(after: lastEventID, session.withLock { $0 }, on: loop, cancel)
+        else { return nil }
         return body
     }
 

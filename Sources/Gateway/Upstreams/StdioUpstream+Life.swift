@@ -196,6 +196,7 @@ extension StdioUpstream {
         lines = LineSplitter(limit: limits.maxMessage)
         lastWords = LastLines()
         hasEnded = (false, false)
+        endReason = nil
         do throws(RuntimeError) {
             let child = try ChildProcess.spawn(options, on: loop) { status in
                 self.assumeIsolated { $0.processEnded(generation, status) }
@@ -259,10 +260,11 @@ extension StdioUpstream {
     private func ended(_ why: UpstreamError) {
         lives.add(1, ordering: .relaxed)
         book.endAll(why)
+        let why = endReason ?? why
         if case .running = state {
             log(.warning, "server ended", ("server", name), ("reason", why.detail + quotedLastWords))
             let error = UpstreamError(.unreachable, mayHaveRun: false, detail: why.detail + quotedLastWords)
-            vitals.ended(error)
+            vitals.troubled(error)
             stopped(because: error)
         }
         for closer in closers { closer.resume() }

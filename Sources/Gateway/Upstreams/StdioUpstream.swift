@@ -65,6 +65,8 @@ actor StdioUpstream: UpstreamLink {
     var failures = 0
     var started: Instant?
     var hasEnded = (output: false, process: false)
+    /// Why we ended the child.
+    var endReason: UpstreamError?
     var closers: [UnsafeContinuation<Void, Never>] = []
 
     init(
@@ -180,6 +182,11 @@ extension StdioUpstream {
             case .line(let line): take(line)
             case .tooLong:
                 log(.error, "server sent a line over the limit; it is ended", ("server", name))
+                let why = UpstreamError(
+                    .tooLarge, mayHaveRun: true, detail: "it wrote a line of more than \(limits.maxMessage) bytes")
+                endReason = why
+                // Whose answer it was is not known, and the rest is not waited for.
+                book.endAll(why)
                 child?.terminate()
             }
         }

@@ -47,7 +47,7 @@ package struct UpstreamError: Error, Sendable, Hashable, CustomStringConvertible
         case .unreachable: "The server behind the gateway can't be reached."
         case .timeout: "The server behind the gateway did not answer in time. The call may have run."
         case .broken: "The server behind the gateway gave a broken answer."
-        case .tooLarge: "The answer of the server behind the gateway is over the size limit. The call may have run."
+        case .tooLarge: "An answer of the server behind the gateway is over the size limit. The call may have run."
         case .lost: "The server behind the gateway went away during the call. The call may have run."
         case .refused: "The server behind the gateway refused the request."
         case .overloaded: "Too many calls are waiting for the server behind the gateway. Try again later."

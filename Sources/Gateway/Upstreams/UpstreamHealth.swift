@@ -96,8 +96,8 @@ final class UpstreamVitals: Sendable {
         }
     }
 
-    /// A child that had started has ended by itself.
-    func ended(_ error: UpstreamError) { state.withLock { $0.trouble = Trouble(error.detail) } }
+    /// A child that had started has ended by itself, or a call went wrong in a way that is the server's.
+    func troubled(_ error: UpstreamError) { state.withLock { $0.trouble = Trouble(error.detail) } }
 
     /// What follows from the tries alone.
     var health: UpstreamHealth {

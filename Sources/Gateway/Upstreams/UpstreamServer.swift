@@ -95,11 +95,15 @@ final class UpstreamServer: Sendable {
             _ = try await upstream.ready()
             return upstream
         case .own(let options):
+            // Each session's child has its own pauses; all of them together have these.
+            try breaker.admit(loop.now)
             let child = child(options, for: client, relays: relays, on: loop)
             do throws(UpstreamError) { _ = try await child.ready() } catch {
+                breaker.failed(error.detail, loop.now)
                 child.close(on: loop)
                 throw error
             }
+            breaker.succeeded()
             return child
         case .http(let route):
             let link = try await open(route, for: client, relays, on: loop)
@@ -142,6 +146,11 @@ final class UpstreamServer: Sendable {
         return child
     }
 
+    /// A call went wrong. What the ways to the server know themselves is not repeated.
+    func noted(_ error: UpstreamError) {
+        if [.timeout, .broken, .tooLarge, .refused].contains(error.code) { vitals.troubled(error) }
+    }
+
     /// How it fares now. Any thread.
     var health: UpstreamHealth {
         var health = vitals.health
@@ -167,8 +176,9 @@ final class UpstreamServer: Sendable {
                 health.state = .starting
             } else if let worst = all.filter({ $0.state == .failing }).max(by: { $0.failures < $1.failures }) {
                 health.failed(worst.failures, until: worst.pause, now: now)
-            } else if health.state != .failing {
-                health.state = .notStarted
+            } else {
+                if health.state != .failing { health.state = .notStarted }
+                breaker.describe(in: &health)
             }
         }
         return health
