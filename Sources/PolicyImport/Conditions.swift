@@ -1,5 +1,6 @@
 internal import Base
 internal import JSON
+internal import Policy
 
 /// A condition of Intercept or PolicyLayer, read.
 struct SourceCondition: Sendable {
@@ -30,7 +31,7 @@ struct SourceCondition: Sendable {
     var isThere: DraftCondition { draft("exists", true) }
 
     func kind(in kinds: [JSONKind]) -> DraftCondition {
-        let words = kinds.map { JSONValue.string($0.importName) }
+        let words = kinds.map { JSONValue.string($0.word) }
         return words.count == 1 ? draft("eq", words[0], function: "type") : draft("in", .array(words), function: "type")
     }
 
@@ -47,20 +48,6 @@ struct DraftCondition: Sendable {
 
     var members: [JSONMember] {
         [JSONMember("path", .string(path)), JSONMember("op", .string(op)), JSONMember("value", value)]
-    }
-}
-
-extension JSONKind {
-    /// As the path function `type` says it.
-    fileprivate var importName: String {
-        switch self {
-        case .null: "null"
-        case .boolean: "boolean"
-        case .number: "number"
-        case .string: "string"
-        case .array: "array"
-        case .object: "object"
-        }
     }
 }
 
@@ -105,7 +92,7 @@ extension SourceReader {
         guard text.hasPrefix("args.") else {
             report(
                 .badPath, at: node.offset, pointer,
-                "a path starts with `args.`, which `\(readable(text))` does not")
+                "a path starts with `args.`, which `\(clipped(text))` does not")
             return nil
         }
         let keys = text.dropFirst(5).split(separator: ".", omittingEmptySubsequences: false)

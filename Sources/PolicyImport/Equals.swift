@@ -1,3 +1,4 @@
+internal import Base
 internal import JSON
 
 /// Which values of a call Intercept takes for equal to a value of its policy.
@@ -58,7 +59,7 @@ enum Equals {
         if isList || (text.hasPrefix("map[") && text.hasSuffix("]")) {
             return .refused(
                 .inexactText,
-                "Intercept also takes lists and objects that print like this for equal to `\(readable(text))`",
+                "Intercept also takes lists and objects that print like this for equal to `\(clipped(text))`",
                 mend: "compare with a text that no list prints like")
         }
         // The text of zero differs by its sign there, the number does not.
@@ -86,7 +87,7 @@ extension Equals.Twins {
     static func inexact(_ text: String) -> Equals.Twins {
         .refused(
             .inexactNumber,
-            "Intercept rounds `\(readable(text))` to a 64-bit float, so it is another number there than here",
+            "Intercept rounds `\(clipped(text))` to a 64-bit float, so it is another number there than here",
             mend: "write a number of at most 15 digits, or compare a text")
     }
 }

@@ -38,41 +38,6 @@ enum ImportCode: String, Sendable, CaseIterable {
     case refused = "import.refused"
 }
 
-/// One reason why a document is not imported, and where.
-package struct ImportProblem: Sendable, Hashable {
-    /// Stable, for example `import.not_sayable`.
-    package let code: String
-    /// From 1.
-    package let line: Int
-    /// From 1, in bytes of UTF-8.
-    package let column: Int
-    /// RFC 6901, into the document that is imported; empty for the whole of it.
-    package let pointer: String
-    /// One sentence in lower case without a final period.
-    package let message: String
-    /// What to write instead, in the same form.
-    package let mend: String?
-
-    /// `file:line:column: error: message (code, at /pointer); mend`
-    package func text(file: String) -> String {
-        let place = pointer.isEmpty ? "" : ", at \(pointer)"
-        return "\(file):\(line):\(column): error: \(message) (\(code)\(place))" + (mend.map { "; \($0)" } ?? "")
-    }
-
-    /// Appends the problem as one JSON object.
-    package func write(to writer: inout JSONWriter) {
-        writer.beginObject()
-        writer.member("severity", "error")
-        writer.member("code", code)
-        writer.member("line", line)
-        writer.member("column", column)
-        writer.member("pointer", pointer)
-        writer.member("message", message)
-        writer.memberIfPresent("mend", mend)
-        writer.endObject()
-    }
-}
-
 /// What became of one part of the document: a rule, a limit, a tool that has none.
 package struct ImportStep: Sendable, Hashable {
     /// From 1.
@@ -88,7 +53,7 @@ package struct ImportStep: Sendable, Hashable {
 
     /// `file:line: /source "name" -> /target, /target; remark`
     package func text(file: String) -> String {
-        let title = name.map { " \"\(readable($0))\"" } ?? ""
+        let title = name.map { " \"\(clipped($0))\"" } ?? ""
         let became = targets.isEmpty ? "" : " -> \(targets.joined(separator: ", "))"
         return "\(file):\(line): \(source)\(title)\(became)" + remarks.map { "; \($0)" }.joined()
     }
@@ -107,20 +72,4 @@ package struct ImportStep: Sendable, Hashable {
         }
         writer.endObject()
     }
-}
-
-/// A text of the document inside a message: at most 80 characters, nothing that moves a cursor.
-func readable(_ text: String) -> String {
-    var result = String.UnicodeScalarView()
-    for (i, scalar) in text.unicodeScalars.enumerated() {
-        guard i < 80 else {
-            result.append("…")
-            break
-        }
-        switch scalar.properties.generalCategory {
-        case .control, .format, .lineSeparator, .paragraphSeparator, .surrogate, .unassigned: result.append("?")
-        default: result.append(scalar)
-        }
-    }
-    return String(result)
 }

@@ -37,7 +37,7 @@ extension InterceptPolicy {
             let word = parts.count == 2 ? nearest(String(parts[1]), among: Self.windows) : nil
             return reader.report(
                 .badLimit, at: node.offset, pointer,
-                "`rate_limit` is a number above 0 and a window, such as 5/hour, which `\(readable(text))` is not",
+                "`rate_limit` is a number above 0 and a window, such as 5/hour, which `\(clipped(text))` is not",
                 mend: word.map { "the windows are minute, hour and day; did you mean `\($0)`?" })
         }
         let counter = InterceptCounter(
@@ -68,7 +68,7 @@ extension InterceptPolicy {
         guard let first = counters.updateValue(index, forKey: counter.name) else { return true }
         reader.report(
             .duplicateCounter, at: counter.site,
-            "rule \(first) of this tool has the counter `\(readable(counter.name))` already",
+            "rule \(first) of this tool has the counter `\(clipped(counter.name))` already",
             mend: "Intercept refuses that, too; give one of them another name or window")
         return false
     }
@@ -88,7 +88,7 @@ extension InterceptPolicy {
             if !Self.windows.contains(window) {
                 reader.report(
                     .badLimit, at: fields["window"]?.offset ?? node.offset, pointer.appending("window"),
-                    "`window` is minute, hour or day, not `\(readable(window))`",
+                    "`window` is minute, hour or day, not `\(clipped(window))`",
                     mend: nearest(window, among: Self.windows).map { "did you mean `\($0)`?" })
                 return nil
             }
@@ -139,7 +139,7 @@ extension InterceptPolicy {
         guard path == "state.\(rule.scope).\(counter.name)" else {
             reader.report(
                 .counterRead, at: site, "this reads another counter than the rule's own",
-                mend: "the rule's own is `state.\(readable(rule.scope)).\(readable(counter.name))`")
+                mend: "the rule's own is `state.\(clipped(rule.scope)).\(clipped(counter.name))`")
             return nil
         }
         let op = reader.word(
@@ -170,7 +170,7 @@ extension InterceptPolicy {
         }
         guard let (number, _) = Equals.exactDecimal(text), abs(number) < 9e15 else {
             reader.report(
-                .inexactNumber, at: node.offset, pointer, "Intercept can't hold the number `\(readable(text))` exactly")
+                .inexactNumber, at: node.offset, pointer, "Intercept can't hold the number `\(clipped(text))` exactly")
             return nil
         }
         let written = Int64(number)

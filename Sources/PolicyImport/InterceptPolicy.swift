@@ -2,11 +2,11 @@ internal import Base
 internal import JSON
 
 /// Intercept's YAML, version "1": `default`, `hide`, and for each tool, or for all (`"*"`), rules that must pass.
-struct InterceptPolicy {
+struct InterceptPolicy: PolicyTranslation {
     var reader: SourceReader
     var draft = PolicyDraft()
 
-    private enum Default: String, CaseIterable { case allow, deny }
+    static let everyTool: String? = "*"
 
     /// What later releases of Intercept have, as far as it is known, and a policy can't say here.
     static let laterFields = [
@@ -16,13 +16,11 @@ struct InterceptPolicy {
         "idempotency_window": "the suppression of repeated calls can't be said here",
     ]
 
-    static func translate(_ root: SourceNode, _ reader: SourceReader) -> (draft: PolicyDraft, reader: SourceReader) {
-        var policy = InterceptPolicy(reader: reader)
-        policy.document(root)
-        return (policy.draft, policy.reader)
+    init(reader: SourceReader) {
+        self.reader = reader
     }
 
-    private mutating func document(_ root: SourceNode) {
+    mutating func document(_ root: SourceNode) {
         let top = JSONPointer()
         let allowed = ["version", "description", "default", "hide", "tools"]
         guard
@@ -30,7 +28,8 @@ struct InterceptPolicy {
         else { return }
         reader.version(fields["version"], in: root)
         let description = reader.text(fields["description"], top.appending("description"), "`description`")
-        let fallback = reader.word(fields["default"], top.appending("default"), "`default`", Default.self) ?? .allow
+        let fallback =
+            reader.word(fields["default"], top.appending("default"), "`default`", ImportDefault.self) ?? .allow
         if fields["default"]?.isNull != false {
             reader.step(
                 Site(offset: root.offset, pointer: top.appending("default")), targets: [top.appending("default")],
@@ -56,35 +55,8 @@ struct InterceptPolicy {
                 + "entries `resource:*` and `prompt:*` allow them")
     }
 
-    private mutating func tools(_ node: SourceNode, _ pointer: JSONPointer, _ fallback: Default) {
-        guard case .map(let members) = node.shape else {
-            reader.report(.wrongType, at: node.offset, pointer, "`tools` is a mapping, not \(node.phrase)")
-            return
-        }
-        for (key, value) in members {
-            guard case .scalar(let text, _) = key.shape else { continue }
-            let here = pointer.appending(text)
-            let site = Site(offset: key.offset, pointer: here)
-            let isWildcard = text == "*"
-            let name = isWildcard ? text : reader.toolName(key, here)
-            let target = isWildcard ? JSONPointer(tokens: ["all_tools"]) : JSONPointer(tokens: ["tools", text])
-            var entry = EntryDraft(pointer: target, site: site)
-            tool(value, here, scope: isWildcard ? "_global" : text, &entry)
-            guard name != nil else { continue }
-            if isWildcard {
-                draft.allTools = entry
-            } else if entry.isEmpty, fallback == .allow {
-                reader.step(site, remarks: ["left out: without rules, it is allowed like every other tool"])
-            } else {
-                if entry.isEmpty { reader.step(site, targets: [target]) }
-                draft.tools.append((text, entry))
-            }
-        }
-    }
-
-    private mutating func tool(
-        _ node: SourceNode, _ pointer: JSONPointer, scope: String, _ entry: inout EntryDraft
-    ) {
+    mutating func tool(_ node: SourceNode, _ pointer: JSONPointer, name: String, _ entry: inout EntryDraft) {
+        let scope = name == Self.everyTool ? "_global" : name
         guard !node.isNull else { return }
         guard
             let fields = reader.fields(

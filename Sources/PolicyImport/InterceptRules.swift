@@ -139,7 +139,7 @@ extension InterceptPolicy {
 
     private func remark(on path: String?, _ rule: inout InterceptRule) {
         guard let path, path.contains("[") else { return }
-        rule.remarks.append("Intercept takes `\(readable(path))` for the name of a member, not for an element")
+        rule.remarks.append("Intercept takes `\(clipped(path))` for the name of a member, not for an element")
     }
 
     // MARK: require_approval
@@ -205,7 +205,7 @@ extension InterceptPolicy {
         guard digits.isEmpty, (1...2_592_000).contains(seconds) else {
             reader.report(
                 .badValue, at: node.offset, pointer,
-                "`approval_timeout` is a time such as 30m, up to 30 days, which `\(readable(text))` is not")
+                "`approval_timeout` is a time such as 30m, up to 30 days, which `\(clipped(text))` is not")
             return nil
         }
         return .int(seconds)

@@ -5,11 +5,12 @@ internal import JSON
 ///
 /// The format is this one's ancestor; what differs is what an engine makes of values. PolicyLayer does not say whether it
 /// converts values as Intercept does, so of both readings the one that lets less through is written down.
-struct LayerPolicy {
-    private var reader: SourceReader
-    private var draft = PolicyDraft()
+struct LayerPolicy: PolicyTranslation {
+    var reader: SourceReader
+    var draft = PolicyDraft()
 
-    private enum Default: String, CaseIterable { case allow, deny }
+    static let everyTool: String? = nil
+
     private enum Scope: String, CaseIterable { case grant }
     private enum Window: String, CaseIterable { case minute, hour, day }
     private enum Action: String, CaseIterable {
@@ -17,24 +18,19 @@ struct LayerPolicy {
         case requireApproval = "require_approval"
     }
 
-    static func translate(_ root: SourceNode, _ reader: SourceReader) -> (draft: PolicyDraft, reader: SourceReader) {
-        var policy = LayerPolicy(reader: reader)
-        policy.document(root)
-        return (policy.draft, policy.reader)
-    }
-
-    private init(reader: SourceReader) {
+    init(reader: SourceReader) {
         self.reader = reader
     }
 
-    private mutating func document(_ root: SourceNode) {
+    mutating func document(_ root: SourceNode) {
         let top = JSONPointer()
         let allowed = ["version", "description", "default", "hide", "all_tools", "tools"]
         guard let fields = reader.fields(root, top, "a policy", allowed: allowed) else { return }
         reader.version(fields["version"], in: root)
         let description = reader.text(fields["description"], top.appending("description"), "`description`")
         if fields["default"]?.isNull != false { reader.missing("default", in: root, top, "a policy") }
-        let fallback = reader.word(fields["default"], top.appending("default"), "`default`", Default.self) ?? .deny
+        let fallback =
+            reader.word(fields["default"], top.appending("default"), "`default`", ImportDefault.self) ?? .deny
         draft.head.append(JSONMember("version", "1"))
         if let description { draft.head.append(JSONMember("description", .string(description))) }
         draft.head.append(JSONMember("default", .string(fallback.rawValue)))
@@ -62,29 +58,7 @@ struct LayerPolicy {
                 + "`\"arguments\": { \"schema\": \"off\" }` turns that off")
     }
 
-    private mutating func tools(_ node: SourceNode, _ pointer: JSONPointer, _ fallback: Default) {
-        guard case .map(let members) = node.shape else {
-            reader.report(.wrongType, at: node.offset, pointer, "`tools` is a mapping, not \(node.phrase)")
-            return
-        }
-        for (key, value) in members {
-            guard case .scalar(let text, _) = key.shape else { continue }
-            let here = pointer.appending(text)
-            let site = Site(offset: key.offset, pointer: here)
-            let name = reader.toolName(key, here)
-            var entry = EntryDraft(pointer: here, site: site)
-            tool(value, here, &entry)
-            guard name != nil else { continue }
-            if entry.isEmpty, fallback == .allow {
-                reader.step(site, remarks: ["left out: without rules, it is allowed like every other tool"])
-                continue
-            }
-            if entry.isEmpty { reader.step(site, targets: [here]) }
-            draft.tools.append((text, entry))
-        }
-    }
-
-    private mutating func tool(_ node: SourceNode, _ pointer: JSONPointer, _ entry: inout EntryDraft) {
+    mutating func tool(_ node: SourceNode, _ pointer: JSONPointer, name: String, _ entry: inout EntryDraft) {
         let allowed = ["require", "deny_if", "limits", "rate_limit", "action", "reason"]
         guard let fields = reader.fields(node, pointer, "a tool", allowed: allowed) else { return }
         let firstStep = reader.steps.count

@@ -1,6 +1,6 @@
 internal import Base
 internal import JSON
-internal import Policy
+package import Policy
 
 /// Translates policies of other products into ours, rule by rule, and refuses what can't be said exactly.
 ///
@@ -68,7 +68,7 @@ package struct ImportResult: Sendable {
     /// The policy, formatted, with a line end; nil if there is any problem.
     package let policy: [UInt8]?
     /// In the order of the document.
-    package let problems: [ImportProblem]
+    package let problems: [PolicyProblem]
     /// What each part became, in the order of the document.
     package let steps: [ImportStep]
     /// What is worth knowing about the whole policy, one sentence each.
@@ -77,11 +77,7 @@ package struct ImportResult: Sendable {
     init(_ format: PolicyImport.Format, _ reader: SourceReader, policy: [UInt8]? = nil) {
         self.format = format
         self.policy = reader.problems.isEmpty ? policy : nil
-        problems = reader.problems.enumerated().sorted { a, b in
-            let (x, y) = (a.element, b.element)
-            if (x.line, x.column) != (y.line, y.column) { return (x.line, x.column) < (y.line, y.column) }
-            return a.offset < b.offset
-        }.map(\.element)
+        problems = PolicyProblem.ordered(reader.problems)
         steps = reader.steps
         remarks = reader.remarks
     }

@@ -1,5 +1,6 @@
 internal import Base
 internal import JSON
+internal import Policy
 
 /// A place in the document that is imported.
 struct Site: Sendable {
@@ -11,7 +12,7 @@ struct Site: Sendable {
 struct SourceReader {
     /// COST: a document of many tools has many steps, and counting lines anew for each was quadratic.
     private let lineStarts: [Int]
-    private(set) var problems: [ImportProblem] = []
+    private(set) var problems: [PolicyProblem] = []
     private(set) var steps: [ImportStep] = []
     /// What is worth knowing about the whole, one sentence each.
     private(set) var remarks: [String] = []
@@ -39,11 +40,9 @@ struct SourceReader {
         _ code: ImportCode, at offset: Int, _ pointer: JSONPointer, _ message: String, mend: String? = nil
     ) {
         guard problems.count < Self.maxProblems else { return }
-        let position = position(offset)
         problems.append(
-            ImportProblem(
-                code: code.rawValue, line: position.line, column: position.column, pointer: pointer.description,
-                message: message, mend: mend))
+            PolicyProblem(
+                code: code.rawValue, at: position(offset), pointer: pointer.description, message: message, mend: mend))
     }
 
     mutating func report(_ code: ImportCode, at site: Site, _ message: String, mend: String? = nil) {
@@ -91,7 +90,7 @@ struct SourceReader {
                 let hint = nearest(name, among: allowed).map { "did you mean `\($0)`?" }
                 report(
                     .unknownField, at: key.offset, pointer.appending(name),
-                    "\(what) has no field `\(readable(name))`, so it can't be said what it should do", mend: hint)
+                    "\(what) has no field `\(clipped(name))`, so it can't be said what it should do", mend: hint)
             }
         }
         return fields
@@ -126,7 +125,7 @@ struct SourceReader {
         let all = W.allCases.map(\.rawValue)
         report(
             code, at: node.offset, pointer,
-            "\(what) can't be `\(readable(text))`; it is one of \(all.joined(separator: ", "))",
+            "\(what) can't be `\(clipped(text))`; it is one of \(all.joined(separator: ", "))",
             mend: nearest(text, among: all).map { "did you mean `\($0)`?" })
         return nil
     }
@@ -142,7 +141,7 @@ struct SourceReader {
         guard let text = text(node, pointer, "`version`"), text != "1" else { return }
         report(
             .unknownVersion, at: node.offset, pointer,
-            "`version` is \"1\"; what version `\(readable(text))` means is not known here")
+            "`version` is \"1\"; what version `\(clipped(text))` means is not known here")
     }
 
     /// The exact name of a tool. Here, some names would be selectors.
@@ -157,7 +156,7 @@ struct SourceReader {
         if name.utf8.contains(UInt8(ascii: "*")) || others.contains(where: { name.hasPrefix($0) }) {
             report(
                 .badName, at: node.offset, pointer,
-                "`\(readable(name))` is the exact name of a tool there, and would stand for something else here",
+                "`\(clipped(name))` is the exact name of a tool there, and would stand for something else here",
                 mend: "name tools one by one")
             return nil
         }
@@ -174,7 +173,7 @@ struct SourceReader {
             let name = element.text == "*" ? "*" : toolName(element, here)
             guard let name else { continue }
             guard seen.insert(name).inserted else {
-                report(.badName, at: element.offset, here, "`\(readable(name))` is hidden twice", mend: "remove one")
+                report(.badName, at: element.offset, here, "`\(clipped(name))` is hidden twice", mend: "remove one")
                 continue
             }
             names.append(name)

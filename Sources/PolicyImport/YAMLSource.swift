@@ -1,3 +1,4 @@
+internal import Base
 internal import CYAML
 internal import JSON
 
@@ -192,7 +193,7 @@ struct YAMLSource {
                 fault(.alias, at: node.offset, "merge keys are not understood", mend: "write out what is merged")
             } else if !stack[top].names.insert(text).inserted {
                 fault(
-                    .duplicateKey, at: node.offset, "the key `\(readable(text))` stands twice in the same mapping",
+                    .duplicateKey, at: node.offset, "the key `\(clipped(text))` stands twice in the same mapping",
                     mend: "remove one of them")
             }
         }

@@ -51,6 +51,25 @@ extension ByteStream {
         return stream
     }
 
+    /// Standard input as a stream. Loop thread only.
+    ///
+    /// Some launchers open `/dev/null` for both directions as our input; `adopt` takes such a descriptor for one to be
+    /// written to, and would wait for ever. Here it is made one to be read first.
+    package static func standardInput(on loop: EventLoop) throws(RuntimeError) -> ByteStream {
+        makeReadOnly(STDIN_FILENO)
+        return try adopt(descriptor: STDIN_FILENO, on: loop)
+    }
+
+    private static func makeReadOnly(_ descriptor: Int32) {
+        guard fcntl(descriptor, F_GETFL) & O_ACCMODE == O_RDWR, isatty(descriptor) == 0 else { return }
+        var status = stat()
+        guard fstat(descriptor, &status) == 0, [S_IFCHR, S_IFREG].contains(status.st_mode & S_IFMT) else { return }
+        let again = open("/proc/self/fd/\(descriptor)", O_RDONLY | O_CLOEXEC)
+        guard again >= 0 else { return }
+        dup2(again, descriptor)
+        Glibc.close(again)
+    }
+
     /// The same pipe or terminal with flags of its own: making ours non-blocking must not surprise who shares it.
     private static func reopen(_ descriptor: Int32, _ flags: Int32) -> Int32 {
         let access = flags & O_ACCMODE

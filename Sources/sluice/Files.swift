@@ -35,6 +35,8 @@ enum Files {
     static func isExecutable(_ path: String) -> Bool { access(path, X_OK) == 0 }
 
     private static func unreadable(_ path: String, _ code: Int32) -> Failure {
-        Failure(.usage, "can't read \(path): \(String(cString: strerror(code)))")
+        path.isEmpty
+            ? Failure(.usage, "a file's name is empty")
+            : Failure(.usage, "can't read \(path): \(String(cString: strerror(code)))")
     }
 }

@@ -214,6 +214,44 @@ class Policies(Case):
             self.assertEqual(json.loads(done.stdout)["outcome"], outcome)
         self.assertEqual(sluice("policy", "explain", "-", "--tool", "t", "--at", "noon", stdin=policy).returncode, 2)
 
+    def test_policy_commands_say_what_is_wrong_with_what_they_are_given(self):
+        policy = self.folder / "mixed.policy.json"
+        policy.write_text('{"version":"1","default":"deny","tools":{"resource:file:///srv/*":{},"t":{}}}')
+        test = self.folder / "mixed.policytest.json"
+        test.write_text('{"policy":"mixed.policy.json","calls":[{"at":"2026-01-05","tool":"t","ip":"x"}]}')
+        odd = self.folder / "odd.json"
+        odd.write_text('{"tools":[{"name":"get_book"},\n {"nam":"x"}]}')
+        explain = ("policy", "explain", policy, "--tool", "t")
+        rows = [
+            (("policy", "explain", policy, "--tool", ""), 2, "--tool is empty"),
+            ((*explain, "--ip", "localhost"), 2, "--ip is no address: localhost"),
+            ((*explain, "--at", "2026-02-30T10:00:00Z"), 2, "--at is no time"),
+            ((*explain, "--args", '{"a":}'), 2, "--args is not JSON: at 1:6, `}` can't stand here"),
+            ((*explain, "--args", "[]"), 0, "► "),
+            ((*explain, "--tools", odd), 2, f"{odd}:2:2: tools[1] has no name"),
+            ((*explain, "--tools", policy), 2, "has no list of tools"),
+            (("policy", "explain", "", "--tool", "t"), 2, "a file's name is empty"),
+            (("policy", "explain", policy, "--tool", "resource:file:///srv/a"), 0, "allow\n"),
+            (("policy", "explain", policy, "--tool", "resource:FILE:///srv/a"), 0, "not in its normal form"),
+            (("policy", "diff", "-", "-"), 2, "only one of the two policies"),
+            (("policy", "diff", policy, policy, "--calls", test), 2, f"{test}:1:46: calls[0].at is a time in UTC"),
+            (("policy", "test", test), 1, f"{test}:1:46: calls[0].at is a time in UTC"),
+            (("policy", "test", policy), 1, f"{policy}:1:1: this is a policy"),
+            (("policy", "validate", self.folder), 2, "Is a directory"),
+        ]
+        for arguments, code, text in rows:
+            done = sluice(*arguments, stdin="")
+            self.assertEqual((done.returncode, text in done.stdout + done.stderr), (code, True),
+                             (arguments, done.stdout, done.stderr))
+        test.write_text('{"policy":"none.json","calls":[]}')
+        self.assertIn("can't be read: can't read", sluice("policy", "test", test).stdout)
+        # A problem of the policy has its place in the policy's file.
+        policy.write_text('{"version":"1","default":"deny","tools":{"t":{"require":[{"path":"time.hour","op":"gt","value":23}]}}}')
+        test.write_text('{"policy":"mixed.policy.json","calls":[{"at":"2026-01-05T10:00:00Z","tool":"t",'
+                        '"expect":{"outcome":"deny"}}]}')
+        self.assertIn(f"{policy}:1:96: warning: this condition never holds, so every call is denied",
+                      sluice("policy", "test", test).stdout)
+
     def test_the_schema_for_editors(self):
         self.assertEqual(sluice("policy", "schema").stdout, (ROOT / "schema/policy.schema.json").read_text())
 

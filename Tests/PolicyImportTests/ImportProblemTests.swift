@@ -1,5 +1,6 @@
 import JSON
 import Support
+import Policy
 import Testing
 
 @testable import PolicyImport

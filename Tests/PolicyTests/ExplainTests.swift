@@ -96,6 +96,20 @@ import Testing
         #expect(PolicyDiff.between(before, after, tools: [], calls: released).calls == [])
     }
 
+    /// What no list of tools names: patterns, categories, and everything else.
+    @Test func differencesOfPatterns() throws {
+        let before = try policy(#"{"version":"1","default":"deny","tools":{"get_*":{},"@read":{"action":"deny"}}}"#)
+        let after = try policy(#"{"version":"1","default":"allow","hide":["x*"],"tools":{"get_*":{"action":"deny"}}}"#)
+        #expect(
+            PolicyDiff.between(before, after, tools: [], calls: []).text == """
+                - get_*: free → denied
+                + @read: denied → free
+                - x*: denied → hidden
+                + *: denied → free
+
+                """)
+    }
+
     @Test func recordedCallsAreThoseOfATestFile() {
         let text = #"""
             {"policy":"ignored.json","grant":{"label":"g","identity":"i"},"tools":[{"name":"t","category":"write"}],

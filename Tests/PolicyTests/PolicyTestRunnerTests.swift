@@ -75,6 +75,10 @@ import Testing
                 "\"calls\":[\(call(#""upstream":"fine","# + good))]",
                 "calls[0].upstream is one of ok, tool_error, error, unreachable, unknown, not `fine`"
             ),
+            (
+                "\"calls\":[\(call(#""ip":"10.0.0.300","# + good))]",
+                "calls[0].ip is an IPv4 or IPv6 address, not `10.0.0.300`"
+            ),
             ("\"tools\":[{\"category\":\"none\"}],\"calls\":[\(call(good))]", "tools[0] needs a `name`"),
             ("\"expect_invalid\":[1]", "`expect_invalid` is a list of codes"),
             ("\"expect_invalid\":[]", "the policy should be invalid, and is valid"),
@@ -90,6 +94,36 @@ import Testing
             ])
         #expect(!PolicyTest.run(Array("{".utf8), name: "p") { _ in nil }.isGood)
         #expect(!PolicyTest.run(Array("[]".utf8), name: "p") { _ in nil }.isGood)
+    }
+
+    /// Rules about resources and prompts can be tested like those about tools.
+    @Test func otherSubjects() {
+        let policy =
+            #"{"version":"1","default":"deny","tools":{"resource:file:///srv/*":{},"prompt:hello":{"action":"deny"}}}"#
+        func expect(_ name: String, _ outcome: String) -> String {
+            call(#""expect":{"outcome":"\#(outcome)"}"#, tool: name)
+        }
+        let calls = [
+            expect("resource:file:///srv/a", "allow"), expect("resource:file:///etc/a", "deny"),
+            expect("prompt:hello", "deny"),
+        ]
+        #expect(run("\"calls\":[\(calls.joined(separator: ","))]", policy: policy).failures == [])
+    }
+
+    /// What users mix up.
+    @Test func mistakenFiles() {
+        func first(_ text: String) -> String {
+            PolicyTest.run(Array(text.utf8), name: "p") { _ in nil }.failures.first?.description ?? ""
+        }
+        #expect(first(Self.policyText) == "1:1: this is a policy; a test file names one in its field `policy`")
+        #expect(first(#"{"calls":[],}"#) == "1:13: `}` can't follow a comma; take the comma out")
+        #expect(first("version: 1") == "1:1: JSON can't begin with `v`; a policy begins with `{`")
+        #expect(first("{ // a\n}") == "1:3: `/` can't stand here; JSON has no comments")
+        #expect(first("{'a': 1}") == "1:2: `'` can't stand here; JSON has texts in double quotes")
+        #expect(first("{} {}") == "1:4: the document ends before `{`; nothing may follow it")
+        #expect(first("\u{1}") == "1:1: byte 0x01 can't stand here; JSON is text in UTF-8")
+        let wide = PolicyTest.run([0xFF, 0xFE, 0x7B, 0], name: "p") { _ in nil }
+        #expect(wide.failures.map(\.message) == ["the text is in UTF-16; save it in UTF-8"])
     }
 
     @Test func invalidPolicies() {

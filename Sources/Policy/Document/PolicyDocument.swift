@@ -81,7 +81,7 @@ package enum PolicyDocument {
 
     private static func problem(of error: JSONError, in bytes: [UInt8]) -> PolicyProblem {
         let code: ProblemCode
-        var message = error.message
+        var message = error.sentence(in: bytes)
         switch error.code {
         case .tooLarge, .tooManyTokens:
             code = .tooLarge

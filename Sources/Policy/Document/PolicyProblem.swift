@@ -1,4 +1,4 @@
-internal import Base
+package import Base
 package import JSON
 
 /// Everything that can be wrong with a policy. The texts are stable: users and scripts rely on them, none is reused.
@@ -45,7 +45,7 @@ enum ProblemCode: String, Sendable, CaseIterable {
     case unmatchedSelector = "policy.unmatched_selector"
 }
 
-/// One thing that is wrong, or odd, in a policy, and where.
+/// One thing that is wrong, or odd, in a policy or in a document that becomes one, and where.
 package struct PolicyProblem: Sendable, Hashable {
     /// Errors keep a policy from being used; warnings don't.
     package enum Severity: String, Sendable {
@@ -66,6 +66,23 @@ package struct PolicyProblem: Sendable, Hashable {
     package let message: String
     /// What the author most likely meant.
     package let suggestion: String?
+    /// What to do about it, in the form of `message`.
+    package let mend: String?
+
+    /// An error with a code of another module's.
+    /// - Parameters:
+    ///   - code: Stable; with the module's prefix.
+    ///   - pointer: RFC 6901, into the document that has the problem.
+    package init(code: String, at position: SourcePosition, pointer: String, message: String, mend: String?) {
+        severity = .error
+        self.code = code
+        line = position.line
+        column = position.column
+        self.pointer = pointer
+        self.message = message
+        suggestion = nil
+        self.mend = mend
+    }
 
     init(
         _ severity: Severity, _ code: ProblemCode, at position: SourcePosition, pointer: String, message: String,
@@ -78,11 +95,12 @@ package struct PolicyProblem: Sendable, Hashable {
         self.pointer = pointer
         self.message = message
         self.suggestion = suggestion
+        mend = nil
     }
 
-    /// `file:line:column: error: message (code, at /pointer); did you mean …?`
+    /// `file:line:column: error: message (code, at /pointer); did you mean …?`, or what to do after the semicolon
     package func text(file: String) -> String {
-        let hint = suggestion.map { "; did you mean `\($0)`?" } ?? ""
+        let hint = suggestion.map { "; did you mean `\($0)`?" } ?? mend.map { "; \($0)" } ?? ""
         let place = pointer.isEmpty ? "" : ", at \(pointer)"
         return "\(file):\(line):\(column): \(severity.rawValue): \(message) (\(code)\(place))\(hint)"
     }
@@ -97,11 +115,12 @@ package struct PolicyProblem: Sendable, Hashable {
         writer.member("pointer", pointer)
         writer.member("message", message)
         writer.memberIfPresent("suggestion", suggestion)
+        writer.memberIfPresent("mend", mend)
         writer.endObject()
     }
 
     /// In the order of the text, errors before warnings at the same place.
-    static func ordered(_ problems: [PolicyProblem]) -> [PolicyProblem] {
+    package static func ordered(_ problems: [PolicyProblem]) -> [PolicyProblem] {
         problems.enumerated().sorted { a, b in
             let (x, y) = (a.element, b.element)
             if (x.line, x.column) != (y.line, y.column) { return (x.line, x.column) < (y.line, y.column) }

@@ -240,7 +240,7 @@ extension JSONKind {
     }
 
     /// As the path function `type` says it.
-    var word: String {
+    package var word: String {
         switch self {
         case .null: "null"
         case .boolean: "boolean"

@@ -26,7 +26,7 @@ package final class CompiledPolicy: Sendable {
     /// Patterns and categories, ascending.
     private let wide: [Int]
     private let hiddenNames: Set<ExactName>
-    private let hiddenWide: [Selector]
+    let hiddenWide: [Selector]
 
     init(
         name: String, version: Int, description: String?, allowsByDefault: Bool, isShadow: Bool, listsAll: Bool,

@@ -1,3 +1,4 @@
+internal import Base
 package import JSON
 
 /// What changes between two policies: `sluice policy diff`.
@@ -59,6 +60,14 @@ package struct PolicyDiff: Sendable {
         for name in before.exactNames + after.exactNames where known.insert(ExactName(name)).inserted {
             all.append(ToolFacts(name: name))
         }
+        // A pattern's own text is a name that it matches, and it stands for all the names that nobody has listed.
+        for selector in before.wideSelectors + after.wideSelectors where known.insert(ExactName(selector.text)).inserted
+        {
+            var category: ToolCategory?
+            if case .category(let own) = selector { category = own }
+            all.append(ToolFacts(name: selector.text, category: category))
+        }
+        if known.insert(ExactName("*")).inserted { all.append(ToolFacts(name: "*")) }
         let changes = all.compactMap { tool -> ToolChange? in
             let (old, new) = (before.standing(of: tool), after.standing(of: tool))
             return old == new ? nil : ToolChange(tool: tool.name, before: old, after: new)
@@ -155,6 +164,11 @@ extension PolicyDiff.Standing {
 extension CompiledPolicy {
     var exactNames: [String] {
         entries.compactMap { if case .exact(let name) = $0.selector { name } else { nil } }
+    }
+
+    /// Patterns and categories, of entries and of `hide`.
+    var wideSelectors: [Selector] {
+        (entries.map(\.selector) + hiddenWide).filter { if case .exact = $0 { false } else { true } }
     }
 
     /// The standing of a tool, by its entries alone.

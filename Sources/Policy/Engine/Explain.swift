@@ -1,3 +1,4 @@
+internal import Base
 package import JSON
 
 /// How a decision came about, as a tree: `sluice policy explain`.
@@ -145,12 +146,18 @@ private struct Explainer {
 
     private var arguments: Step {
         var steps: [Step] = []
+        if let arguments = call.arguments, arguments.kind != .object {
+            steps.append(Step("shape", "(invalid arguments)", "\(arguments.kind.phrase), where an object has to be"))
+        }
         if !policy.checksSchema {
             steps.append(Step("schema", "/arguments/schema", "off"))
         } else if let schema = call.facts?.schema {
             let fault = schema.fault(in: call.arguments)
             steps.append(
-                Step("schema", "/arguments/schema", fault.map { "\($0.keyword) at \($0.pointer)" } ?? "satisfied"))
+                Step(
+                    "schema", "/arguments/schema",
+                    fault.map { "\($0.keyword) at \($0.pointer.isEmpty ? "the arguments as a whole" : $0.pointer)" }
+                        ?? "satisfied"))
         } else {
             steps.append(Step("schema", "/arguments/schema", "the tool has none"))
         }

@@ -1,3 +1,4 @@
+internal import Base
 package import JSON
 
 /// A tool's `inputSchema`, compiled once (JSON Schema 2020-12, or draft-07 where it says so). Never fails to compile: what

@@ -1,3 +1,4 @@
+internal import Base
 internal import JSON
 
 /// Which JSON Schema a schema is written in.

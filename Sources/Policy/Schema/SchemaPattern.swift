@@ -1,3 +1,5 @@
+internal import Base
+
 /// A regular expression of a schema: ECMA-262 on paper, RE2 here.
 enum SchemaPattern: Sendable {
     case pattern(Pattern)

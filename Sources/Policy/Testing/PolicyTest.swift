@@ -73,7 +73,7 @@ package enum PolicyTest {
         do throws(JSONError) {
             document = try JSONDocument.parse(bytes, limits: JSONLimits(maxBytes: maxBytes))
         } catch {
-            report.fail(TestFailure(error.message, at: error.position(in: bytes)))
+            report.fail(TestFailure(error.sentence(in: bytes), at: error.position(in: bytes)))
             return report
         }
         var file = TestFile(document.root)

@@ -21,7 +21,7 @@ package struct RecordedCall: Sendable {
         do throws(JSONError) {
             document = try JSONDocument.parse(bytes, limits: JSONLimits(maxBytes: PolicyTest.maxBytes))
         } catch {
-            return ([], [TestFailure(error.message, at: error.position(in: bytes))])
+            return ([], [TestFailure(error.sentence(in: bytes), at: error.position(in: bytes))])
         }
         var file = TestFile(document.root)
         let calls = file.calls(expecting: false)

@@ -16,7 +16,11 @@ struct TestFile {
 
     init(_ root: JSONView) {
         self.root = root
-        check(root, Self.fields, "the test file")
+        if root["version"] != nil, root["policy"] == nil {
+            fault(root, "this is a policy; a test file names one in its field `policy`")
+        } else {
+            check(root, Self.fields, "the test file")
+        }
     }
 
     private mutating func fault(_ view: JSONView, _ message: String) {
@@ -153,9 +157,14 @@ struct TestFile {
             }
             let session = text(view["session"], "\(place).session") ?? "s1"
             let upstream = word(view["upstream"], Self.upstreams, "\(place).upstream") ?? "ok"
+            let ip = text(view["ip"], "\(place).ip")
+            if let ip, IPAddress(ip.utf8) == nil {
+                fault(view["ip"] ?? view, "\(place).ip is an IPv4 or IPv6 address, not `\(clipped(ip))`")
+            }
             let facts = CallFacts(
-                tool: tool, arguments: view["arguments"], facts: tools[ExactName(tool)], server: server, grant: grant,
-                client: client, session: session, ip: text(view["ip"], "\(place).ip"), now: now)
+                subject: Subject(of: tool), tool: tool, arguments: view["arguments"], facts: tools[ExactName(tool)],
+                server: server, grant: grant,
+                client: client, session: session, ip: ip, now: now)
             calls.append(
                 TestCall(
                     facts: facts, isReleased: upstream == "error" || upstream == "unreachable",

@@ -11,24 +11,9 @@ final class StandardStreams: Sendable {
     /// Loop thread only.
     /// - Parameter outputLimit: bytes that may wait to be read by the client; beyond it the client is given up.
     init(on loop: EventLoop, outputLimit: Int) throws(RuntimeError) {
-        Self.makeInputReadOnly()
-        input = try ByteStream.adopt(descriptor: STDIN_FILENO, on: loop)
+        input = try ByteStream.standardInput(on: loop)
         output = try ByteStream.adopt(descriptor: STDOUT_FILENO, on: loop)
         output.maxPendingWriteBytes = outputLimit
-    }
-
-    /// Some launchers open `/dev/null` for both directions as our input; a stream takes such a descriptor for one to be
-    /// written to and would wait for ever.
-    private static func makeInputReadOnly() {
-        guard fcntl(STDIN_FILENO, F_GETFL) & O_ACCMODE == O_RDWR, isatty(STDIN_FILENO) == 0 else { return }
-        var information = stat()
-        guard fstat(STDIN_FILENO, &information) == 0, [S_IFCHR, S_IFREG].contains(information.st_mode & S_IFMT) else {
-            return
-        }
-        let again = open("/proc/self/fd/0", O_RDONLY | O_CLOEXEC)
-        guard again >= 0 else { return }
-        dup2(again, STDIN_FILENO)
-        close(again)
     }
 
     /// Begins to read. Loop thread only; so are the callbacks.

@@ -1,5 +1,6 @@
 import Arguments
 import JSON
+import Policy
 import PolicyImport
 
 /// `sluice policy import`: translates another product's policy, or says why it can't be said here.

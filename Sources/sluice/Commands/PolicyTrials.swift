@@ -1,5 +1,6 @@
 import Arguments
 import Base
+import Glibc
 import JSON
 import Policy
 
@@ -82,7 +83,7 @@ enum PolicyTrials {
             details: "Counters start at zero. With --tools, arguments are checked against the tool's schema too.",
             positionals: [Positional("FILE", "the document, '-' for standard input")],
             options: [
-                .value("tool", "NAME", "the tool that is called (required)"),
+                .value("tool", "NAME", "the tool that is called, or resource:URI, prompt:NAME (required)"),
                 .value("args", "JSON", "the call's arguments (default: {})"), toolsOption,
                 .value("server", "NAME", "the server's name (default: server)"),
                 .value("label", "TEXT", "the grant's label (default: grant)"),
@@ -97,26 +98,39 @@ enum PolicyTrials {
             ])
     ) { arguments in
         let name = try arguments.required("tool")
+        guard !name.isEmpty else { throw Failure(.usage, "--tool is empty; it is the name of a tool") }
+        let ip = try arguments.value("ip").map(address)
         let policy = try load(arguments.positionals[0])
         let tools = try toolFacts(arguments)
+        let names = tools.map(\.name)
+        if arguments.has("tools"), Subject(of: name) == .tool, !names.contains(name) {
+            let hint = nearest(name, among: names).map { "; did you mean `\($0)`?" } ?? ""
+            Output.note("the list of --tools has no `\(name)`, so it is judged without a schema\(hint)")
+        }
+        if Subject(of: name) == .resource, !policy.canJudge(resource: String(name.dropFirst("resource:".count))) {
+            Output.note("this URI is not in its normal form; the gateway refuses it under a policy about resources")
+        }
         let document: JSONDocument
         do throws(JSONError) {
             document = try JSONDocument.parse(Array((arguments.value("args") ?? "{}").utf8))
         } catch {
-            throw Failure(.usage, "--args is not JSON: \(error.message)")
+            let bytes = Array((arguments.value("args") ?? "").utf8)
+            throw Failure(
+                .usage, "--args is not JSON: at \(error.position(in: bytes)), \(error.sentence(in: bytes))",
+                mend: "write it like --args '{\"model\": \"a\"}'")
         }
         let now = try arguments.value("at").map { text in
             guard let time = Instant(iso8601: text) else {
-                throw Failure(.usage, "--at is no time: \(text)", mend: "write it like 2026-01-05T10:00:00Z")
+                throw Failure(.usage, "--at is no time: \(text)", mend: "write it in UTC, like 2026-01-05T10:00:00Z")
             }
             return time
         }
         let call = CallFacts(
-            tool: name, arguments: document.root, facts: tools.first { $0.name == name },
+            subject: Subject(of: name), tool: name, arguments: document.root, facts: tools.first { $0.name == name },
             server: arguments.value("server") ?? "server",
             grant: GrantFacts(
                 id: "explain", label: arguments.value("label") ?? "grant", identity: arguments.value("identity")),
-            session: "s1", ip: arguments.value("ip"), now: now ?? Clock.now)
+            session: "s1", ip: ip, now: now ?? Clock.now)
         let explanation = Policy.explain(call, policy: policy)
         if arguments.has("json") {
             Output.json { explanation.write(to: &$0) }
@@ -149,6 +163,9 @@ enum PolicyTrials {
                     "what 'policy put' would change"),
             ])
     ) { arguments in
+        guard arguments.positionals != ["-", "-"] else {
+            throw Failure(.usage, "only one of the two policies can come from standard input")
+        }
         let (before, after) = (try load(arguments.positionals[0]), try load(arguments.positionals[1]))
         let difference = PolicyDiff.between(
             before, after, tools: try toolFacts(arguments), calls: try recordedCalls(arguments))
@@ -158,6 +175,17 @@ enum PolicyTrials {
             Output.print(difference.text, terminator: "")
         }
         return .done
+    }
+
+    /// The gateway only ever hands in addresses, so an explanation with anything else would be one of nothing.
+    private static func address(_ text: String) throws -> String {
+        var room = in6_addr()
+        guard inet_pton(AF_INET, text, &room) == 1 || inet_pton(AF_INET6, text, &room) == 1 else {
+            throw Failure(
+                .usage, "--ip is no address: \(text)",
+                mend: "write an IPv4 or IPv6 address, like 10.0.0.7 or 2001:db8::7")
+        }
+        return text
     }
 
     private static func recordedCalls(_ arguments: Arguments) throws -> [RecordedCall] {
@@ -189,13 +217,22 @@ enum PolicyTrials {
         do throws(JSONError) {
             document = try JSONDocument.parse(bytes)
         } catch {
-            throw Failure(.usage, "\(file) is not JSON: \(error.message)")
+            throw Failure(
+                .usage, "\(file) is not JSON: at \(error.position(in: bytes)), \(error.sentence(in: bytes))")
         }
-        guard let tools = document.root["tools"] ?? document.root["result"]?["tools"], tools.kind == .array else {
-            throw Failure(.usage, "\(file) has no list of tools", mend: "'sluice server tools NAME --json' prints one")
+        let root = document.root
+        guard let tools = root.kind == .array ? root : root["tools"] ?? root["result"]?["tools"], tools.kind == .array
+        else {
+            throw Failure(
+                .usage, "\(file) has no list of tools: it is neither an array nor an object with an array `tools`",
+                mend: "'sluice server tools NAME --json' prints one")
         }
-        return tools.elements.compactMap { tool in
-            guard let name = tool["name"]?.string else { return nil }
+        return try tools.elements.enumerated().map { i, tool in
+            guard let name = tool["name"]?.string, !name.isEmpty else {
+                let place = SourcePosition(offset: tool.range.lowerBound, in: bytes)
+                throw Failure(
+                    .usage, "\(file):\(place): tools[\(i)] has no name", mend: "each tool is an object with a `name`")
+            }
             let schema = tool["inputSchema"].map { CompiledSchema.compile($0) }
             for problem in schema?.problems ?? [] { Output.note("\(file): warning: tool `\(name)`: \(problem)") }
             return ToolFacts(name: name, annotations: tool["annotations"], schema: schema)

@@ -232,24 +232,16 @@ enum WrapCommand {
     // MARK: Standard input and output
 
     private static func adopt(_ descriptor: Int32, on loop: EventLoop) async throws -> ByteStream {
-        if descriptor == STDIN_FILENO { makeReadOnly(descriptor) }
         let adopted: Result<ByteStream, RuntimeError> = await loop.run {
-            do throws(RuntimeError) { return .success(try ByteStream.adopt(descriptor: descriptor, on: loop)) } catch {
+            do throws(RuntimeError) {
+                return .success(
+                    descriptor == STDIN_FILENO
+                        ? try ByteStream.standardInput(on: loop)
+                        : try ByteStream.adopt(descriptor: descriptor, on: loop))
+            } catch {
                 return .failure(error)
             }
         }
         return try adopted.get()
-    }
-
-    /// Some launchers open `/dev/null` for both directions as our input; a stream takes such a descriptor for one to be
-    /// written to and would wait for ever.
-    private static func makeReadOnly(_ descriptor: Int32) {
-        guard fcntl(descriptor, F_GETFL) & O_ACCMODE == O_RDWR, isatty(descriptor) == 0 else { return }
-        var status = stat()
-        guard fstat(descriptor, &status) == 0, [S_IFCHR, S_IFREG].contains(status.st_mode & S_IFMT) else { return }
-        let again = open("/proc/self/fd/\(descriptor)", O_RDONLY | O_CLOEXEC)
-        guard again >= 0 else { return }
-        dup2(again, descriptor)
-        close(again)
     }
 }
