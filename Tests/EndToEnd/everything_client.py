@@ -353,7 +353,8 @@ class Sessions1(Agent):
 
 async def everything(agent, job):
     """All steps, in order; yields (name, coroutine function)."""
-    suffix = "".join(ch for ch in job["name"] if ch.isalnum())
+    # What is tried once more must not find what its first try has left half done.
+    suffix = "".join(ch for ch in job["name"] if ch.isalnum()) + ("again" if job.get("only") else "")
 
     async def all_pages(kind):
         entries, cursor = [], None
