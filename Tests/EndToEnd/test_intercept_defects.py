@@ -21,8 +21,8 @@
 18    numbers are rounded                                        engine: d18
 19    tool names collide with the names of shared counters       engine: d19
 
-For transports that we do not speak yet, these are to be repeated when we do: the legacy HTTP+SSE transport (8, 10, 11,
-12, also towards servers) and a bridge from stdio clients (3, 13, 14).
+Once more over the transports that Intercept has them on: HTTP+SSE (8, 10, 11, 12, towards clients and servers) and the
+bridge from stdio clients, `sluice wrap` (3, 13, 14).
 """
 
 import hashlib
@@ -31,6 +31,9 @@ import sys
 import threading
 
 from harness import ALLOW_ALL, FAKE_STDIO, Case, FakeUpstream, Session, request, until
+from test_streams import OldStream
+from test_wrap import HELLO, WrapCase
+from upstreams.rawserver import RawServer
 
 GUARDED = {"version": "1", "default": "allow", "tools": {"delete_all": {"action": "deny", "reason": "No deleting."}}}
 
@@ -65,11 +68,17 @@ class OddUpstream(FakeUpstream):
                 super().call(http_request, message, result, body)
 
 
+def first_text(answer):
+    return answer.json["result"]["content"][0]["text"]
+
+
 def call(number, tool, arguments=None):
     return {"jsonrpc": "2.0", "id": number, "method": "tools/call", "params": {"name": tool, "arguments": arguments or {}}}
 
 
-class InterceptDefects(Case):
+class Fake:
+    """The odd server behind a gateway, for a case."""
+
     def start(self, policy=GUARDED, version="2025-11-25"):
         self.up = OddUpstream()
         self.addCleanup(self.up.close)
@@ -79,6 +88,8 @@ class InterceptDefects(Case):
         self.gw = self.gateway()
         return Session(self.gw, "fake", self.token, version=version)
 
+
+class InterceptDefects(Fake, Case):
     def child(self, policy, version="2025-11-25"):
         self.sluice("server", "add", "child", "--", sys.executable, FAKE_STDIO)
         self.put_policy("c", policy, "child")
@@ -292,6 +303,115 @@ class InterceptDefects(Case):
                 self.assertEqual(sorted(map(str, wanted)), sorted(str(item["id"]) for item in answer.json))
                 self.assertEqual([item["id"] for item in answer.json], wanted, "answers changed places")
         self.assertEqual(session.post([note, note]).status, 202)
+
+
+class OverEvents(Fake, Case):
+    """HTTP+SSE of 2024-11-05."""
+
+    def old(self, policy):
+        self.start(policy)
+        old = OldStream(self, self.token, "/mcp/fake/sse")
+        old.begin()
+        return old
+
+    def server(self, *options, policy=ALLOW_ALL):
+        server = RawServer()
+        self.addCleanup(server.close)
+        self.sluice("server", "add", "old", "--url", server.url("/sse"), "--allow-private", *options)
+        self.put_policy("old", policy, "old")
+        token = self.grant("old", "old", "old")
+        self.gw = self.gateway()
+        return server, Session(self.gw, "old", token)
+
+    def test_d08_stored_headers_are_sent(self):
+        server, session = self.server("--header", "X-Key: s3cret", "--header", "Authorization: Bearer upstream")
+        self.assertEqual(session.outcome("echo"), "allowed")
+        self.assertEqual({exchange.path.partition("?")[0] for exchange in server.seen} & {"/sse", "/messages"},
+                         {"/sse", "/messages"})
+        for exchange in server.seen:
+            if exchange.path.startswith(("/sse", "/messages")):
+                self.assertEqual((exchange.fields["x-key"], exchange.fields["authorization"]),
+                                 ("s3cret", "Bearer upstream"), exchange.path)
+
+    def test_d10_hidden_tools_and_the_rest_of_the_list(self):
+        old = self.old({"version": "1", "default": "allow", "hide": ["delete_*"]})
+        result = old.send(2, "tools/list")["result"]
+        self.assertEqual([tool["name"] for tool in result["tools"]],
+                         [name for name in self.up.TOOLS if name != "delete_all"])
+        self.assertEqual((result["_meta"], result["other"]), ({"of": "the list"}, [1]))
+
+    def test_d10_hidden_tools_of_a_server(self):
+        server, session = self.server(policy={"version": "1", "default": "allow", "hide": ["e*"]})
+        names = session.tools()
+        self.assertNotIn("echo", names)
+        self.assertIn("huge", names)
+        self.assertEqual(session.outcome("echo"), "denied")
+        self.assertEqual(server.calls("echo"), [])
+
+    def test_d11_denials_come_on_the_stream(self):
+        old = self.old(GUARDED)
+        denied = old.send("x", "tools/call", {"name": "delete_all", "arguments": {}})
+        self.assertIn("[POLICY DENIED] No deleting.", denied["result"]["content"][0]["text"])
+        self.assertEqual(self.up.calls, [])
+
+    def test_d12_long_lines(self):
+        old = self.old(ALLOW_ALL)
+        text = old.send(2, "tools/call", {"name": "big", "arguments": {}})["result"]["content"][0]["text"]
+        self.assertEqual(len(text), OddUpstream.BIG)
+
+    def test_d12_long_lines_of_a_server(self):
+        _, session = self.server()
+        text = first_text(session.call("huge", {"bytes": OddUpstream.BIG}))
+        self.assertEqual(len(text), OddUpstream.BIG)
+
+
+class OverTheBridge(WrapCase):
+    """`sluice wrap`."""
+
+    def begin(self, wrapped, version="2025-11-25"):
+        wrapped.ask(0, "initialize", {**HELLO, "protocolVersion": version})
+        wrapped.send(method="notifications/initialized")
+
+    def test_d03_batches_are_judged_call_by_call(self):
+        policy = {"version": "1", "default": "allow", "tools": {"pid": {"action": "deny"}}}
+        wrapped = self.wrap(policy=policy)
+        self.begin(wrapped, "2025-03-26")
+        wrapped.raw(json.dumps([call(1, "pid"), call(2, "echo"), call(3, "pid")]).encode() + b"\n")
+        answers = wrapped.receive()
+        by_id = {item["id"]: item["result"] for item in (answers if isinstance(answers, list) else [answers])}
+        self.assertEqual(set(by_id), {1, 2, 3})
+        self.assertTrue(by_id[1]["isError"] and by_id[3]["isError"])
+        self.assertNotIn("isError", by_id[2])
+        # Where the protocol has no batches, none gets through.
+        wrapped.end()
+        wrapped = self.wrap(policy=policy)
+        self.begin(wrapped)
+        wrapped.raw(json.dumps([call(1, "echo")]).encode() + b"\n")
+        self.assertIn("error", wrapped.receive())
+        self.assertEqual(len(self.decisions()), 3)
+
+    def test_d13_every_failure_is_answered(self):
+        up = OddUpstream()
+        self.addCleanup(up.close)
+        wrapped = self.wrap("--url", up.url, "--allow-private")
+        self.begin(wrapped)
+        for number, tool in enumerate(["status500", "html500", "not_json", "wrong_id", "hang_up"], 1):
+            with self.subTest(tool):
+                message = wrapped.call(number, tool)
+                self.assertIn("error", message)
+                self.assertNotIn("html", json.dumps(message))
+                self.assertNotIn("secret", json.dumps(message))
+
+    def test_d14_a_long_call_blocks_nothing(self):
+        wrapped = self.wrap()
+        self.begin(wrapped)
+        wrapped.send(**call("long", "wait"))
+        for number in range(5):
+            self.assertIn("result", wrapped.call(number + 1, "echo"))
+        wrapped.send(method="notifications/cancelled", params={"requestId": "long"})
+        numbers = iter(range(10, 1_000))
+        until(lambda: json.loads(wrapped.call(next(numbers), "cancelled")["result"]["content"][0]["text"]),
+              "the cancellation to reach the server past the long call")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,5 @@
 import Base
+import Glibc
 import JSON
 import Support
 import Testing
@@ -7,8 +8,17 @@ import Testing
 
 /// The engine against its slow twin, on random policies and calls.
 @Suite struct TwinTests {
-    /// 13 seeds × 1,000 policies × 16 calls are 208,000 decisions a run. A failure names its seed.
-    @Test(arguments: 0..<13) func agreesWithTheTwin(_ seed: UInt64) throws {
+    /// 13 seeds × 1,000 policies × 16 calls are 208,000 decisions a run; `SLUICE_TWIN_SEEDS=FIRST-LAST` asks for others.
+    /// A failure names its seed.
+    static let seeds: ClosedRange<UInt64> = {
+        let bounds = getenv("SLUICE_TWIN_SEEDS").map {
+            String(cString: $0).split(separator: "-").compactMap { UInt64($0) }
+        }
+        guard let bounds, bounds.count == 2, bounds[0] <= bounds[1] else { return 0...12 }
+        return bounds[0]...bounds[1]
+    }()
+
+    @Test(arguments: seeds) func agreesWithTheTwin(_ seed: UInt64) throws {
         var random = PolicyGenerator(seed: seed)
         var words: [String: Int] = [:]
         for round in 0..<1_000 {
