@@ -82,56 +82,32 @@ class Agent:
         return next(note for note in self.notes if note[0] == method)[1]
 
 
-class Sessions2(Agent):
-    """mcp 2.x"""
+class Sessions(Agent):
+    """The official library. Both its major versions have these in the same words."""
 
-    @contextlib.asynccontextmanager
-    async def connect(self, job):
-        import httpx2
-        import mcp_types as types
-        from mcp import Client
-        from mcp.client.sse import sse_client
-        from mcp.client.stdio import StdioServerParameters
-        from mcp.client.streamable_http import streamable_http_client
+    types = None          # Its module of types.
 
+    def callbacks(self):
         async def on_sample(context, params):
-            return types.CreateMessageResult.model_validate(self.sample(params))
+            return self.types.CreateMessageResult.model_validate(self.sample(params))
 
         async def on_elicit(context, params):
-            return types.ElicitResult.model_validate(self.elicit(params))
+            return self.types.ElicitResult.model_validate(self.elicit(params))
 
         async def on_roots(context):
-            return types.ListRootsResult.model_validate(self.roots())
+            return self.types.ListRootsResult.model_validate(self.roots())
 
         async def on_log(params):
             self.logs.append(plain(params))
 
         async def on_message(message):
+            message = getattr(message, "root", message)     # 1.x wraps notifications.
             if hasattr(message, "method"):
                 self.note(message.method, plain(message).get("params", {}))
 
-        headers = {"Authorization": f"Bearer {job['token']}"} if job.get("token") else {}
-        async with contextlib.AsyncExitStack() as stack:
-            match job["transport"]:
-                case "stdio":
-                    server = StdioServerParameters(command=job["command"][0], args=job["command"][1:])
-                case "sse":
-                    server = sse_client(job["url"], headers=headers)
-                case _:
-                    http = await stack.enter_async_context(httpx2.AsyncClient(headers=headers, timeout=120))
-                    server = streamable_http_client(job["url"], http_client=http, max_sse_event_size=None)
-            self.client = await stack.enter_async_context(Client(
-                server, mode=job["mode"], sampling_callback=on_sample, elicitation_callback=on_elicit,
-                list_roots_callback=on_roots, logging_callback=on_log, message_handler=on_message, log_level="debug",
-                client_info=types.Implementation(name="everything", version="1")))
-            self.protocol, self.instructions = self.client.protocol_version, self.client.instructions
-            self.modern = self.protocol == "2026-07-28"
-            yield self
-
-    def listed(self, kind, cursor):
-        return {"tools": self.client.list_tools, "prompts": self.client.list_prompts,
-                "resources": self.client.list_resources,
-                "resourceTemplates": self.client.list_resource_templates}[kind](cursor=cursor, cache_mode="refresh")
+        return {"sampling_callback": on_sample, "elicitation_callback": on_elicit, "list_roots_callback": on_roots,
+                "logging_callback": on_log, "message_handler": on_message,
+                "client_info": self.types.Implementation(name="everything", version="1")}
 
     async def call(self, name, arguments, progress=None, meta=None):
         return await self.client.call_tool(name, arguments, progress_callback=progress, meta=meta)
@@ -139,12 +115,8 @@ class Sessions2(Agent):
     async def prompt(self, name, arguments):
         return await self.client.get_prompt(name, arguments)
 
-    async def read(self, uri):
-        return await self.client.read_resource(uri, cache_mode="bypass")
-
     async def complete(self, ref, argument, context):
-        import mcp_types as types
-        model = types.PromptReference if ref["type"] == "ref/prompt" else types.ResourceTemplateReference
+        model = self.types.PromptReference if ref["type"] == "ref/prompt" else self.types.ResourceTemplateReference
         return await self.client.complete(model.model_validate(ref), argument, context)
 
     async def set_level(self, level):
@@ -158,6 +130,44 @@ class Sessions2(Agent):
 
     async def unsubscribe(self, uri):
         return await self.client.unsubscribe_resource(uri)
+
+
+class Sessions2(Sessions):
+    """mcp 2.x"""
+
+    @contextlib.asynccontextmanager
+    async def connect(self, job):
+        import httpx2
+        import mcp_types
+        from mcp import Client
+        from mcp.client.sse import sse_client
+        from mcp.client.stdio import StdioServerParameters
+        from mcp.client.streamable_http import streamable_http_client
+
+        self.types = mcp_types
+        headers = {"Authorization": f"Bearer {job['token']}"} if job.get("token") else {}
+        async with contextlib.AsyncExitStack() as stack:
+            match job["transport"]:
+                case "stdio":
+                    server = StdioServerParameters(command=job["command"][0], args=job["command"][1:])
+                case "sse":
+                    server = sse_client(job["url"], headers=headers)
+                case _:
+                    http = await stack.enter_async_context(httpx2.AsyncClient(headers=headers, timeout=120))
+                    server = streamable_http_client(job["url"], http_client=http, max_sse_event_size=None)
+            self.client = await stack.enter_async_context(Client(
+                server, mode=job["mode"], log_level="debug", **self.callbacks()))
+            self.protocol, self.instructions = self.client.protocol_version, self.client.instructions
+            self.modern = self.protocol == "2026-07-28"
+            yield self
+
+    def listed(self, kind, cursor):
+        return {"tools": self.client.list_tools, "prompts": self.client.list_prompts,
+                "resources": self.client.list_resources,
+                "resourceTemplates": self.client.list_resource_templates}[kind](cursor=cursor, cache_mode="refresh")
+
+    async def read(self, uri):
+        return await self.client.read_resource(uri, cache_mode="bypass")
 
     async def cancelled_call(self, name, arguments, started):
         task = asyncio.create_task(self.call(name, arguments, progress=started))
@@ -261,35 +271,19 @@ class FastClient(Sessions2):
             task.cancel()
 
 
-class Sessions1(Agent):
+class Sessions1(Sessions):
     """mcp 1.x"""
 
     @contextlib.asynccontextmanager
     async def connect(self, job):
         import httpx
-        import mcp.types as types
+        import mcp.types
         from mcp import ClientSession
         from mcp.client.sse import sse_client
         from mcp.client.stdio import StdioServerParameters, stdio_client
         from mcp.client.streamable_http import streamable_http_client
 
-        async def on_sample(context, params):
-            return types.CreateMessageResult.model_validate(self.sample(params))
-
-        async def on_elicit(context, params):
-            return types.ElicitResult.model_validate(self.elicit(params))
-
-        async def on_roots(context):
-            return types.ListRootsResult.model_validate(self.roots())
-
-        async def on_log(params):
-            self.logs.append(plain(params))
-
-        async def on_message(message):
-            message = getattr(message, "root", message)
-            if hasattr(message, "method"):
-                self.note(message.method, plain(message).get("params", {}))
-
+        self.types = mcp.types
         headers = {"Authorization": f"Bearer {job['token']}"} if job.get("token") else {}
         async with contextlib.AsyncExitStack() as stack:
             match job["transport"]:
@@ -302,50 +296,23 @@ class Sessions1(Agent):
                     http = await stack.enter_async_context(httpx.AsyncClient(headers=headers, timeout=120))
                     streams = await stack.enter_async_context(streamable_http_client(job["url"], http_client=http))
             self.client = await stack.enter_async_context(ClientSession(
-                streams[0], streams[1], sampling_callback=on_sample, elicitation_callback=on_elicit,
-                list_roots_callback=on_roots, logging_callback=on_log, message_handler=on_message,
-                client_info=types.Implementation(name="everything", version="1")))
+                streams[0], streams[1], **self.callbacks()))
             initialized = await self.client.initialize()
             self.protocol, self.instructions = initialized.protocolVersion, initialized.instructions
             yield self
 
     def listed(self, kind, cursor):
-        import mcp.types as types
         return {"tools": self.client.list_tools, "prompts": self.client.list_prompts,
                 "resources": self.client.list_resources,
                 "resourceTemplates": self.client.list_resource_templates}[kind](
-                    params=types.PaginatedRequestParams(cursor=cursor) if cursor else None)
-
-    async def call(self, name, arguments, progress=None, meta=None):
-        return await self.client.call_tool(name, arguments, progress_callback=progress, meta=meta)
-
-    async def prompt(self, name, arguments):
-        return await self.client.get_prompt(name, arguments)
+                    params=self.types.PaginatedRequestParams(cursor=cursor) if cursor else None)
 
     async def read(self, uri):
         return await self.client.read_resource(uri)
 
-    async def complete(self, ref, argument, context):
-        import mcp.types as types
-        model = types.PromptReference if ref["type"] == "ref/prompt" else types.ResourceTemplateReference
-        return await self.client.complete(model.model_validate(ref), argument, context)
-
-    async def set_level(self, level):
-        await self.client.set_logging_level(level)
-
-    async def ping(self):
-        return await self.client.send_ping()
-
-    async def subscribe(self, uri):
-        return await self.client.subscribe_resource(uri)
-
-    async def unsubscribe(self, uri):
-        return await self.client.unsubscribe_resource(uri)
-
     async def cancel_wire(self, number):
-        import mcp.types as types
-        await self.client.send_notification(types.ClientNotification(types.CancelledNotification(
-            params=types.CancelledNotificationParams(requestId=number, reason="enough"))))
+        await self.client.send_notification(self.types.ClientNotification(self.types.CancelledNotification(
+            params=self.types.CancelledNotificationParams(requestId=number, reason="enough"))))
 
 
 # --- The scenario ----------------------------------------------------------------------------------------------------

@@ -484,3 +484,15 @@ class Case(unittest.TestCase):
 
 def main():
     unittest.main(argv=[sys.argv[0], "-v"])
+
+
+class FixtureCase(Case):
+    """Has the catalogue served by both major versions of the official library."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.fixtures = {"everything2": Fixture(CLIENTS["mcp-2.3.0"], "everything2.py"),
+                        "everything1": Fixture(CLIENTS["mcp-1.30.0"], "everything1.py")}
+        for fixture in cls.fixtures.values():
+            cls.addClassCleanup(fixture.close)

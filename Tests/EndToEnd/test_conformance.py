@@ -7,7 +7,7 @@ import pathlib
 import sys
 
 import conformance
-from harness import ALLOW_BOTH_WAYS, CLIENTS, UPSTREAMS, Case, Fixture, Pending
+from harness import ALLOW_BOTH_WAYS, CLIENTS, UPSTREAMS, FixtureCase, Pending
 from upstreams.rawserver import RawServer
 
 PYTHON2, PYTHON1 = CLIENTS["mcp-2.3.0"], CLIENTS["mcp-1.30.0"]
@@ -65,14 +65,7 @@ PENDING_TASKS = {
 }
 
 
-class Conformance(Case):
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        cls.fixtures = {"everything2": Fixture(PYTHON2, "everything2.py"), "everything1": Fixture(PYTHON1, "everything1.py")}
-        for fixture in cls.fixtures.values():
-            cls.addClassCleanup(fixture.close)
-
+class Conformance(FixtureCase):
     def run_all(self, targets):
         """`targets`: (name, url, token, era); name/era/scenario → outcome."""
         outcomes = {}

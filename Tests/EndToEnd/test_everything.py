@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 
-from harness import ALLOW_BOTH_WAYS, CLIENTS, FASTMCP, ROOT, UPSTREAMS, Case, Fixture, Pending
+from harness import ALLOW_BOTH_WAYS, CLIENTS, FASTMCP, ROOT, UPSTREAMS, FixtureCase, Pending
 
 PYTHON2, PYTHON1 = CLIENTS["mcp-2.3.0"], CLIENTS["mcp-1.30.0"]
 AGENTS = {  # name → (interpreter, mode)
@@ -116,14 +116,7 @@ def difference(step, direct, through, same_era):
     return f"direct {json.dumps(direct)[:300]} – through the gateway {json.dumps(through)[:300]}"
 
 
-class Everything(Case):
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        cls.fixtures = {"everything2": Fixture(PYTHON2, "everything2.py"), "everything1": Fixture(PYTHON1, "everything1.py")}
-        for fixture in cls.fixtures.values():
-            cls.addClassCleanup(fixture.close)
-
+class Everything(FixtureCase):
     def direct_jobs(self):
         jobs = []
         for agent, (python, mode) in AGENTS.items():

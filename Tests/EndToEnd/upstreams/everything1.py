@@ -6,11 +6,7 @@
 """
 
 import asyncio
-import json
-import os
-import socket
 import sys
-import threading
 
 import mcp.types as types
 from mcp.server.lowlevel.server import NotificationOptions, Server
@@ -18,6 +14,7 @@ from mcp.shared.exceptions import McpError
 from mcp.shared.message import ServerMessageMetadata
 
 import catalogue
+import serving
 
 shop = catalogue.Catalogue()
 
@@ -129,21 +126,10 @@ async def serve_http(port):
     async def app(scope, receive, send):
         if scope["path"] == "/mcp":
             await manager.handle_request(scope, receive, send)
-        elif scope["path"] == "/sse" and scope["method"] != "GET":
-            await send({"type": "http.response.start", "status": 405, "headers": [(b"content-length", b"0")]})
-            await send({"type": "http.response.body", "body": b""})
-        elif scope["path"] == "/sse":
-            async with sse.connect_sse(scope, receive, send) as (reader, writer):
-                await server.run(reader, writer, server.create_initialization_options())
-        elif scope["path"] == "/messages/":
-            await sse.handle_post_message(scope, receive, send)
         else:
-            await send({"type": "http.response.start", "status": 404, "headers": [(b"content-length", b"0")]})
-            await send({"type": "http.response.body", "body": b""})
+            await serving.serve_events(server, sse, scope, receive, send)
 
-    listener = socket.create_server(("127.0.0.1", port), backlog=1024)
-    print(json.dumps({"port": listener.getsockname()[1]}), flush=True)
-    threading.Thread(target=lambda: (sys.stdin.read(), os._exit(0)), daemon=True).start()
+    listener = serving.listen(port)
     async with manager.run():
         await uvicorn.Server(uvicorn.Config(app, log_level="critical", lifespan="off")).serve(sockets=[listener])
 

@@ -9,10 +9,7 @@
 
 import asyncio
 import json
-import os
-import socket
 import sys
-import threading
 import warnings
 
 warnings.simplefilter("ignore")
@@ -26,6 +23,7 @@ from mcp.shared.exceptions import MCPError
 from mcp.shared.message import ServerMessageMetadata
 
 import catalogue
+import serving
 
 MODERN = "2026-07-28"
 shop = catalogue.Catalogue()
@@ -219,21 +217,10 @@ async def serve_http(port):
                     return
         elif scope["path"] in apps:
             await apps[scope["path"]](scope, receive, send)
-        elif scope["path"] == "/sse" and scope["method"] != "GET":
-            await send({"type": "http.response.start", "status": 405, "headers": [(b"content-length", b"0")]})
-            await send({"type": "http.response.body", "body": b""})
-        elif scope["path"] == "/sse":
-            async with sse.connect_sse(scope, receive, send) as (reader, writer):
-                await server.run(reader, writer, server.create_initialization_options())
-        elif scope["path"] == "/messages/":
-            await sse.handle_post_message(scope, receive, send)
         else:
-            await send({"type": "http.response.start", "status": 404, "headers": [(b"content-length", b"0")]})
-            await send({"type": "http.response.body", "body": b""})
+            await serving.serve_events(server, sse, scope, receive, send)
 
-    listener = socket.create_server(("127.0.0.1", port), backlog=1024)
-    print(json.dumps({"port": listener.getsockname()[1]}), flush=True)
-    threading.Thread(target=lambda: (sys.stdin.read(), os._exit(0)), daemon=True).start()
+    listener = serving.listen(port)
     async with contextlib.AsyncExitStack() as stack:
         for one in managers.values():
             await stack.enter_async_context(one.run())
