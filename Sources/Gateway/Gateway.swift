@@ -45,6 +45,8 @@ package final class Gateway: Sendable {
             let front = SSEFront(endpoint)
             var serverOptions = HTTPServerOptions()
             serverOptions.limits.maxBody = options.maxBody
+            // Each session may have a stream and a connection on which its client makes calls.
+            serverOptions.maxConnections = 2 * options.maxSessions + options.maxCallsInFlight
             serverOptions.drainLimit = options.drainLimit
             serverOptions.tls = options.tls
             let service = GatewayService(

@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import resource
 import signal
 import sys
 import threading
@@ -62,6 +63,16 @@ class UpstreamLife(Case):
         self.assertRegex(limits, r"Max open files +64 +64 ")
         self.assertRegex(limits, r"Max address space +2147483648 +2147483648 ")
         self.assertRegex(limits, r"Max cpu time +3600 +3600 ")
+
+    def test_the_gateway_may_open_many_files_and_its_children_as_many_as_before(self):
+        usual, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (256, most))
+        try:
+            session = self.begin()
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (usual, most))
+        self.assertEqual(resource.prlimit(self.gw.pid, resource.RLIMIT_NOFILE), (most, most))
+        self.assertEqual(resource.prlimit(self.pid(session), resource.RLIMIT_NOFILE), (256, most))
 
     def test_too_many_calls_at_once_are_refused(self):
         session = self.begin("--max-calls", "1", "--max-waiting", "0")

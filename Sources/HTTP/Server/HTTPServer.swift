@@ -17,6 +17,9 @@ package final class HTTPServer: Sendable {
         address = listeners.address
     }
 
+    /// Connections above the limit that are answered 503; those that come while so many linger wait in the kernel.
+    private static let refusedAtOnce = 1_024
+
     /// Starts to listen; port 0 takes any free port, see `address`.
     /// - Throws: what the socket says: the address is in use, not ours, or not permitted.
     package static func start(
@@ -29,6 +32,9 @@ package final class HTTPServer: Sendable {
             guard let hub = loops.first(where: { $0.loop === stream.loop }) else { return stream.close() }
             hub.accept(stream)
         }
+        // Newcomers above our limit are to be told so, not to wait.
+        let most = options.maxConnections + refusedAtOnce
+        for listener in listeners.listeners { await listener.loop.run { listener.maxConnections = most } }
         return HTTPServer(listeners, loops, shared)
     }
 

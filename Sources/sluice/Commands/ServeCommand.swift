@@ -79,7 +79,9 @@ enum ServeCommand {
             group.stop()
             group.join()
         }
-        options.launcher = LaunchedChild.launcher
+        // Most systems start a process with 1,024 and let it have far more; what it starts is not to notice.
+        let files = OpenFiles.raise()
+        options.launcher = LaunchedChild.launcher(openFiles: files.before)
         options.listen = try await resolve(listen, on: group.next())
         let ledger = try folder.openLedger(
             LedgerOptions(durability: durability == "power" ? .power : .process, callersCommit: true))
@@ -113,6 +115,13 @@ enum ServeCommand {
         let planes = [(gateway.address, options.tls), (plane.address, adminTLS)]
         for (address, tls) in planes where tls == nil && !address.isLoopback {
             Output.note("sluice: warning: tokens travel unencrypted to \(address); put TLS in front of it")
+        }
+
+        let wanted = options.maxSessions + options.maxCallsInFlight
+        if files.now < wanted {
+            Output.note(
+                "sluice: warning: only \(files.now) files may be open at once, and each connection is one; for "
+                    + "\(wanted), raise the hard limit (ulimit -Hn, LimitNOFILE=) or lower --max-sessions")
         }
 
         await stop.received()
