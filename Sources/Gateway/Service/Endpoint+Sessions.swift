@@ -113,6 +113,8 @@ extension Endpoint {
         let loop = arrival.loop
         let desk = desk
         let patience = patience(session)
+        // Not the arrival: its request would be kept for as long as somebody listens.
+        let (requestID, caller, peerIP) = (arrival.requestID, arrival.caller, arrival.peerIP)
         Task(executorPreference: loop) { [session] in
             await session.link.listen(filter, on: loop, handle: handle) { message in
                 switch message.kind {
@@ -121,8 +123,8 @@ extension Endpoint {
                     session.deliver(message)
                 case .request(let id):
                     let visit = Visit(
-                        requestID: arrival.requestID, caller: arrival.caller, session: session, message: message,
-                        id: id, peerIP: arrival.peerIP, loop: loop, started: loop.now, patience: patience)
+                        requestID: requestID, caller: caller, session: session, message: message, id: id,
+                        peerIP: peerIP, loop: loop, started: loop.now, patience: patience)
                     Task(executorPreference: loop) { await desk.relayOutside(message, id, visit) }
                 case .response: break
                 }

@@ -19,10 +19,12 @@ struct ClientProfile: Sendable {
 
     /// From `initialize`.
     init(_ initialize: RPCMessage, version: ProtocolVersion) {
-        let declared = initialize.params?["capabilities"]
-        self.init(
-            version, info: initialize.params?["clientInfo"],
-            capabilities: declared?.kind == .object ? declared : nil, logLevel: nil)
+        // COST: a document of their own, since they are kept with the session and the message need not be.
+        let declared = initialize.params?["capabilities"].flatMap { declared in
+            declared.kind == .object && declared.count > 0
+                ? try? JSONDocument.parse(Array(declared.rawBytes)).root : nil
+        }
+        self.init(version, info: initialize.params?["clientInfo"], capabilities: declared, logLevel: nil)
     }
 
     /// From a modern request.

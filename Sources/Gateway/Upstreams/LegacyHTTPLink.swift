@@ -145,7 +145,7 @@ final class LegacyHTTPLink: UpstreamLink {
         while !handle.isCancelled {
             let current = session.withLock { $0 }
             if current.id != listened?.id { lastEventID = "" }
-            switch await standing(after: lastEventID, current, on: loop, cancel) {
+            switch await standingAside(after: lastEventID, current, on: loop, cancel) {
             case .open(let body):
                 listened = current
                 pause = Self.firstPause
@@ -182,6 +182,15 @@ final class LegacyHTTPLink: UpstreamLink {
         case forgotten
         /// It may be there again later.
         case unreachable
+    }
+
+    // COST: a task keeps the memory that its calls have needed, and this one's caller waits for events, often for days.
+    private func standingAside(
+        after lastEventID: String, _ session: Session, on loop: EventLoop, _ cancel: ClientCancel
+    ) async -> Standing {
+        await Task(executorPreference: loop) { [self] in
+            await standing(after: lastEventID, session, on: loop, cancel)
+        }.value
     }
 
     private func standing(after lastEventID: String, _ session: Session, on loop: EventLoop, _ cancel: ClientCancel)

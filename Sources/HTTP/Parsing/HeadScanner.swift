@@ -43,21 +43,23 @@ struct HeadScanner {
     private(set) var version = HTTPVersion.http11
     private(set) var status: UInt16 = 0
     private(set) var entries: [FieldEntry] = []
+    /// Fields to set memory aside for: a client sends about as many each time.
+    private var usual = 12
     private(set) var framing: Framing
 
     init(_ kind: Kind, limits: HTTPLimits) {
         self.kind = kind
         self.limits = limits
         framing = Framing(kind)
-        entries.reserveCapacity(12)
     }
 
     /// Makes ready for the next head. Gives the entries away: the head owns them now.
     mutating func takeEntries() -> [FieldEntry] {
-        let taken = entries
-        entries = []
-        entries.reserveCapacity(max(8, min(taken.count + 2, 32)))
-        return taken
+        defer {
+            usual = max(8, min(entries.count + 2, 32))
+            entries = []
+        }
+        return entries
     }
 
     /// Whether some bytes of a head have come, but not all.
@@ -234,6 +236,8 @@ struct HeadScanner {
         }
         guard unclean == 0 else { return lineProblem(base, line, .malformedFieldValue) }
         guard entries.count < limits.fields else { return .tooManyFields }
+        // COST: not before there is a field: most connections are idle, and some for days.
+        if entries.isEmpty { entries.reserveCapacity(usual) }
         entries.append(
             FieldEntry(
                 name: UInt32(line.lowerBound), nameCount: UInt32(nameCount),

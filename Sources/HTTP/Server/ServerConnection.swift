@@ -234,7 +234,8 @@ actor ServerConnection: StreamDelegate {
     /// Nil: the connection is gone, or another task waits already. That happens when a service went on after its answer
     /// and the next request had to get a task of its own.
     private func nextRequest() async -> HTTPRequest? {
-        if isGone || worker != nil { return nil }
+        // COST: a task keeps the memory that its calls have needed. What stands open as a stream may do so for days.
+        if isGone || worker != nil || outgoing != nil { return nil }
         return await withUnsafeContinuation { worker = $0 }
     }
 

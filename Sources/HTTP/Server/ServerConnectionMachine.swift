@@ -46,8 +46,13 @@ package struct ServerConnectionMachine {
     private static let maxReserved = 256 * 1024
 
     private var state = State.reading
-    /// The head of the request that is decided on, read or served.
+    /// The head of the request that is decided on or read. While it is served the service has it: a stream may go on for
+    /// days.
     private var head: RequestHead?
+    /// Whether the method of the request in work is HEAD: its response has no body.
+    package private(set) var isHeadRequest = false
+    /// Whether the request in work can take chunks.
+    package private(set) var takesChunks = false
     /// Whether "100 Continue" is still owed.
     private var owesContinue = false
     private var parser: RequestParser
@@ -75,16 +80,6 @@ package struct ServerConnectionMachine {
         state == .serving
     }
 
-    /// Whether the method of the request in work is HEAD: its response has no body.
-    package var isHeadRequest: Bool {
-        head?.method == .head
-    }
-
-    /// Whether the request in work can take chunks.
-    package var takesChunks: Bool {
-        head?.version == .http11
-    }
-
     /// Reads on from `offset`, which moves behind what was used.
     package mutating func next(_ input: UnsafeRawBufferPointer, _ offset: inout Int) -> Action {
         while true {
@@ -104,6 +99,8 @@ package struct ServerConnectionMachine {
             case .head(let head):
                 keepAlive = head.keepAlive
                 self.head = head
+                isHeadRequest = head.method == .head
+                takesChunks = head.version == .http11
                 state = .deciding
                 return .admit(head)
             case .body(let range): take(input, range)
@@ -112,9 +109,10 @@ package struct ServerConnectionMachine {
                     state = .serving
                     let body = collected
                     collected = []
+                    self.head = nil
                     return .serve(head, body: body)
                 }
-                head = nil
+                forgetRequest()
                 state = isDraining ? .closed : .reading
             }
         }
@@ -170,8 +168,14 @@ package struct ServerConnectionMachine {
     /// The response is complete. Then `next` gives the following request, or `close`.
     package mutating func responseEnded() {
         guard state == .serving else { return }
-        head = nil
+        forgetRequest()
         state = keepAlive && !isDraining ? .reading : .closed
+    }
+
+    private mutating func forgetRequest() {
+        head = nil
+        isHeadRequest = false
+        takesChunks = false
     }
 
     /// Lets no further request begin. True if nothing is in work and the connection can be closed now.
