@@ -120,9 +120,9 @@ def grant_token(created):
     return created if isinstance(created, str) and created.startswith("slg_") else None
 
 
-def serve_command(data, port=0):
+def serve_command(data, port=0, *more):
     """The command line of a gateway that meets no other one on this machine."""
-    command = [program("sluice"), "serve", "--json", "--data-dir", data, "--listen", f"127.0.0.1:{port}"]
+    command = [program("sluice"), "serve", "--json", "--data-dir", data, "--listen", f"127.0.0.1:{port}", *more]
     options = subprocess.run([program("sluice"), "serve", "--help"], capture_output=True, text=True).stdout
     # To try other settings: SLUICE_SERVE_OPTIONS='--loops 2' Benchmarks/run --only calls
     command += os.environ.get("SLUICE_SERVE_OPTIONS", "").split()
@@ -132,8 +132,8 @@ def serve_command(data, port=0):
 class Serve(Process):
     """`sluice serve` on free ports."""
 
-    def __init__(self, data, log="serve.log"):
-        super().__init__(serve_command(data), log)
+    def __init__(self, data, *more, log="serve.log"):
+        super().__init__(serve_command(data, 0, *more), log)
 
     def __enter__(self):
         try:

@@ -2,6 +2,7 @@
 // output. What is measured in front of it is the gateway's time and not the server's.
 //
 //   upstream            prints its port on one line, serves until killed
+//   upstream --events   the same, and every GET gets an event stream on which nothing ever comes
 //   upstream --stdio    one JSON-RPC message a line
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -12,10 +13,12 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { BUFFER = 1 << 18, CONNECTIONS = 4096 };
+enum { BUFFER = 1 << 18, CONNECTIONS = 65536 };
+static int has_events;
 
 // The value of a top-level member whose name stands nowhere else in the message; our own clients send such.
 static size_t member(const char *text, const char *name, const char **start) {
@@ -104,6 +107,14 @@ static int respond(int fd, struct connection *c) {
         c->bytes[length] = 0;
         int count = 0;
         const char *status = "405 Method Not Allowed";
+        if (has_events && !memcmp(c->bytes, "GET ", 4)) {
+            used += (size_t)snprintf(out + used, sizeof out - used,
+                                     "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n"
+                                     "\r\n8\r\n: open\n\n\r\n");
+            c->bytes[length] = after;
+            c->count = 0;
+            break;
+        }
         if (!memcmp(c->bytes, "POST", 4)) {
             count = answer(c->bytes + body, text, sizeof text);
             status = count ? "200 OK" : "202 Accepted";
@@ -119,6 +130,11 @@ static int respond(int fd, struct connection *c) {
 }
 
 static int serve_http(void) {
+    struct rlimit files;
+    if (!getrlimit(RLIMIT_NOFILE, &files)) {
+        files.rlim_cur = files.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &files);
+    }
     int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), one = 1;
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t size = sizeof address;
@@ -158,5 +174,7 @@ static int serve_http(void) {
 }
 
 int main(int argc, char **argv) {
-    return argc > 1 && !strcmp(argv[1], "--stdio") ? serve_stdio() : serve_http();
+    if (argc > 1 && !strcmp(argv[1], "--stdio")) return serve_stdio();
+    has_events = argc > 1 && !strcmp(argv[1], "--events");
+    return serve_http();
 }
