@@ -14,17 +14,24 @@ import urllib.error
 import urllib.request
 
 from .calls import Nginx
-from .processes import ROOT, Process, Unmeasurable, compiled, free_port
+from .processes import OUT, ROOT, Process, Unmeasurable, compiled, free_port
 
 # Seconds until a gateway serves: some need half a minute.
 PATIENCE = 120
 
 
 class Target:
-    """Where the load goes."""
+    """Where the load goes over HTTP."""
 
     def __init__(self, port, path, pid, tool="add", fields=()):
         self.port, self.path, self.pid, self.tool, self.fields = port, path, pid, tool, list(fields)
+
+
+class Command:
+    """Where the load goes over stdio: a shell's line, whose program has an upstream as its child or is one."""
+
+    def __init__(self, line, tool="add"):
+        self.line, self.tool = line, tool
 
 
 def environment(name, program):
@@ -161,6 +168,17 @@ def litellm(upstream, data):
         wait_for(process, port, "/health/liveliness", [200])
         yield Target(
             port, "/mcp/", process.pid, "bench-add", [f"x-litellm-api-key: Bearer {key}", "x-mcp-servers: bench"])
+
+
+@contextlib.contextmanager
+def lasso(data):
+    """Lasso's mcp-gateway, stdio on both sides. No authentication, no plug-ins."""
+    config = os.path.join(data, "lasso.json")
+    with open(config, "w") as file:
+        json.dump({"mcpServers": {"mcp-gateway": {"command": "mcp-gateway", "args": [], "servers": {
+            "bench": {"command": compiled("upstream"), "args": ["--stdio"]}}}}}, file)
+    log = os.path.join(OUT, "lasso.log")
+    yield Command(f"exec {environment('lasso', 'mcp-gateway')} --mcp-json-path {config} 2>{log}", "bench_add")
 
 
 def tree(pid):

@@ -5,8 +5,9 @@
 //
 // Over HTTP each client has a connection and a session of its own and makes one call after the other; over stdio all calls
 // of CLIENTS clients are under way on one pipe. PARAMS is a file with the params of `tools/call`, FIELDS one with header
-// lines. Every answer has to carry the id of its call and EXPECTED. Output: `begin` after WARM seconds, and after SECONDS
-// more `RESULT calls calls-per-second p50 p99`, times in microseconds. Answers may have a length or be chunked, be JSON or an event stream.
+// lines. Every answer has to carry the id of its call and EXPECTED. Output: `begin` after WARM seconds, `end` after SECONDS
+// more, and when standard input has ended `RESULT calls calls-per-second p50 p99`, times in microseconds. Answers may have
+// a length or be chunked, be JSON or an event stream.
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
@@ -18,6 +19,7 @@
 #include <strings.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -200,6 +202,7 @@ static void readable(struct client *c) {
 // MARK: stdio
 
 static struct client pipes;
+static pid_t command_pid;
 static double sent[MOST];
 
 static void send_line(long id) {
@@ -213,7 +216,7 @@ static void send_line(long id) {
 static void start_command(const char *command) {
     int to[2], from[2];
     if (pipe(to) || pipe(from)) fail("no pipe", NULL);
-    if (!fork()) {
+    if (!(command_pid = fork())) {
         dup2(to[0], 0);
         dup2(from[1], 1);
         close(to[1]);
@@ -240,6 +243,16 @@ static void start_command(const char *command) {
     c->count = 0;
     const char *ready = "{\"jsonrpc\":\"2.0\",\"method\":\"notifications/initialized\"}\n";
     write_all(pipes.fd, ready, strlen(ready));
+}
+
+// The next load starts it anew and wants the same files.
+static void end_command(void) {
+    close(pipes.fd);
+    kill(command_pid, SIGTERM);
+    for (int tries = 0; waitpid(command_pid, NULL, WNOHANG) == 0; tries++) {
+        if (tries == 500) kill(command_pid, SIGKILL);
+        usleep(10000);
+    }
 }
 
 static void lines(struct client *c) {
@@ -310,6 +323,12 @@ int main(int argc, char **argv) {
         }
     }
     double elapsed = now() - began;
+    // Whoever measures the processes does it now, and then lets us go.
+    puts("end");
+    fflush(stdout);
+    char ignored;
+    if (read(0, &ignored, 1) < 0) fail("cannot wait", NULL);
+    if (command_pid) end_command();
     if (calls < 2 * count) fail("calls take too long", "");
     qsort(times, calls, sizeof *times, by_size);
     printf("RESULT %zu %.1f %.2f %.2f\n", calls, (double)calls / elapsed * 1e6, times[calls / 2], times[calls * 99 / 100]);
