@@ -37,7 +37,8 @@ bench: ## measure; prints a table and writes Benchmarks/out/results.json
 	@Benchmarks/run
 
 lint: ## check the format of every Swift file
-	swift format lint --strict --parallel --recursive Package.swift Sources Tests
+	swift format lint --strict --parallel --recursive Package.swift Sources Tests \
+		Fuzz/Package.swift Fuzz/Support Fuzz/Targets Benchmarks/Package.swift Benchmarks/Measure
 
 clean: ## remove what was built (keeps vendor/, .venv-*/ and sluice-data/)
 	rm -rf .build Benchmarks/.build Fuzz/.build
