@@ -42,6 +42,9 @@ import Testing
             seen.append(parser.lastEventID)
         }
         #expect(seen == ["1", "1", "1", "2", "2", "2", "3", ""])
+        #expect(parser.lastRetry == nil)
+        try parser.feed(Array("retry: 70\n\nretry: x\n\n".utf8)) { _ in }
+        #expect(parser.lastRetry == 70, "an event without data says it, too")
     }
 
     @Test func caps() {

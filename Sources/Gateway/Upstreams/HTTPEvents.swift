@@ -151,7 +151,7 @@ final class HTTPEvents: UpstreamStream {
                 try state.parser.feed(chunk) { events.append($0) }
                 if !state.parser.lastEventID.isEmpty { state.lastEventID = state.parser.lastEventID }
                 if !events.isEmpty { state.attempts = 0 }
-                if let retry = events.last(where: { $0.retry != nil })?.retry {
+                if let retry = state.parser.lastRetry {
                     state.pause = min(Self.longestPause, .milliseconds(Int64(retry)))
                 }
                 state.waiting += events

@@ -3,6 +3,9 @@ package struct SSEParser {
     /// The id of the last whole event that carried one: what Last-Event-ID should say on reconnection.
     package private(set) var lastEventID = ""
 
+    /// How long to wait before a reconnection, in milliseconds: what the stream said last, in an event or without one.
+    package private(set) var lastRetry: Int?
+
     private let maxEvent: Int
     private var line: [UInt8] = []
     private var data: [UInt8] = []
@@ -86,6 +89,7 @@ package struct SSEParser {
             id = String(decoding: value, as: UTF8.self)
         } else if name.equals("retry"), !value.isEmpty, value.count <= 12, value.allSatisfy(ASCII.isDigit) {
             retry = value.reduce(0) { $0 * 10 + Int($1 &- 0x30) }
+            lastRetry = retry
         }
     }
 
