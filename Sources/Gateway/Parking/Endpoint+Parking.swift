@@ -34,8 +34,11 @@ extension Endpoint {
             await journey.run(parkable, ParkedReply(call))
             parkable.session.finished(parkable.id, handle)
             for ask in call.finish() {
-                desk.refuse(
-                    ask.id, AskDesk.Refusal(text: "the client gave no answer", code: .upstreamTimeout), parkable)
+                // With the session its way to the server is closed.
+                if !parkable.session.isEnded {
+                    desk.refuse(
+                        ask.id, AskDesk.Refusal(text: "the client gave no answer", code: .upstreamTimeout), parkable)
+                }
                 desk.settle(ask.ticket, nil)
             }
         }

@@ -61,12 +61,10 @@ final class LegacyConversation: Conversation {
     private var stranger = ""
     private static let names = ["one": "1", "two": #""1""#]
 
-    init(_ stand: Stand, version: ProtocolVersion) async throws {
+    init(_ stand: Stand, version: ProtocolVersion, server era: Era = .legacy) async throws {
         self.stand = stand
         self.version = version
-        guard let message = try? RPCMessage(JSONDocument.parse(Array(TalkingServer.legacy.utf8))),
-            let hello = UpstreamHello(message)
-        else { throw Stand.Problem("the server's greeting is none") }
+        guard let hello = TalkingServer.hello(era) else { throw Stand.Problem("the server's greeting is none") }
         self.hello = hello
         stand.ledger.state.withLock { $0.rows = [] }
         dial("bystander")
@@ -209,6 +207,44 @@ final class LegacyConversation: Conversation {
 
     private func end(where isOver: @escaping (ClientSession) -> Bool) {
         for session in stand.endpoint.sessions.removeAll(where: isOver) { session.end(on: stand.loop) }
+    }
+
+    // MARK: Anything
+
+    func isUnderWay(_ call: String) -> Bool { calls[call]?.isOpen ?? false }
+
+    var isWithinCaps: Bool {
+        guard let own else { return true }
+        return own.asks.waiting.count <= 64 && own.callCount <= calls.count + requests.count
+    }
+
+    /// Requests of anything that the client said.
+    private(set) var requests: [WatchedReply] = []
+
+    /// The client says anything, in its session or, of the modern era, in none.
+    func say(_ text: String, isModern: Bool) async {
+        var mark = Postmark(id: nil)
+        if let message = try? RPCMessage(JSONDocument.parse(Array(text.utf8))), case .request(let id) = message.kind {
+            mark = Postmark(
+                id: id.text, token: message.progressToken.map { String(decoding: $0.rawBytes, as: UTF8.self) })
+        }
+        let reply = WatchedReply("raw", mark, book)
+        requests.append(reply)
+        await post(text, to: isModern ? nil : session, reply)
+        await settle()
+    }
+
+    /// The server writes a line.
+    func hear(_ line: [UInt8]) async {
+        server?.write(line)
+        let modern = shared.links.withLock { $0.last }
+        if let modern, modern !== server { modern.write(line) }
+        await settle()
+    }
+
+    func hangUpLatest() async {
+        requests.last { $0.isWaiting }?.hangUp()
+        await settle()
     }
 
     // MARK: Events

@@ -155,4 +155,16 @@ private struct ModelCheck {
                 }, unsettled: { stand.unsettled() })
         }
     }
+
+    @Test func everyEventInEveryStateOfAModernClientBeforeALegacyServer() async throws {
+        let spec = try Self.spec("Modern client, legacy server")
+        try await Self.check("modern client, legacy server") { stand in
+            ModelCheck(
+                spec, given: [:], begin: { try await ModernConversation(stand) },
+                visible: { state in
+                    let calls = ["one", "two"].filter { ["open", "streaming", "asked"].contains(state[$0]) }.count
+                    return ["session": state["session"] ?? "", "calls": String(calls)]
+                }, unsettled: { stand.unsettled() })
+        }
+    }
 }

@@ -113,7 +113,7 @@ struct SessionSpec {
 
     private func derived(_ state: State) -> State {
         guard variables.contains(where: { $0.name == "only" }) else { return state }
-        let underWay = ["one", "two"].filter { !["none", "kept", nil].contains(state[$0]) }
+        let underWay = ["one", "two"].filter { !["none", "kept", "failed", nil].contains(state[$0]) }
         var state = state
         state["only"] = underWay.isEmpty ? "none" : underWay.count == 1 ? underWay[0] : "both"
         return state

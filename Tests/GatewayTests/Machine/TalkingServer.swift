@@ -48,6 +48,17 @@ final class TalkingServer: UpstreamLink {
         "logging":{}},"serverInfo":{"name":"s","version":"1"}}}
         """#
 
+    static let modern = #"""
+        {"jsonrpc":"2.0","id":0,"result":{"resultType":"complete","supportedVersions":["2026-07-28"],
+        "capabilities":{"tools":{"listChanged":true},"logging":{}},"ttlMs":0,"cacheScope":"private"}}
+        """#
+
+    static func hello(_ era: Era) -> UpstreamHello? {
+        message(Array((era == .legacy ? legacy : modern).utf8)).flatMap {
+            era == .legacy ? UpstreamHello($0) : UpstreamHello(discovered: $0)
+        }
+    }
+
     // MARK: The gateway's side
 
     func prepare() async throws(UpstreamError) {
@@ -77,7 +88,9 @@ final class TalkingServer: UpstreamLink {
             return true
         }
         guard isUp else { throw Self.unreachable }
-        if request.params?["_meta"]?["progressToken"]?.int != id { book.fault("the progress token is not ours") }
+        if let token = request.params?["_meta"]?["progressToken"], token.int != id {
+            book.fault("the progress token is not ours")
+        }
         book.note("\(label):call")
         return try await firstReply(to: outgoing, inbox, Self.limits, on: loop, handle, pass: nil) { [self] in
             guard state.withLock({ $0.book.end(id) }) != nil else { return }
@@ -137,6 +150,17 @@ final class TalkingServer: UpstreamLink {
         guard !isTaken, message.method != "notifications/cancelled" else { return }
         if let listener { return listener(message) }
         if case .request(let id) = message.kind { post(ServerRequest.answer(message.method, id: id), on: loop) }
+    }
+
+    /// What the server writes, whatever it is. A line that is no message is passed over.
+    func write(_ line: [UInt8]) {
+        guard let message = Self.message(line) else { return }
+        if case .request(let id) = message.kind {
+            state.withLock { state in
+                if state.isUp, !state.isClosed { state.asked.append(id.text) }
+            }
+        }
+        say(String(decoding: line, as: UTF8.self))
     }
 
     private func id(of call: String) -> Int64 { state.withLock { $0.calls[call] ?? -1 } }

@@ -10,6 +10,8 @@ final class Notebook: Sendable {
     private let state = Mutex<(words: [String], faults: [String], count: Int)>(([], [], 0))
 
     func note(_ word: String) {
+        // That somebody else's idle session ends is nobody's business here.
+        guard word != "stranger:closed" else { return }
         state.withLock { state in
             state.words.append(word)
             state.count += 1
@@ -34,6 +36,15 @@ final class Notebook: Sendable {
 struct Postmark: Sendable {
     /// The id of the request that the stream belongs to, as its client wrote it; nil for a stream of no request.
     let id: String?
+    /// The progress token of that request, as its client wrote it.
+    let token: String?
+
+    init(id: String?) { self.init(id: id, token: id) }
+
+    init(id: String?, token: String?) {
+        self.id = id
+        self.token = token
+    }
 
     func word(_ bytes: [UInt8], _ book: Notebook) -> String {
         if bytes.first == UInt8(ascii: "[") { return "batch" }
@@ -46,8 +57,8 @@ struct Postmark: Sendable {
         case .notification:
             switch message.method {
             case "notifications/progress":
-                if message.params?["progressToken"].map({ String(decoding: $0.rawBytes, as: UTF8.self) }) != id {
-                    book.fault("progress of another: \(String(decoding: bytes, as: UTF8.self)), not \(id ?? "")")
+                if message.params?["progressToken"].map({ String(decoding: $0.rawBytes, as: UTF8.self) }) != token {
+                    book.fault("progress of another: \(String(decoding: bytes, as: UTF8.self)), not \(token ?? "")")
                 }
                 return "progress"
             case "notifications/message": return "log"
@@ -161,6 +172,12 @@ final class WatchedReply: ReplyChannel, @unchecked Sendable {
         }
     }
 
+    /// Whether the gateway has not done with it, whoever still listens.
+    var isOpen: Bool { phase != .over }
+
+    /// Whether its client still waits for an answer.
+    var isWaiting: Bool { !hasHungUp && (phase == .fresh || phase == .streaming && sink == nil && !isTakenOver) }
+
     func onGone(_ body: @escaping @Sendable () -> Void) {
         if hasHungUp { body() } else if phase != .over { gone.append(body) }
     }
@@ -185,7 +202,10 @@ final class WatchedReply: ReplyChannel, @unchecked Sendable {
     }
 
     private func write(_ message: [UInt8], isLast: Bool) {
-        if isLast { phase = .over }
+        if isLast {
+            phase = .over
+            learn(message)
+        }
         if let kept {
             guard let id = kept.note(message, on: number, isLast: isLast) else { return isTakenOver = true }
             if !hasHungUp { numbered(id.description) }
@@ -204,9 +224,17 @@ final class WatchedReply: ReplyChannel, @unchecked Sendable {
         case .streaming: write(message, isLast: true)
         case .fresh:
             phase = .over
+            learn(message)
             if !hasHungUp { book.note("\(label):\(mark.word(message, book))") }
         case .over: book.fault("\(label) is answered twice")
         }
+    }
+
+    /// What the answer wants to have back with the retry; nil if it wants none.
+    private(set) var requestState: String?
+
+    private func learn(_ answer: [UInt8]) {
+        requestState = (try? JSONDocument.parse(answer))?.root["result"]?["requestState"]?.string
     }
 
     func answer(_ message: [UInt8], session: String) {
