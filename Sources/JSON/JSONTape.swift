@@ -1,8 +1,3 @@
-/// The kinds of JSON values.
-package enum JSONKind: UInt8, Sendable {
-    case null, boolean, number, string, array, object
-}
-
 /// One value (or key) of the flat tape: 16 bytes, in the order of the text.
 ///
 /// A container's children follow it; `next` leads past all of them to its sibling. A key is a string, followed by its value.

@@ -1,6 +1,5 @@
 internal import Base
 internal import JSON
-internal import Policy
 
 /// A condition of Intercept or PolicyLayer, read.
 struct SourceCondition: Sendable {

@@ -34,8 +34,27 @@ package struct Bytes32: Sendable, Hashable {
     }
 }
 
+/// A keyed hash as the store keeps it. Each kind is a type of its own, so that none is taken for another.
+package protocol StoredHash: Sendable, Hashable, CustomStringConvertible {
+    /// The hash itself.
+    var value: Bytes32 { get }
+
+    init(_ value: Bytes32)
+}
+
+extension StoredHash {
+    /// Nil unless there are 32 bytes.
+    package init?(bytes: [UInt8]) {
+        guard let value = Bytes32(bytes) else { return nil }
+        self.init(value)
+    }
+
+    /// The 32 bytes, for storing.
+    package var bytes: [UInt8] { value.bytes }
+}
+
 /// The keyed hash of a token: what is stored in its place, and what a grant is looked up by.
-package struct TokenHash: Sendable, Hashable, CustomStringConvertible {
+package struct TokenHash: StoredHash {
     /// The hash itself.
     package let value: Bytes32
 
@@ -43,19 +62,11 @@ package struct TokenHash: Sendable, Hashable, CustomStringConvertible {
         self.value = value
     }
 
-    /// Nil unless there are 32 bytes.
-    package init?(bytes: [UInt8]) {
-        guard let value = Bytes32(bytes) else { return nil }
-        self.value = value
-    }
-
-    /// The 32 bytes, for storing.
-    package var bytes: [UInt8] { value.bytes }
     package var description: String { "<token hash>" }
 }
 
 /// The keyed hash of a call's arguments: equal arguments can be recognised, values can't be guessed without the key.
-package struct ArgumentDigest: Sendable, Hashable, CustomStringConvertible {
+package struct ArgumentDigest: StoredHash {
     /// The hash itself.
     package let value: Bytes32
 
@@ -63,14 +74,6 @@ package struct ArgumentDigest: Sendable, Hashable, CustomStringConvertible {
         self.value = value
     }
 
-    /// Nil unless there are 32 bytes.
-    package init?(bytes: [UInt8]) {
-        guard let value = Bytes32(bytes) else { return nil }
-        self.value = value
-    }
-
-    /// The 32 bytes, for storing.
-    package var bytes: [UInt8] { value.bytes }
     /// 64 lower-case hexadecimal digits.
     package var hex: String { value.withBytes { Hex.encode($0) } }
     package var description: String { hex }

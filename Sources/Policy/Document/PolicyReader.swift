@@ -225,29 +225,3 @@ struct PolicyReader {
         return entries
     }
 }
-
-extension JSONKind {
-    /// With its article, for sentences.
-    var phrase: String {
-        switch self {
-        case .null: "null"
-        case .boolean: "a boolean"
-        case .number: "a number"
-        case .string: "a string"
-        case .array: "an array"
-        case .object: "an object"
-        }
-    }
-
-    /// As the path function `type` says it.
-    package var word: String {
-        switch self {
-        case .null: "null"
-        case .boolean: "boolean"
-        case .number: "number"
-        case .string: "string"
-        case .array: "array"
-        case .object: "object"
-        }
-    }
-}

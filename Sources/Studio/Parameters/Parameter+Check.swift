@@ -52,16 +52,7 @@ extension Parameter {
     }
 
     private func wrongType(_ value: JSONView, _ expected: String) -> Result<ArgumentValue, StudioError> {
-        let found =
-            switch value.kind {
-            case .null: "null"
-            case .boolean: "a boolean"
-            case .number: "a number"
-            case .string: "a string"
-            case .array: "an array"
-            case .object: "an object"
-            }
-        return failure("is \(found); it must be \(expected)")
+        return failure("is \(value.kind.phrase); it must be \(expected)")
     }
 
     private func failure(_ text: String) -> Result<ArgumentValue, StudioError> {
