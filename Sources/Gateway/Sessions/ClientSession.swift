@@ -188,6 +188,8 @@ extension ClientSession {
             return
         }
         switch notification.method {
+        // Its token is one of ours, and could be that of another request of the client's.
+        case "notifications/progress": return
         case "notifications/message" where !wantsLog(notification): return
         // A shared server reports what any of its clients has asked for, and any server may report what it likes.
         case "notifications/resources/updated" where !wanted.passes(notification): return
