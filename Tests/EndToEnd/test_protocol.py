@@ -1,8 +1,10 @@
 """What MCP asks of a gateway in the middle: versions, sessions, streams, progress, cancellation, own ids."""
 
+import gzip
 import json
 import sys
 import threading
+import zlib
 
 from harness import ALLOW_ALL, FAKE_STDIO, Case, EventStream, Session, request, until
 
@@ -132,6 +134,27 @@ class Sessions(Case):
             Session(gateway, "fake", self.token)
         except AssertionError as error:
             self.assertIn("503", str(error))
+
+
+class Bodies(Case):
+    def test_compressed_bodies_are_refused(self):
+        """They are not taken for what they are not: no call goes on."""
+        upstream, gateway, token = self.fake()
+        session = Session(gateway, "fake", token)
+        message = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "echo"}}
+        plain = json.dumps(message).encode()
+        bodies = {"gzip": gzip.compress(plain), "deflate": zlib.compress(plain), "br": plain, "GZIP": plain, "": plain,
+                  "identity, gzip": plain}
+        for coding, body in bodies.items():
+            for path in (session.path, "/mcp"):
+                with self.subTest(coding, path=path):
+                    answer = request(gateway.address, "POST", path, body, **session.fields, Content_Encoding=coding)
+                    self.assertEqual(answer.status, 415)
+                    self.assertEqual(answer.fields["accept-encoding"], "identity")
+                    self.assertIn("leave out Content-Encoding", answer.json["error"]["message"])
+        self.assertEqual(upstream.calls, [])
+        answer = request(gateway.address, "POST", session.path, plain, **session.fields, Content_Encoding="Identity")
+        self.assertEqual(answer.status, 200)
 
 
 class Streams(Case):

@@ -125,6 +125,7 @@ final class GatewayService: HTTPService {
 
     /// SPEC: 2025-11-25 transports: a POST is JSON and its sender reads both kinds of answer.
     private static func checkMedia(_ head: RequestHead) throws(Refusal) {
+        try checkEncoding(head)
         guard let type = head.fields[.contentType] else { throw .wrongContentType }
         // COST: nearly all clients send exactly these texts; taking them apart costs ten times as much.
         if type.equals("application/json"), head.fields.count(of: .accept) == 1,
@@ -132,13 +133,26 @@ final class GatewayService: HTTPService {
         {
             return
         }
-        try checkContent(head)
+        try checkType(head)
         guard accepts(head.fields, "application/json"), accepts(head.fields, "text/event-stream") else {
             throw .notAcceptable
         }
     }
 
     private static func checkContent(_ head: RequestHead) throws(Refusal) {
+        try checkEncoding(head)
+        try checkType(head)
+    }
+
+    /// A compressed body is read by nobody here, and must not be taken for what it is not.
+    private static func checkEncoding(_ head: RequestHead) throws(Refusal) {
+        guard let coding = head.fields[.contentEncoding] else { return }
+        guard head.fields.count(of: .contentEncoding) == 1, coding.string.lowercased() == "identity" else {
+            throw .encoded
+        }
+    }
+
+    private static func checkType(_ head: RequestHead) throws(Refusal) {
         guard let type = head.fields[.contentType], let media = MediaType(type), media.matches("application/json")
         else {
             throw .wrongContentType

@@ -10,6 +10,7 @@ enum Refusal: Error, Sendable, Hashable {
     case unknownPath
     case methodNotAllowed
     case wrongContentType
+    case encoded
     case notAcceptable
     case foreignOrigin
     case foreignHost
@@ -29,7 +30,7 @@ enum Refusal: Error, Sendable, Hashable {
         case .unknownServer, .unknownPath, .unknownSession: HTTPStatus(404)
         case .methodNotAllowed, .streamOver: HTTPStatus(405)
         case .notAcceptable: HTTPStatus(406)
-        case .wrongContentType: HTTPStatus(415)
+        case .wrongContentType, .encoded: HTTPStatus(415)
         case .notJSON, .notAMessage, .noSession, .wrongVersion: HTTPStatus(400)
         case .tooManySessions, .configurationUnavailable: HTTPStatus(503)
         }
@@ -54,6 +55,7 @@ enum Refusal: Error, Sendable, Hashable {
         case .unknownPath: "There is nothing at this path. MCP is served at /mcp/{server} and /mcp."
         case .methodNotAllowed: "This path takes POST, GET and DELETE."
         case .wrongContentType: "The body must be JSON: send `Content-Type: application/json`."
+        case .encoded: "Bodies are not taken compressed: leave out Content-Encoding, and send the JSON as it is."
         case .notAcceptable:
             "The answer is JSON or an event stream: send `Accept: application/json, text/event-stream` (GET: text/event-stream)."
         case .foreignOrigin: "Pages of this origin may not call the gateway. `sluice serve --allow-origin` allows one."
@@ -76,6 +78,8 @@ enum Refusal: Error, Sendable, Hashable {
         fields.append(.contentType, "application/json")
         fields.append(.xRequestID, requestID)
         if case .unauthenticated = self { fields.append(.wwwAuthenticate, "Bearer realm=\"sluice\"") }
+        // SPEC: RFC 9110, 12.5.3: what would be taken.
+        if case .encoded = self { fields.append(.acceptEncoding, "identity") }
         if status.code == 405 { fields.append(.allow, "POST, GET, DELETE") }
         let body = RPCWriter.error(
             id: nil, code: code, message: message, data: ["requestId": .string(requestID)])
