@@ -5,6 +5,7 @@ import MCP
 import Policy
 import Runtime
 import Store
+import Synchronization
 
 /// What every way into the gateway shares: the configuration, the judge, the ledger, the servers. It listens to nobody.
 struct GatewayCore: Sendable {
@@ -35,13 +36,27 @@ struct GatewayCore: Sendable {
         let clients = HTTPClients(group, options: clientOptions)
         let limits = StdioLimits(
             start: options.startTimeout, call: options.callTimeout, launcher: options.launcher)
-        let upstreams = UpstreamTable(group, clients: clients, limits: limits, log: log, observer: observer) {
-            server, message in
-            // What a shared server says of somebody's call is for nobody else.
-            if message.method == "notifications/resources/updated" || message.method.hasSuffix("/list_changed") {
-                sessions.deliver(message, toSessionsOf: server.name)
-            }
-        }
+        let upstreams = UpstreamTable(
+            group, clients: clients, limits: limits, log: log, observer: observer,
+            notified: { server, message in
+                // What a shared server says of somebody's call is for nobody else; of tasks each session takes its own.
+                switch message.method {
+                case "notifications/resources/updated", "notifications/tasks/status", "notifications/tasks",
+                    "notifications/progress":
+                    sessions.deliver(message, toSessionsOf: server.name)
+                case let method where method.hasSuffix("/list_changed"):
+                    sessions.deliver(message, toSessionsOf: server.name)
+                default: break
+                }
+            },
+            logged: { message, session in
+                // A call's own level is looked at where the call is; here it is the session's.
+                guard let session = session.flatMap(sessions.find) else {
+                    metrics.droppedLogs.add(1, ordering: .relaxed)
+                    return
+                }
+                session.deliver(message)
+            })
         let snapshots = try SnapshotSource(store, log: log) { snapshot in
             upstreams.keep(only: snapshot.servers)
             sessions.keep(only: snapshot, on: group.next())

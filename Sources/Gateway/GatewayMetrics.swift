@@ -15,6 +15,7 @@ package final class GatewayMetrics: Sendable {
     package let sessions = Atomic<Int>(0)
     package let historyBytes = Atomic<Int>(0)
     package let forgottenEvents = Atomic<Int>(0)
+    package let droppedLogs = Atomic<Int>(0)
 
     package init() {}
 
@@ -40,6 +41,9 @@ package final class GatewayMetrics: Sendable {
             "upstream_failures_total", "counter", "Calls that an upstream did not answer.",
             [("", read(upstreamFailures))])
         put("ledger_failures_total", "counter", "Decisions that could not be recorded.", [("", read(ledgerFailures))])
+        put(
+            "dropped_log_messages_total", "counter", "Log messages of shared servers that could be anybody's.",
+            [("", read(droppedLogs))])
         put("calls_in_flight", "gauge", "Calls between decision and answer.", [("", read(callsInFlight))])
         put("sessions", "gauge", "Open client sessions.", [("", read(sessions))])
         put(

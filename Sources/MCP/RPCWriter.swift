@@ -47,6 +47,16 @@ package enum RPCWriter {
         }
     }
 
+    /// The same for an error that is written already.
+    package static func error(id: RequestID, bytes: [UInt8]) -> [UInt8] {
+        message { writer in
+            writer.key("id")
+            writer.raw(id.raw)
+            writer.key("error")
+            writer.raw(bytes)
+        }
+    }
+
     package static func request(id: Int64, method: String, params: JSONValue? = nil) -> [UInt8] {
         message { writer in
             writer.member("id", id)

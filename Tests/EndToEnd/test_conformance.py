@@ -56,13 +56,7 @@ PENDING = {
     "stdio1/modern/server-stateless: streams": "logs of a legacy server over a pipe do not reach a modern call",
 }
 
-PENDING_TASKS = {
-    "modern/legacy tasks/tasks-created-and-polled": "a legacy client's task parameter does not reach a modern server",
-    "modern/legacy tasks/tasks-failed-job": "a legacy client's task parameter does not reach a modern server",
-    "modern/legacy tasks/tasks-cancel": "a legacy client's task parameter does not reach a modern server",
-    "modern/legacy tasks/tasks-required": "a legacy client's task parameter does not reach a modern server",
-    "legacy/modern tasks/tasks-required": "a tool that must be a task is called without one",
-}
+PENDING_TASKS = {}
 
 
 class Conformance(FixtureCase):

@@ -615,7 +615,6 @@ class NamesListsNumbers(Pitfall):
         self.assertEqual(sorted(names), sorted(tool["name"] for tool in server.definitions))
         self.assertEqual(self.session.outcome(server.definitions[-1]["name"], {"who": 1}), "allowed")
 
-    @pending("the client is sent on for ever")
     def test_a_cursor_that_never_ends_codebase_memory_mcp_1247(self):
         server = self.raw()
         server.endless_cursor = True

@@ -151,7 +151,7 @@ import Testing
     @Test func reasonsAreForBothSides() throws {
         let all: [Untranslatable] = [
             .inputUnknown(.url, .june2025), .inputUndeclared(.roots), .inputOutsideCall("x"), .inputDuring("x"),
-            .taskList, .taskRequired,
+            .taskList, .taskRequired, .taskCancel, .taskCancelled,
             .clientTasks, .inputError(.sampling), .nothingToListenTo,
         ]
         #expect(Set(all.map(\.reason)).count == all.count)
@@ -168,6 +168,7 @@ import Testing
             }
         }
         #expect(Untranslatable.taskRequired.code(for: .modern) == -32_021)
+        #expect(Untranslatable.taskRequired.code(for: .legacy) == -32_601)
         #expect(Untranslatable.inputUndeclared(.form).code(for: .modern) == -32_021)
         #expect(Untranslatable.inputUndeclared(.form).code(for: .legacy) == -31_006)
     }
@@ -254,6 +255,71 @@ import Testing
                     try view(#"{"taskId":"t","status":"completed","ttl":null}"#), resultType: "complete",
                     result: Array(#"{"content":[]}"#.utf8)))
                 == #"{"resultType":"complete","taskId":"t","status":"completed","ttlMs":null,"result":{"content":[]}}"#)
+    }
+
+    @Test func aToolThatRanAndFailedHasFailedInTheCore() throws {
+        let done = try view(
+            #"{"resultType":"complete","taskId":"t","status":"completed","ttlMs":1,"result":{"isError":true},"_meta":{"x":1}}"#
+        )
+        #expect(text(TaskShape.legacyTask(done)) == #"{"taskId":"t","status":"failed","ttl":1}"#)
+        #expect(
+            text(TaskShape.legacyTask(done, keepsMeta: true))
+                == #"{"taskId":"t","status":"failed","ttl":1,"_meta":{"x":1}}"#)
+        let result = try view(#"{"resultType":"complete","content":[],"structuredContent":1}"#)
+        #expect(
+            text(TaskShape.legacyResult(result, of: "t", version: .november2025))
+                == #"{"content":[{"type":"text","text":"1"}],"_meta":{"io.modelcontextprotocol/related-task":{"taskId":"t"}}}"#
+        )
+    }
+
+    @Test func aTaskIsPutIntoTheExtensionsWords() throws {
+        let created = try view(
+            #"{"task":{"taskId":"t","status":"working","ttl":null},"_meta":{"io.modelcontextprotocol/related-task":{},"a":1}}"#
+        )
+        #expect(
+            text(TaskShape.taskResult(created, serverInfo: ["name": "s"]))
+                == #"{"resultType":"task","taskId":"t","status":"working","ttlMs":null,"#
+                + #""_meta":{"a":1,"io.modelcontextprotocol/serverInfo":{"name":"s"}}}"#)
+        let failed = try view(#"{"taskId":"t","status":"failed","ttl":1}"#)
+        #expect(
+            text(TaskShape.modernTask(failed, resultType: "complete", status: "completed", result: Array("{}".utf8)))
+                == #"{"resultType":"complete","taskId":"t","status":"completed","ttlMs":1,"result":{}}"#)
+    }
+
+    @Test func theExtensionIsDeclaredOnce() {
+        #expect(TaskShape.declared(in: [:]) == ["extensions": ["io.modelcontextprotocol/tasks": [:]]])
+        #expect(
+            TaskShape.declared(in: [
+                "roots": [:], "extensions": ["io.modelcontextprotocol/tasks": ["x": 1], "a/b": [:]],
+            ])
+                == ["roots": [:], "extensions": ["a/b": [:], "io.modelcontextprotocol/tasks": [:]]])
+    }
+
+    @Test func aModernServersToolsMayAllBecomeTasks() throws {
+        let result = try view(
+            #"{"resultType":"complete","tools":[{"name":"a"},{"name":"b","execution":{"taskSupport":"forbidden"}}]}"#)
+        for (offers, expected) in [
+            (false, #"{"tools":[{"name":"a"},{"name":"b","execution":{"taskSupport":"forbidden"}}]}"#),
+            (
+                true,
+                #"{"tools":[{"name":"a","execution":{"taskSupport":"optional"}},{"name":"b","execution":{"taskSupport":"forbidden"}}]}"#
+            ),
+        ] {
+            var splice = JSONSplice(result.document)
+            LegacyFront.result(result, of: "tools/list", version: .november2025, offersTasks: offers, in: &splice)
+            #expect(text(splice.applied()) == expected)
+        }
+    }
+
+    @Test func whatNamesTasksIsToldInLegacyWords() throws {
+        let error = try view(
+            #"{"code":-32021,"message":"m","data":{"requiredCapabilities":{"extensions":{"io.modelcontextprotocol/tasks":{}}}}}"#
+        )
+        var splice = JSONSplice(error.document)
+        ErrorTranslation.toLegacy(error, of: "tools/call", in: &splice)
+        let told = try JSONDocument.parse(splice.applied()).root
+        #expect(told["code"]?.int == -32_601)
+        #expect(told["data"]?["reason"]?.string == "task_required")
     }
 
     @Test(arguments: [

@@ -12,6 +12,15 @@ struct Crossing {
     let logLevel: LogLevel?
     /// What the server gave as `requestState`, taken out of ours.
     var upstreamState: String?
+    /// A legacy client in front of a modern server that has tasks, and may ask for some.
+    var offersTasks = false
+    /// A modern client's call of a tool that its legacy server runs as a task only.
+    var needsTask = false
+
+    /// Whether a legacy client wants its call to become a task of a modern server.
+    var asksTask: Bool {
+        offersTasks && message.method == "tools/call" && message.params?["task"]?.kind == .object
+    }
 
     private var isLegacy: Bool { profile.era == .legacy && serverVersion.era == .legacy }
 
@@ -24,7 +33,10 @@ struct Crossing {
         var splice = JSONSplice(message.document)
         switch (profile.era, serverVersion.era) {
         case (.legacy, .modern): LegacyFront.request(message, from: sender, in: &splice)
-        case (.modern, .legacy): ModernFront.request(message, in: &splice)
+        case (.modern, .legacy):
+            ModernFront.request(message, in: &splice)
+            // Who has not declared tasks never gets here.
+            if needsTask { try? TaskShape.require(message, extensions: [ExtensionID.tasks], in: &splice) }
         default: modernRequest(in: &splice)
         }
         number(id, in: &splice)
@@ -39,12 +51,25 @@ struct Crossing {
         return splice.applied()
     }
 
+    /// A request of our own about a task.
+    func taskRequest(id: Int64, _ method: String, task: String, more: [(key: String, value: [UInt8])] = []) -> [UInt8] {
+        guard serverVersion.era == .modern else {
+            return RPCWriter.request(id: id, method: method, params: ["taskId": .string(task)])
+        }
+        let params = [(key: "taskId", value: JSONValue.string(task).bytes)] + more
+        return LegacyFront.request(id: id, method: method, params: params, from: sender)
+    }
+
     private var sender: LegacyFront.Sender {
-        LegacyFront.Sender(
-            version: serverVersion,
-            capabilities: Capabilities.client(
-                profile.capabilities, from: profile.era, to: serverVersion, relays: relays),
-            info: profile.info, logLevel: logLevel)
+        // A legacy client has tasks for the calls that it wants as tasks, and for what it asks of those: never by a word of
+        // its own, since a server would then make a task of a call whose client knows none.
+        var relays = relays
+        if profile.era == .legacy { relays.tasks = false }
+        var capabilities = Capabilities.client(
+            profile.capabilities, from: profile.era, to: serverVersion, relays: relays)
+        if asksTask || message.method.hasPrefix("tasks/") { capabilities = TaskShape.declared(in: capabilities) }
+        return LegacyFront.Sender(
+            version: serverVersion, capabilities: capabilities, info: profile.info, logLevel: logLevel)
     }
 
     private func modernRequest(in splice: inout JSONSplice) {
@@ -99,7 +124,14 @@ struct Crossing {
 
     private func result(_ result: JSONView, _ introduction: JSONValue, in splice: inout JSONSplice) {
         guard profile.era == .modern else {
-            return LegacyFront.result(result, of: message.method, version: profile.version, in: &splice)
+            if asksTask, ResultType(result) == .task, let created = TaskShape.createTaskResult(result) {
+                return splice.replace(result, with: created)
+            }
+            return LegacyFront.result(
+                result, of: message.method, version: profile.version, offersTasks: offersTasks, in: &splice)
+        }
+        if needsTask, let task = TaskShape.taskResult(result, serverInfo: introduction) {
+            return splice.replace(result, with: task)
         }
         // What a policy lets one caller see it may hide from the next.
         ModernResult.settle(

@@ -25,18 +25,32 @@ struct Exchange: Sendable {
     {
         let link = visit.session.link
         let crossing = visit.crossing
+        if crossing.needsTask, !visit.profile.hasTasks {
+            let answer = Untranslatable.taskRequired.answer(to: visit.id, receiver: .modern)
+            return .answer(answer, status: nil, hadEffect: false)
+        }
+        // A legacy server is told of the level by itself.
+        if let level = visit.profile.logLevel, link.hello.version.era == .legacy, visit.session.lowers(logLevel: level)
+        {
+            await link.log(from: level, on: visit.loop)
+        }
         var id = link.mintID()
         var message = crossing.request(id: id)
         for _ in 0..<RequestState.maximumRounds {
             let outgoing = Outgoing(
                 message: message, id: id, method: visit.message.method,
-                name: errand?.name
-                    ?? RoutingHeaders.nameMember(of: visit.message.method).flatMap {
-                        visit.message.params?[$0]?.string
-                    }, arguments: errand?.arguments,
-                headerParameters: errand.map { visit.session.server.catalogue.headerParameters(of: $0) } ?? [])
-            let (response, status, lacking) = try await once(outgoing, visit, crossing, handle, notify)
-            noteTask(of: response, visit)
+                name: errand?.name ?? Self.name(in: visit.message), arguments: errand?.arguments,
+                headerParameters: errand.map { visit.session.server.catalogue.headerParameters(of: $0) } ?? [],
+                sender: visit.sender)
+            let token = expectProgress(id, visit)
+            let response: RPCMessage, status: Int?, lacking: InputKind?
+            do throws(UpstreamError) {
+                (response, status, lacking) = try await once(outgoing, visit, crossing, handle, notify)
+            } catch {
+                if let token { visit.session.tasks.forget(progress: token) }
+                throw error
+            }
+            noteTask(of: response, token: token, visit, crossing)
             if let asked = try await visits(in: response, status, visit) { return asked }
             if let lacking, case .response(_, isError: true) = response.kind {
                 // The server could not go on without: the client may.
@@ -47,8 +61,8 @@ struct Exchange: Sendable {
                 link.hello.version.era == .modern
             else { return .response(response, status: status) }
             switch ResultType(result) {
-            case .complete: return .response(response, status: status)
-            case .task where visit.profile.era == .modern: return .response(response, status: status)
+            case .complete: return .response(kept(response, visit, crossing) ?? response, status: status)
+            case .task where mayBecomeTask(visit, crossing): return .response(response, status: status)
             case .inputRequired where MethodTable.mayRequireInput.contains(visit.message.method):
                 let input = try Self.input(result, status)
                 if visit.profile.era == .modern {
@@ -66,13 +80,10 @@ struct Exchange: Sendable {
         throw UpstreamError(.broken, mayHaveRun: true, detail: "the server asks for input again and again")
     }
 
-    /// A task that the call has started belongs to this session from now on.
-    private func noteTask(of response: RPCMessage, _ visit: Visit) {
-        guard visit.message.method == "tools/call", case .response(_, isError: false) = response.kind,
-            let result = response.outcome
-        else { return }
-        let id = ResultType(result) == .task ? result["taskId"] : result["task"]?["taskId"]
-        if let id = id?.string, id.utf8.count <= 1_024 { _ = visit.session.started(task: id) }
+    /// What the request is about, as the server knows it.
+    private static func name(in message: RPCMessage) -> String? {
+        let member = message.method == "tasks/result" ? "taskId" : RoutingHeaders.nameMember(of: message.method)
+        return member.flatMap { message.params?[$0]?.string }
     }
 
     /// One request and its response, with everything between, and what the server wanted of a modern client that has not
@@ -144,7 +155,18 @@ struct Exchange: Sendable {
         {
             return session.deliver(notification)
         }
-        if let relayed = crossing.notification(notification, token: id) { _ = await notify(relayed) }
+        if let relayed = crossing.notification(notification, token: id) ?? ofTask(notification, visit) {
+            _ = await notify(relayed)
+        }
+    }
+
+    /// Progress of a task, whose call was answered before, on the stream of another request about it.
+    private func ofTask(_ notification: RPCMessage, _ visit: Visit) -> [UInt8]? {
+        guard notification.method == "notifications/progress", visit.message.method.hasPrefix("tasks/"),
+            let token = notification.params?["progressToken"]?.int,
+            let client = visit.session.tasks.clientToken(for: token)
+        else { return nil }
+        return Relay.progress(notification, clientToken: client)
     }
 
     private func wantsLog(_ notification: RPCMessage, _ profile: ClientProfile) -> Bool {
@@ -226,12 +248,13 @@ extension Exchange {
     }
 
     /// From a legacy client: asks it one after the other, on the stream of its call.
-    private func collect(_ input: InputRequired, _ visit: Visit, _ notify: ([UInt8]) async -> Bool)
+    /// - Parameter task: the task that the server asks for, if it is one.
+    func collect(_ input: InputRequired, _ visit: Visit, task: String? = nil, _ notify: ([UInt8]) async -> Bool)
         async throws(UpstreamError) -> [(key: String, result: [UInt8])]
     {
         do throws(Untranslatable) {
             let requests = try LegacyFront.serverRequests(
-                input, version: visit.profile.version, capabilities: visit.profile.capabilities,
+                input, version: visit.profile.version, capabilities: visit.profile.capabilities, task: task,
                 elicitationID: { "\(visit.requestID)-\($0)" })
             var answers: [(key: String, result: [UInt8])] = []
             for (request, asked) in zip(requests, input.requests) {

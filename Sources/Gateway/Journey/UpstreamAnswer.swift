@@ -11,7 +11,7 @@ enum UpstreamAnswer {
             switch failure.code {
             case .unreachable, .lost: (.upstreamUnreachable, 502)
             case .timeout: (.upstreamTimeout, 504)
-            case .broken, .tooLarge, .refused, .cancelled: (.upstreamBroken, 502)
+            case .broken, .endless, .tooLarge, .refused, .cancelled: (.upstreamBroken, 502)
             case .overloaded: (.overloaded, 503)
             case .untranslatable: (.untranslatable, 200)
             }

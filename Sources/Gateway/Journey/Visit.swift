@@ -3,6 +3,7 @@ import HTTP
 import JSON
 import MCP
 import Runtime
+import Store
 
 /// One authenticated message and its surroundings: what the later steps of the journey know.
 ///
@@ -57,11 +58,33 @@ final class Visit: Sendable {
             round: round, parked: call)
     }
 
+    /// The same in another session of the same grant: the one whose call has started what the request is about.
+    func moved(to session: ClientSession) -> Visit {
+        Visit(
+            requestID: requestID, caller: caller, session: session, profile: profile, message: message, id: id,
+            peerIP: peerIP, loop: loop, started: started, patience: patience, upstreamState: upstreamState,
+            round: round, parked: parked)
+    }
+
+    /// Whose requests the server gets.
+    var sender: CallBook.Sender { CallBook.Sender(grant: caller.grant.id, session: session.id, era: profile.era) }
+
     /// How the request changes on its way.
     var crossing: Crossing {
-        Crossing(
-            message: message, profile: profile, serverVersion: session.link.hello.version, relays: caller.relays,
+        let hello = session.link.hello
+        var crossing = Crossing(
+            message: message, profile: profile, serverVersion: hello.version, relays: caller.relays,
             logLevel: session.logLevel, upstreamState: upstreamState)
+        switch (profile.era, hello.version.era) {
+        case (.legacy, .modern):
+            crossing.offersTasks = profile.version == .november2025 && TaskShape.isDeclared(in: hello.capabilities)
+        case (.modern, .legacy) where message.method == "tools/call":
+            crossing.needsTask =
+                TaskShape.isOffered(by: hello.capabilities)
+                && session.server.catalogue.runsAsTaskOnly(message.params?["name"]?.string ?? "")
+        default: break
+        }
+        return crossing
     }
 
     /// What the server says of itself, for modern clients.

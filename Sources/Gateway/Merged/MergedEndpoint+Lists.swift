@@ -104,6 +104,7 @@ extension MergedEndpoint {
         var seen: Set<String> = []
         var count = 0
         for _ in 0..<Self.maxPages {
+            let changes = part.server.catalogue.changes
             let answer = try await part.link.ask(
                 kind.method, cursor.map { [JSONMember("cursor", .string($0))] } ?? [], on: arrival.loop)
             guard let page = ListPage(answer, kind) else {
@@ -115,13 +116,14 @@ extension MergedEndpoint {
                 requestID: arrival.requestID, caller: arrival.caller, session: part, profile: profile, message: answer,
                 id: RequestID(0), peerIP: arrival.peerIP, loop: arrival.loop, started: arrival.started)
             if kind == .tools {
-                part.server.catalogue.learn(page, isWhole: cursor == nil && page.nextCursor == nil, on: arrival.loop)
+                part.server.catalogue.learn(
+                    page, isWhole: cursor == nil && page.nextCursor == nil, askedAt: changes, on: arrival.loop)
             }
             var visible: [ListPage.Entry] = []
             for entry in page.entries where try await endpoint.isListed(kind, entry, probe) { visible.append(entry) }
             names += visible.map(\.id)
             if kind == .tools || kind == .prompts { session.learn(names, kind, of: server) }
-            let entries = visible.compactMap { renamed($0, kind, server, session) }
+            let entries = visible.compactMap { renamed($0, kind, part, session) }
             pages.append(Page(cursor: cursor, entries: entries, hints: CacheHints(page.result) ?? .stale))
             count += page.entries.count
             guard let next = page.nextCursor, seen.insert(next).inserted, count <= 10_000 else { break }
@@ -141,15 +143,22 @@ extension MergedEndpoint {
     }
 
     /// An entry under its name of this endpoint; nil if the name collides with another server's.
-    private func renamed(_ entry: ListPage.Entry, _ kind: ListKind, _ server: String, _ session: MergedSession)
+    private func renamed(_ entry: ListPage.Entry, _ kind: ListKind, _ part: ClientSession, _ session: MergedSession)
         -> [UInt8]?
     {
+        let server = part.caller.server.name
         var splice = JSONSplice(entry.view.document)
         switch kind {
         case .tools, .prompts:
             guard let name = session.exposed(entry.id, kind, of: server) else { return nil }
             splice.set("name", to: .string(name), in: entry.view)
             if kind == .tools {
+                let hello = part.link.hello
+                if session.profile.era == .legacy, hello.version.era == .modern {
+                    let offersTasks =
+                        session.profile.version == .november2025 && TaskShape.isDeclared(in: hello.capabilities)
+                    LegacyFront.tool(entry.view, offersTasks: offersTasks, in: &splice)
+                }
                 for uri in NamedPlaces.uris(inTool: entry.view) {
                     splice.replace(uri, with: ServerURI.exposed(uri.string ?? "", of: server))
                 }

@@ -246,7 +246,13 @@ extension MergedEndpoint {
             return Target(server: resolved.server)
         }
         if message.method.hasPrefix("tasks/"), let task = message.params?["taskId"]?.string {
-            return session.parts.first { $0.owns(task: task) }.map { Target(server: $0.caller.server.name) }
+            // A modern client's sessions are one for each set of capabilities, and all of them are its grant's.
+            let mates =
+                profile == nil
+                ? [session] : standing(grant: arrival.holder.grant.id)
+            let owners = Set(mates.flatMap(\.parts).filter { $0.tasks.owns(task) }.map(\.caller.server.name))
+            // Two servers may have given the same id: then nobody knows which of them is meant.
+            return owners.count == 1 ? owners.first.map { Target(server: $0) } : nil
         }
         return nil
     }

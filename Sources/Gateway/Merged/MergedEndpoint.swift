@@ -66,9 +66,12 @@ final class MergedEndpoint: Sendable {
         for session in table.withLock({ Array($0.values) }) { session.closeStreams() }
     }
 
+    static func standingKey(_ grant: String, _ abilities: String) -> String { "merged:\(grant):\(abilities)" }
+    static func partKey(_ session: String, _ server: String) -> String { "\(session):\(server)" }
+
     /// What stands in for a session of a modern client.
     func standing(_ profile: ClientProfile, _ arrival: Arrival) throws(Refusal) -> MergedSession {
-        let key = "merged:\(arrival.holder.grant.id):\(profile.abilities)"
+        let key = Self.standingKey(arrival.holder.grant.id, profile.abilities)
         let session = table.withLock { table -> MergedSession? in
             if let known = table[key], !known.isEnded { return known }
             guard table.count < endpoint.options.maxSessions else { return nil }
@@ -81,6 +84,11 @@ final class MergedEndpoint: Sendable {
         guard let session else { throw .tooManySessions }
         session.touch(arrival.started)
         return session
+    }
+
+    /// All of a grant's modern clients.
+    func standing(grant: String) -> [MergedSession] {
+        table.withLock { table in ClientProfile.allAbilities.compactMap { table[Self.standingKey(grant, $0)] } }
     }
 
     /// A session of a legacy client, without any server yet.
@@ -112,7 +120,7 @@ final class MergedEndpoint: Sendable {
         }
         do throws(UpstreamError) {
             let fresh = try await endpoint.open(
-                "\(session.id):\(server)", profile ?? session.profile, arrival.at(caller), asks: session.asks)
+                Self.partKey(session.id, server), profile ?? session.profile, arrival.at(caller), asks: session.asks)
             guard let kept = session.adopt(fresh), kept !== fresh || endpoint.sessions.replace(fresh) else {
                 fresh.end(on: arrival.loop)
                 throw UpstreamError(.overloaded, mayHaveRun: false, detail: "too many sessions")

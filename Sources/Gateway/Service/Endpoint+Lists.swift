@@ -15,6 +15,7 @@ extension Endpoint {
         defer { visit.finish(handle) }
         do throws(UpstreamError) {
             try await session.link.prepare()
+            let changes = session.server.catalogue.changes
             guard
                 case .response(let message, _) = try await exchange.run(
                     visit, nil, handle: handle, notify: { _ in true })
@@ -26,9 +27,11 @@ extension Endpoint {
                 }
                 return await answer(message, visit, reply)
             }
+            try session.pages.follow(kind, from: visit.message.params?["cursor"]?.string, to: page.nextCursor)
             if kind == .tools {
                 session.server.catalogue.learn(
-                    page, isWhole: visit.message.params?["cursor"] == nil && page.nextCursor == nil, on: visit.loop)
+                    page, isWhole: visit.message.params?["cursor"] == nil && page.nextCursor == nil, askedAt: changes,
+                    on: visit.loop)
             }
             var visible: Set<String> = []
             for entry in page.entries where try await isListed(kind, entry, visit) { visible.insert(entry.id) }

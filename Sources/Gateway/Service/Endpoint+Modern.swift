@@ -91,11 +91,15 @@ extension Endpoint {
             parameters: session.server.catalogue.headerParameters(of: errand))
     }
 
+    static func standingKey(_ grant: String, _ server: String, _ abilities: String) -> String {
+        "stateless:\(grant):\(server):\(abilities)"
+    }
+
     /// What stands in for a session: one for each grant and set of capabilities, since a legacy server is told once what its
     /// client can do.
     func standing(_ profile: ClientProfile, _ arrival: Arrival) async throws(UpstreamError) -> ClientSession {
         let caller = arrival.caller
-        let key = "stateless:\(caller.grant.id):\(caller.server.name):\(profile.abilities)"
+        let key = Self.standingKey(caller.grant.id, caller.server.name, profile.abilities)
         if let session = sessions.find(key), session.server.definition == caller.server, !session.isEnded {
             session.touch(arrival.started)
             return session
@@ -125,6 +129,15 @@ extension Endpoint {
             readable.append(uri)
         }
         granted.resourceSubscriptions = readable
+        if !filter.taskIDs.isEmpty {
+            // Of its own tasks only; a legacy server's have another form, and are asked for.
+            guard visit.profile.hasTasks else {
+                let needed = Untranslatable.taskRequired.requiredCapabilities ?? [:]
+                throw .missingCapability(needed, "taskIds need the extension \(ExtensionID.tasks)")
+            }
+            let hasTasks = session.link.hello.version.era == .modern && TaskShape.isDeclared(in: capabilities)
+            granted.taskIDs = hasTasks ? filter.taskIDs.filter(session.tasks.owns) : []
+        }
         filter = granted
         let end = CallHandle()
         guard let stream = reply.openEvents(closed: { end.cancel() }) else {

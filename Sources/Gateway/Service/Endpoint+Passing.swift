@@ -14,7 +14,7 @@ extension Endpoint {
         case ("resources/subscribe", .legacy): await subscribe(visit, reply)
         case ("resources/unsubscribe", .legacy): await unsubscribe(visit, reply)
         case ("completion/complete", _): await complete(visit, reply)
-        case ("tasks/get", _), ("tasks/result", _), ("tasks/cancel", _), ("tasks/update", _):
+        case ("tasks/get", _), ("tasks/cancel", _), ("tasks/result", .legacy), ("tasks/update", .modern):
             await task(visit, reply)
         case ("tasks/list", .legacy): await listTasks(visit, reply)
         default:
@@ -57,7 +57,7 @@ extension Endpoint {
     }
 
     /// Whether no member differs from one that was looked at only in case: servers read those differently.
-    private func isUnambiguous(_ visit: Visit, _ names: [StaticString]) -> Bool {
+    func isUnambiguous(_ visit: Visit, _ names: [StaticString]) -> Bool {
         (try? Errand.refuseLookAlikes(visit.message.params, names)) != nil
             && (try? Errand.refuseLookAlikes(visit.message.params?["ref"], ["type", "name", "uri"])) != nil
     }
@@ -71,8 +71,9 @@ extension Endpoint {
         }
         visit.session.logLevel = level
         let link = visit.session.link
-        // A modern server is told with each request. A shared one would change for everybody.
+        // A modern server is told with each request; a shared one is told what all want together.
         guard link.hello.version.era == .legacy, !link.isShared else {
+            if link.isShared { await link.log(from: level, on: visit.loop) }
             return await reply.answer(RPCWriter.result(id: visit.id, [:]))
         }
         await relay(visit, reply)
@@ -113,7 +114,7 @@ extension Endpoint {
         await relay(visit, reply)
     }
 
-    // MARK: Completion and tasks
+    // MARK: Completion
 
     /// Completing an argument of what can't be seen would tell that it exists.
     private func complete(_ visit: Visit, _ reply: any ReplyChannel) async {
@@ -134,45 +135,6 @@ extension Endpoint {
         }
         guard isVisible, isUnambiguous(visit, ["ref", "argument"]) else {
             return await refuse(visit, .invalidParams, "params.ref is not available", reply)
-        }
-        await relay(visit, reply)
-    }
-
-    /// The tasks of this session, out of all that the server lists.
-    private func listTasks(_ visit: Visit, _ reply: any ReplyChannel) async {
-        guard visit.session.link.hello.version.era == .legacy else {
-            return await refuse(visit, .methodNotFound, Untranslatable.taskList.text, reply)
-        }
-        let handle = CallHandle()
-        visit.begin(handle, reply)
-        defer { visit.finish(handle) }
-        do throws(UpstreamError) {
-            try await visit.session.link.prepare()
-            guard
-                case .response(let message, _) = try await exchange.run(
-                    visit, nil, handle: handle, notify: { _ in true })
-            else { throw UpstreamError(.broken, mayHaveRun: false, detail: "tasks/list was not answered") }
-            guard let tasks = message.outcome?["tasks"], tasks.kind == .array else {
-                return await answer(message, visit, reply)
-            }
-            var splice = JSONSplice(message.document)
-            splice.filter(tasks) { $0["taskId"]?.string.map(visit.session.owns(task:)) ?? false }
-            await answer(try Self.edited(message, splice), visit, reply)
-        } catch {
-            await fail(error, visit, reply)
-        }
-    }
-
-    /// A task belongs to the grant whose call started it.
-    private func task(_ visit: Visit, _ reply: any ReplyChannel) async {
-        let serverEra = visit.session.link.hello.version.era
-        guard serverEra == visit.profile.era else {
-            return await refuse(visit, .methodNotFound, "tasks of this server speak another protocol version", reply)
-        }
-        guard let id = visit.message.params?["taskId"]?.string, visit.session.owns(task: id),
-            isUnambiguous(visit, ["taskId"])
-        else {
-            return await refuse(visit, .invalidParams, "there is no such task of this session", reply)
         }
         await relay(visit, reply)
     }

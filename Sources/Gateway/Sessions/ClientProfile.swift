@@ -54,6 +54,15 @@ struct ClientProfile: Sendable {
         String(InputKind.allCases.map { $0.isDeclared(in: capabilities) ? "1" : "0" }.joined())
     }
 
+    /// All that `abilities` can be.
+    static let allAbilities: [String] = {
+        let count = InputKind.allCases.count
+        return (0..<(1 << count)).map { bits in String((0..<count).map { bits >> $0 & 1 == 1 ? "1" : "0" }.joined()) }
+    }()
+
+    /// Whether it has declared the tasks extension.
+    var hasTasks: Bool { TaskShape.isDeclared(in: capabilities) }
+
     /// How the client is introduced to servers.
     var introduction: JSONValue { info ?? ["name": "sluice", "version": "1"] }
 

@@ -22,11 +22,9 @@ final class ClientSession: Sendable {
         var logLevel: LogLevel?
         var subscriptions = ListenFilter()
         var listens: [ObjectIdentifier: Listen] = [:]
-        var tasks: Set<String> = []
     }
 
     private static let maxListens = 32
-    private static let maxTasks = 1_000
 
     let id: String
     let caller: Caller
@@ -37,6 +35,10 @@ final class ClientSession: Sendable {
     let asks: AskBook
     /// What was sent on its streams.
     let events: SessionEvents
+    /// Where the pages of lists lead.
+    let pages = PageTrail()
+    /// What its calls have started that goes on after them.
+    let tasks = TaskBook()
     private let lastUsed: Atomic<Int64>
     private let state = Mutex(State())
 
@@ -86,6 +88,7 @@ final class ClientSession: Sendable {
             return (listens + (state.stream.map { [$0] } ?? []), state.listener, state.calls)
         }
         asks.drop(of: link)
+        tasks.close()
         for call in calls { call.handle.cancel() }
         listener?.cancel()
         for stream in streams { stream.end() }
@@ -115,18 +118,6 @@ extension ClientSession {
         let calls = state.withLock { $0.calls.filter { $0.id == id } }
         for call in calls { call.handle.cancel() }
     }
-
-    /// Tasks that this session's calls have started: only they can be asked for.
-    func owns(task: String) -> Bool { state.withLock { $0.tasks.contains(task) } }
-
-    /// False when there is no room for another.
-    func started(task: String) -> Bool {
-        state.withLock { state in
-            guard state.tasks.count < Self.maxTasks else { return false }
-            state.tasks.insert(task)
-            return true
-        }
-    }
 }
 
 // MARK: - What belongs to no call
@@ -142,6 +133,15 @@ extension ClientSession {
     var logLevel: LogLevel? {
         get { state.withLock { $0.logLevel } }
         set { state.withLock { $0.logLevel = newValue } }
+    }
+
+    /// Notes the level of a modern request. False if one was noted before that brings as much.
+    func lowers(logLevel level: LogLevel) -> Bool {
+        state.withLock { state in
+            if let known = state.logLevel, known <= level { return false }
+            state.logLevel = level
+            return true
+        }
     }
 
     /// What the client wants to hear of single resources: by `resources/subscribe` or by its listens.
@@ -179,6 +179,8 @@ extension ClientSession {
     /// Brings a server's notification to whoever of this client wants it. Without a stream it is lost, as the protocol allows.
     func deliver(_ notification: RPCMessage) {
         guard profile.era == .legacy else {
+            // What the server asks is judged when the client asks after the task.
+            if notification.method == "notifications/tasks", notification.params?["inputRequests"] != nil { return }
             let listens = state.withLock { Array($0.listens.values) }
             for listen in listens where listen.filter.passes(notification) {
                 var splice = JSONSplice(notification.document)
@@ -193,6 +195,16 @@ extension ClientSession {
         case "notifications/message" where !wantsLog(notification): return
         // A shared server reports what any of its clients has asked for, and any server may report what it likes.
         case "notifications/resources/updated" where !wanted.passes(notification): return
+        case "notifications/tasks/status" where link.isShared:
+            guard let task = notification.params?["taskId"]?.string, tasks.owns(task) else { return }
+        case "notifications/progress":
+            // Of a call that was answered long ago: only a task goes on, under the token of its call.
+            if let token = notification.params?["progressToken"]?.int, let client = tasks.clientToken(for: token),
+                let progress = Relay.progress(notification, clientToken: client)
+            {
+                push(progress)
+            }
+            return
         default: break
         }
         var splice = JSONSplice(notification.document)

@@ -6,16 +6,42 @@ import Runtime
 struct CallBook {
     private struct Entry {
         let inbox: Inbox
+        /// The task whose end the request waits for.
+        let task: String?
         let isListen: Bool
         /// Servers ask in the middle of these only.
         let mayAsk: Bool
+        /// On whose behalf it was sent; nil for the gateway's own.
+        let sender: Sender?
+        /// What the server has asked in the middle of it and not been told yet.
+        var asked: [RequestID] = []
+    }
+
+    /// Whose request it is.
+    struct Sender: Sendable, Hashable {
+        let grant: String
+        let session: String
+        var era = Era.legacy
     }
 
     private var entries: [Int64: Entry] = [:]
 
-    mutating func begin(_ id: Int64, _ inbox: Inbox, isListen: Bool = false, mayAsk: Bool = false) {
-        entries[id] = Entry(inbox: inbox, isListen: isListen, mayAsk: mayAsk)
+    mutating func begin(
+        _ id: Int64, _ inbox: Inbox, isListen: Bool = false, mayAsk: Bool = false, task: String? = nil,
+        sender: Sender? = nil
+    ) {
+        entries[id] = Entry(inbox: inbox, task: task, isListen: isListen, mayAsk: mayAsk, sender: sender)
     }
+
+    /// The server is told what it has asked.
+    mutating func answered(_ asked: RequestID) {
+        for id in entries.keys where entries[id]?.asked.contains(asked) == true {
+            entries[id]?.asked.removeAll { $0 == asked }
+        }
+    }
+
+    /// The sessions whose requests are under way.
+    var senders: Set<Sender> { Set(entries.values.compactMap(\.sender)) }
 
     /// Nil when it has had its answer.
     @discardableResult
@@ -39,7 +65,11 @@ struct CallBook {
         case .notification:
             switch message.method {
             case "notifications/progress":
-                if let token = message.params?["progressToken"]?.int { entries[token]?.inbox.put(message) }
+                // What is told of no request under way may be told of a task.
+                guard let token = message.params?["progressToken"]?.int, let entry = entries[token] else {
+                    return false
+                }
+                entry.inbox.put(message)
                 return true
             case "notifications/cancelled":
                 guard let id = message.params?["requestId"]?.int, entries[id]?.isListen == true else { break }
@@ -55,20 +85,28 @@ struct CallBook {
             }
         case .request: break
         }
-        guard guesses, let only = onlyCall else { return false }
-        only.put(message)
+        let task = message.params?["_meta"]?[MetaKey.relatedTask]?["taskId"]?.string
+        guard let id = task.flatMap(waiter) ?? (guesses ? onlyCall(for: message) : nil) else { return false }
+        if case .request(let asked) = message.kind { entries[id]?.asked.append(asked) }
+        entries[id]?.inbox.put(message)
         return true
     }
 
+    /// The request that waits for the end of a task.
+    private func waiter(for task: String) -> Int64? { entries.first { $0.value.task == task }?.key }
+
     /// The only request in the middle of which a server can have something to say; lists that are asked beside it don't count.
-    private var onlyCall: Inbox? {
-        var found: Inbox?
+    /// A log message is not of a call whose server waits for an answer, if there is another: a modern client hears it with a
+    /// call or not at all, while a legacy one has a stream for what is nobody's.
+    private func onlyCall(for message: RPCMessage) -> Int64? {
         let asking = entries.values.contains { $0.mayAsk }
-        for entry in entries.values where !entry.isListen && entry.mayAsk == asking {
-            guard found == nil else { return nil }
-            found = entry.inbox
+        let found = entries.filter { !$0.value.isListen && $0.value.mayAsk == asking }
+        if found.count <= 1 { return found.first?.key }
+        guard message.method == "notifications/message", found.allSatisfy({ $0.value.sender?.era == .modern }) else {
+            return nil
         }
-        return found
+        let busy = found.filter { $0.value.asked.isEmpty }
+        return busy.count == 1 ? busy.first?.key : nil
     }
 }
 
@@ -76,7 +114,9 @@ extension Outgoing {
     /// A request whose answer is a long stream.
     var isListen: Bool { method == "subscriptions/listen" }
     /// A request in the middle of which a server may ask its client something.
-    var mayAsk: Bool { MethodTable.mayRequireInput.contains(method) }
+    var mayAsk: Bool { MethodTable.mayRequireInput.contains(method) || method == "tasks/result" }
+    /// The task whose end is waited for.
+    var task: String? { method == "tasks/result" ? name : nil }
 }
 
 /// The wait for what comes first of a call on such a connection; silence and cancelling end it.

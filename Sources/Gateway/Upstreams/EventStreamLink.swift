@@ -158,7 +158,7 @@ final class EventStreamLink: UpstreamLink {
         let inbox = Inbox()
         let isUp = state.withLock { state in
             guard state.isUp else { return false }
-            state.book.begin(id, inbox, mayAsk: outgoing.mayAsk)
+            state.book.begin(id, inbox, mayAsk: outgoing.mayAsk, task: outgoing.task)
             return true
         }
         guard isUp else {

@@ -166,7 +166,9 @@ final class ListenHub: Sendable {
                     "_meta": .object([
                         JSONMember(MetaKey.protocolVersion.description, .string(link.hello.version.rawValue)),
                         JSONMember(MetaKey.clientInfo.description, introduction),
-                        JSONMember(MetaKey.clientCapabilities.description, capabilities),
+                        JSONMember(
+                            MetaKey.clientCapabilities.description,
+                            filter.taskIDs.isEmpty ? capabilities : TaskShape.declared(in: capabilities)),
                     ]),
                 ])
             let outgoing = Outgoing(message: message, id: id, method: "subscriptions/listen")

@@ -50,6 +50,7 @@ extension StdioUpstream {
             state = .running
             log(.info, "server started", ("server", name), ("version", hello.version.rawValue))
             listenAgain()
+            tellLevel()
         case .failure(let error):
             vitals.failed(error)
             stopped(because: error)
@@ -195,6 +196,7 @@ extension StdioUpstream {
         child?.terminate()
         lines = LineSplitter(limit: limits.maxMessage)
         lastWords = LastLines()
+        audience.begin()
         hasEnded = (false, false)
         endReason = nil
         do throws(RuntimeError) {

@@ -25,6 +25,8 @@ actor StdioUpstream: UpstreamLink {
         let capabilities: @Sendable (ProtocolVersion) -> JSONValue
         /// Takes notifications that belong to no call, on the upstream's loop.
         let heard: @Sendable (RPCMessage) -> Void
+        /// Takes a log message of a shared child: with the session that it belongs to, or nil if nobody can say.
+        var logged: @Sendable (RPCMessage, String?) -> Void = { _, _ in }
         /// Told when a child that is not shared is closed with its session.
         var closed: @Sendable (StdioUpstream) -> Void = { _ in }
     }
@@ -62,6 +64,7 @@ actor StdioUpstream: UpstreamLink {
     var lines: LineSplitter
     var lastWords = LastLines()
     var book = CallBook()
+    var audience = LogAudience()
     var failures = 0
     var started: Instant?
     var hasEnded = (output: false, process: false)
@@ -121,7 +124,16 @@ actor StdioUpstream: UpstreamLink {
 
     nonisolated func post(_ message: [UInt8], on loop: EventLoop) {
         let line = Relay.singleLine(message)
-        self.loop.execute { self.assumeIsolated { $0.writeLine(line) } }
+        self.loop.execute { self.assumeIsolated { $0.tell(line) } }
+    }
+
+    private func tell(_ line: [UInt8]) {
+        if let message = try? RPCMessage(JSONDocument.parse(line, limits: .upstream)),
+            case .response(let id?, _) = message.kind
+        {
+            book.answered(id)
+        }
+        writeLine(line)
     }
 
     nonisolated func listen(
@@ -151,7 +163,10 @@ actor StdioUpstream: UpstreamLink {
                 return inbox.fail(
                     UpstreamError(.overloaded, mayHaveRun: false, detail: "server `\(name)` does not read its input"))
             }
-            book.begin(outgoing.id, inbox, isListen: outgoing.isListen, mayAsk: outgoing.mayAsk)
+            book.begin(
+                outgoing.id, inbox, isListen: outgoing.isListen, mayAsk: outgoing.mayAsk, task: outgoing.task,
+                sender: outgoing.sender)
+            if let sender = outgoing.sender { audience.uses(sender) }
             writeLine(line)
         case .closed:
             inbox.fail(UpstreamError(.unreachable, mayHaveRun: false, detail: "server `\(name)` was removed"))
@@ -205,15 +220,41 @@ extension StdioUpstream {
             return
         }
         // What a modern server says is of its requests; a legacy one that many share may mean anybody.
-        if book.route(message, guesses: !isShared || hello.version.era == .modern) { return }
+        let isLog = message.method == "notifications/message"
+        if book.route(
+            message, guesses: !isShared || hello.version.era == .modern || isLog && audience.isOne)
+        {
+            return
+        }
         if case .notification = message.kind {
-            // Nobody knows any more whose question is taken back, or whose log it is.
+            // Nobody knows any more whose question is taken back.
             if message.method == "notifications/cancelled" { return }
+            if isLog, isShared { return owner.logged(message, audience.session(among: book.senders)) }
             if isShared { return owner.heard(message) }
             if message.method == Endpoint.toolsChanged { owner.heard(message) }
         }
         if let listener = listener.withLock({ $0 }) { return listener(message) }
         if case .request(let id) = message.kind { writeLine(ServerRequest.answer(message.method, id: id)) }
+    }
+
+    /// A shared child is told the least severe level that anybody wants; it says more to nobody for that.
+    nonisolated func log(from level: LogLevel, on loop: EventLoop) async {
+        self.loop.execute { self.assumeIsolated { $0.log(from: level) } }
+    }
+
+    private func log(from level: LogLevel) {
+        if isShared, let known = audience.level, known <= level { return }
+        audience.level = level
+        tellLevel()
+    }
+
+    func tellLevel() {
+        guard let level = audience.level, hello.version.era == .legacy, hello.capabilities?["logging"] != nil else {
+            return
+        }
+        // Nobody waits for the answer, and it finds nobody.
+        writeLine(
+            RPCWriter.request(id: mintID(), method: "logging/setLevel", params: ["level": .string(level.rawValue)]))
     }
 
     /// Nothing is heard any more.

@@ -14,6 +14,10 @@ final class ToolCatalogue: Sendable {
         /// Tools that a modern server over HTTP may not have: their header parameters break the rules.
         var unusable: Set<String> = []
         var refreshed = TimeSpan.zero
+        /// Counts what the server has said of changes.
+        var changes: UInt64 = 0
+        /// It has changed again while it was read: the next call asks anew.
+        var isStale = false
         /// As the server sent them.
         var definitions: [String: JSONView] = [:]
         /// What was told of them already, and of which approval.
@@ -57,7 +61,7 @@ final class ToolCatalogue: Sendable {
     {
         let now = loop.now
         let known = state.withLock { state -> (facts: ToolFacts?, isFresh: Bool) in
-            guard let tools = state.tools else { return (nil, false) }
+            guard let tools = state.tools, !state.isStale else { return (nil, false) }
             if let facts = tools[name] { return (facts, true) }
             return (nil, now.microseconds - state.refreshed.microseconds < Self.refreshInterval.microseconds)
         }
@@ -72,9 +76,14 @@ final class ToolCatalogue: Sendable {
         errand.subject == .tool ? state.withLock { $0.headers[errand.name] ?? [] } : []
     }
 
+    /// Whether a legacy server says that it runs the tool as a task, and not otherwise.
+    func runsAsTaskOnly(_ name: String) -> Bool {
+        state.withLock { $0.definitions[name] }.map(TaskShape.support) == .required
+    }
+
     /// Asks the server for its tools unless they are known.
     func load(from link: any UpstreamLink, on loop: EventLoop) async throws(UpstreamError) {
-        if state.withLock({ $0.tools == nil }) { _ = try await refresh(from: link, on: loop) }
+        if state.withLock({ $0.tools == nil || $0.isStale }) { _ = try await refresh(from: link, on: loop) }
     }
 
     /// The definitions as the server sent them; nil when it was not asked yet.
@@ -90,18 +99,26 @@ final class ToolCatalogue: Sendable {
 
     /// The server says that its list has changed.
     func invalidate() {
-        state.withLock { $0.tools = nil }
+        state.withLock { state in
+            state.tools = nil
+            state.changes += 1
+        }
     }
 
+    /// How often the server has said that its list has changed.
+    var changes: UInt64 { state.withLock { $0.changes } }
+
     /// Takes over definitions that passed by in a client's `tools/list`.
-    /// - Parameter isWhole: whether there are no other pages.
-    func learn(_ page: ListPage, isWhole: Bool, on loop: EventLoop) {
+    /// - Parameters:
+    ///   - isWhole: whether there are no other pages.
+    ///   - changes: what `changes` was when the client asked; what came before a change is not learnt after it.
+    func learn(_ page: ListPage, isWhole: Bool, askedAt changes: UInt64, on loop: EventLoop) {
         let learnt = page.entries.map { entry in
             let definition = Self.copy(entry.view)
             return (name: entry.id, facts: Self.facts(entry.id, definition), definition: definition)
         }
         let news = state.withLock { state -> Observer.Words? in
-            guard var tools = state.tools else { return nil }
+            guard state.changes == changes, var tools = state.tools else { return nil }
             var isNews = false
             for tool in learnt where tools.count < Self.maxTools || tools[tool.name] != nil {
                 guard !state.unusable.contains(tool.name) else { continue }
@@ -124,9 +141,20 @@ final class ToolCatalogue: Sendable {
         if let news { observer?.saw(news, of: server, on: loop) }
     }
 
+    /// Asks for all pages; once more if the server says meanwhile that they have changed.
     private func refresh(from link: any UpstreamLink, on loop: EventLoop) async throws(UpstreamError)
         -> [String: ToolFacts]
     {
+        let before = changes
+        let tools = try await fetch(from: link, on: loop)
+        guard changes != before else { return tools }
+        return try await fetch(from: link, on: loop)
+    }
+
+    private func fetch(from link: any UpstreamLink, on loop: EventLoop) async throws(UpstreamError)
+        -> [String: ToolFacts]
+    {
+        let before = changes
         var tools: [String: ToolFacts] = [:]
         var headers: [String: [HeaderParameter]] = [:]
         var definitions: [String: JSONView] = [:]
@@ -166,6 +194,7 @@ final class ToolCatalogue: Sendable {
         let now = loop.now
         state.withLock { [headers, unusable, definitions] state in
             state.tools = tools
+            state.isStale = state.changes != before
             state.definitions = definitions
             state.headers = headers
             state.unusable = unusable

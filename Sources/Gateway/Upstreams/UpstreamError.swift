@@ -15,6 +15,8 @@ package struct UpstreamError: Error, Sendable, Hashable, CustomStringConvertible
         case refused
         /// Too many calls wait for this server.
         case overloaded
+        /// A list whose pages lead nowhere.
+        case endless
         /// The client took the call back.
         case cancelled
         /// The server's answer can't be put into the words of the client's version.
@@ -47,6 +49,8 @@ package struct UpstreamError: Error, Sendable, Hashable, CustomStringConvertible
         case .unreachable: "The server behind the gateway can't be reached."
         case .timeout: "The server behind the gateway did not answer in time. The call may have run."
         case .broken: "The server behind the gateway gave a broken answer."
+        case .endless:
+            "The pages of this server's list never end: a cursor leads back, or there are too many. Use what came so far."
         case .tooLarge: "An answer of the server behind the gateway is over the size limit. The call may have run."
         case .lost: "The server behind the gateway went away during the call. The call may have run."
         case .refused: "The server behind the gateway refused the request."

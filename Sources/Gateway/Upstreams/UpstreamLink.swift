@@ -12,6 +12,8 @@ struct Outgoing: Sendable {
     var name: String?
     var arguments: JSONView?
     var headerParameters: [HeaderParameter] = []
+    /// On whose behalf; nil for the gateway's own requests.
+    var sender: CallBook.Sender?
 }
 
 /// A client session's way to one server. Requests carry ids that the link minted; answers come back by exchange.
@@ -51,6 +53,10 @@ protocol UpstreamLink: AnyObject, Sendable {
         _ filter: ListenFilter, on loop: EventLoop, handle: CallHandle, _ take: @escaping @Sendable (RPCMessage) -> Void
     ) async
 
+    /// A client wants to hear what the server logs from this severity on. A legacy server that several clients share is told
+    /// the least that any of them wants; each then gets what it asked for.
+    func log(from level: LogLevel, on loop: EventLoop) async
+
     /// What the client has subscribed to in the legacy way is another now: modern servers are asked anew.
     func subscribe(_ subscriptions: ListenFilter, on loop: EventLoop)
 
@@ -87,6 +93,11 @@ extension UpstreamLink {
     var speaksUnasked: Bool { false }
     var life: Int { 0 }
     func subscribe(_ subscriptions: ListenFilter, on loop: EventLoop) {}
+
+    func log(from level: LogLevel, on loop: EventLoop) async {
+        guard hello.version.era == .legacy, hello.capabilities?["logging"] != nil else { return }
+        _ = try? await ask("logging/setLevel", [JSONMember("level", .string(level.rawValue))], on: loop)
+    }
 
     /// A request of our own. What the server asks meanwhile is refused.
     /// - Parameter params: without the modern envelope, which is added where the server wants it.

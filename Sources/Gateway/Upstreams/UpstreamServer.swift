@@ -29,10 +29,13 @@ final class UpstreamServer: Sendable {
     /// The children of sessions.
     private let children = Mutex<[ObjectIdentifier: StdioUpstream]>([:])
 
-    /// - Parameter notified: takes notifications of a shared child, on its loop.
+    /// - Parameters:
+    ///   - notified: takes notifications of a shared child, on its loop.
+    ///   - logged: takes its log messages, with the session they are for; nil if they are for nobody.
     init(
         _ definition: Server, limits usual: StdioLimits, clients: HTTPClients, on loop: EventLoop, log: Log,
-        observer: Observer? = nil, notified: @escaping @Sendable (Server, RPCMessage) -> Void
+        observer: Observer? = nil, notified: @escaping @Sendable (Server, RPCMessage) -> Void,
+        logged: @escaping @Sendable (RPCMessage, String?) -> Void = { _, _ in }
     ) {
         self.definition = definition
         self.log = log
@@ -72,12 +75,23 @@ final class UpstreamServer: Sendable {
                 way = .own(options)
                 return
             }
+            let told = Atomic<Bool>(false)
             let owner = StdioUpstream.Owner(
-                isShared: true, introduction: ClientProfile.gateway.introduction, capabilities: { _ in [:] }
-            ) { message in
-                if message.method == Endpoint.toolsChanged { catalogue.invalidate() }
-                notified(definition, message)
-            }
+                isShared: true, introduction: ClientProfile.gateway.introduction, capabilities: { _ in [:] },
+                heard: { message in
+                    if message.method == Endpoint.toolsChanged { catalogue.invalidate() }
+                    notified(definition, message)
+                },
+                logged: { message, session in
+                    if session == nil, !told.exchange(true, ordering: .relaxed) {
+                        log(
+                            .warning,
+                            "several clients share this server, so what it logs can't be told apart and reaches none; "
+                                + "`sluice server add --per-session` gives each its own process",
+                            ("server", definition.name))
+                    }
+                    logged(message, session)
+                })
             way = .shared(
                 StdioUpstream(
                     name: definition.name, options: options, keeper: keeper, limits: limits, gate: gate,
@@ -183,6 +197,9 @@ final class UpstreamServer: Sendable {
         }
         return health
     }
+
+    /// After this a call is given up whatever is heard of it.
+    var longestCall: TimeSpan { limits.longestCall }
 
     func shutDown() async {
         if case .shared(let upstream) = way { await upstream.shutDown() }

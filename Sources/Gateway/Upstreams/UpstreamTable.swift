@@ -18,10 +18,12 @@ final class UpstreamTable: Sendable {
     private let log: Log
     private let observer: Observer?
     private let notified: @Sendable (Server, RPCMessage) -> Void
+    private let logged: @Sendable (RPCMessage, String?) -> Void
 
     init(
         _ group: EventLoopGroup, clients: HTTPClients, limits: StdioLimits, log: Log, observer: Observer? = nil,
-        notified: @escaping @Sendable (Server, RPCMessage) -> Void
+        notified: @escaping @Sendable (Server, RPCMessage) -> Void,
+        logged: @escaping @Sendable (RPCMessage, String?) -> Void = { _, _ in }
     ) {
         self.group = group
         self.clients = clients
@@ -29,6 +31,7 @@ final class UpstreamTable: Sendable {
         self.log = log
         self.observer = observer
         self.notified = notified
+        self.logged = logged
     }
 
     /// - Throws: `unreachable` for a definition that is out of date: its caller had read the configuration just before it
@@ -40,7 +43,7 @@ final class UpstreamTable: Sendable {
             if let existing, existing.definition == definition { return (existing, nil) }
             let fresh = UpstreamServer(
                 definition, limits: limits, clients: clients, on: group.next(), log: log, observer: observer,
-                notified: notified)
+                notified: notified, logged: logged)
             state.servers[definition.name] = fresh
             return (fresh, existing)
         }

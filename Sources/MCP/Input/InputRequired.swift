@@ -35,22 +35,38 @@ package struct InputRequired: Sendable {
         guard asked != nil || state != nil else { throw .nothing }
         guard state == nil || state?.kind == .string else { throw .badState }
         requestState = state?.string
-        guard let asked else {
-            requests = []
-            return
-        }
+        requests = if let asked { try Self.requests(asked) } else { [] }
+    }
+
+    /// What a task wants: `inputRequests` of its state.
+    package init(ofTask inputRequests: JSONView) throws(InputFault) {
+        requests = try Self.requests(inputRequests)
+        requestState = nil
+    }
+
+    private static func requests(_ asked: JSONView) throws(InputFault) -> [InputRequest] {
         guard asked.kind == .object else { throw .badRequests }
-        guard asked.count <= Self.maximumRequests else { throw .tooMany }
+        guard asked.count <= maximumRequests else { throw .tooMany }
         var requests: [InputRequest] = []
         for (key, request) in asked.members {
-            guard key.range.count <= Self.maximumKey + 2 else { throw .tooMany }
+            guard key.range.count <= maximumKey + 2 else { throw .tooMany }
             guard let method = request["method"]?.string else { throw .badRequests }
             let params = request["params"]
             guard params == nil || params?.kind == .object else { throw .badRequests }
             guard let kind = InputKind(method: method, params: params) else { throw .badMethod }
             requests.append(InputRequest(key: key.string ?? "", method: method, params: params, kind: kind))
         }
+        return requests
+    }
+
+    /// Some of the requests.
+    package func only(_ isWanted: (InputRequest) -> Bool) -> InputRequired {
+        InputRequired(requests: requests.filter(isWanted), requestState: requestState)
+    }
+
+    private init(requests: [InputRequest], requestState: String?) {
         self.requests = requests
+        self.requestState = requestState
     }
 
     /// The kinds that the client has not declared in this request: it must not be asked for them.

@@ -35,7 +35,17 @@ package enum ErrorTranslation {
     /// - -32602 to `resources/read` with `data.uri` was -32002.
     /// - -32020 and -32022 are about the gateway's own request: an invalid answer, as far as the client is concerned.
     /// - -32021 names a capability that the client lacks: no legacy code, so one of ours, with `data` as it is.
+    /// - -32021 that names tasks is the legacy "this tool runs as a task only", with words that say how to mend it.
     package static func toLegacy(_ error: JSONView, of method: String, in splice: inout JSONSplice) {
+        if error["code"]?.int == -32_021, method == "tools/call",
+            TaskShape.isDeclared(in: error["data"]?["requiredCapabilities"])
+        {
+            let reason = Untranslatable.taskRequired
+            splice.set("code", to: .int(reason.code(for: .legacy)), in: error)
+            splice.set("message", to: .string(reason.text), in: error)
+            splice.set(["data", "reason"], to: JSONValue.string(reason.reason).bytes, under: error)
+            return
+        }
         let code: Int? =
             switch error["code"]?.int {
             case -32_602 where method == "resources/read" && error["data"]?["uri"]?.kind == .string: -32_002

@@ -76,6 +76,15 @@ package enum LegacyFront {
         }
     }
 
+    /// A request of our own in the client's name.
+    /// - Parameter params: without `_meta`.
+    package static func request(
+        id: Int64, method: String, params: [(key: String, value: [UInt8])], from sender: Sender
+    ) -> [UInt8] {
+        let meta = (key: "_meta", value: object(sender.meta))
+        return RPCWriter.request(id: id, method: method, paramsBytes: object(params + [meta]))
+    }
+
     /// Sends a request again with the client's answers: the same parameters, and a new id from elsewhere.
     package static func retry(
         _ message: RPCMessage, from sender: Sender, answers: [(key: String, result: [UInt8])], requestState: String?,
@@ -122,9 +131,11 @@ package enum LegacyFront {
     /// - Parameters:
     ///   - capabilities: what the client declared in `initialize`.
     ///   - elicitationID: makes an id for URL elicitations, which legacy clients need and modern servers don't send.
+    ///   - task: the task in whose course the server asks, if it is one.
     /// - Throws: `inputUnknown` or `inputUndeclared` when the client can't be asked.
     package static func serverRequests(
-        _ input: InputRequired, version: ProtocolVersion, capabilities: JSONView, elicitationID: (String) -> String
+        _ input: InputRequired, version: ProtocolVersion, capabilities: JSONView, task: String? = nil,
+        elicitationID: (String) -> String
     ) throws(Untranslatable) -> [ServerRequest] {
         var requests: [ServerRequest] = []
         for request in input.requests {
@@ -139,7 +150,12 @@ package enum LegacyFront {
                     // Before there were modes.
                     splice.remove("mode", from: view)
                 }
+                if let task { TaskShape.relate(view, to: task, in: &splice) }
                 if !splice.isEmpty { params = splice.applied(to: view) }
+            } else if let task {
+                let name: JSONValue = ["taskId": .string(task)]
+                let meta = JSONValue.object([JSONMember(MetaKey.relatedTask.description, name)])
+                params = JSONValue.object([JSONMember("_meta", meta)]).bytes
             }
             requests.append(
                 ServerRequest(key: request.key, method: request.method, params: params, kind: request.kind))
@@ -162,21 +178,30 @@ package enum LegacyFront {
 
     /// Takes out of a complete result what a legacy client of this version could stumble over. Other members of the modern
     /// era (`ttlMs`, `_meta` …) are left: clients ignore what they don't know.
+    /// - Parameter offersTasks: whether the client may have this server's tools run as tasks.
     package static func result(
-        _ result: JSONView, of method: String, version: ProtocolVersion, in splice: inout JSONSplice
+        _ result: JSONView, of method: String, version: ProtocolVersion, offersTasks: Bool = false,
+        in splice: inout JSONSplice
     ) {
         splice.remove("resultType", from: result)
         switch method {
         case "tools/list":
-            for tool in result["tools"]?.elements.map({ $0 }) ?? [] { LegacyFront.tool(tool, in: &splice) }
+            for tool in result["tools"]?.elements.map({ $0 }) ?? [] {
+                LegacyFront.tool(tool, offersTasks: offersTasks, in: &splice)
+            }
         case "tools/call": structuredContent(of: result, in: &splice)
         default: break
         }
         OldContent.replace(inResultOf: method, result, version: version, in: &splice)
     }
 
-    /// An output schema that is not about an object describes what legacy clients can't get.
-    package static func tool(_ tool: JSONView, in splice: inout JSONSplice) {
+    /// An output schema that is not about an object describes what legacy clients can't get. And legacy clients ask for tasks
+    /// only where a tool says that it can run as one, which modern tools don't say: each of them may.
+    package static func tool(_ tool: JSONView, offersTasks: Bool = false, in splice: inout JSONSplice) {
+        if offersTasks, tool["execution"]?["taskSupport"] == nil {
+            let optional = JSONValue.string(TaskShape.Support.optional.rawValue)
+            splice.set(["execution", "taskSupport"], to: optional.bytes, under: tool)
+        }
         guard let schema = tool["outputSchema"], schema["type"]?.equals("object") != true else { return }
         splice.remove("outputSchema", from: tool)
     }

@@ -12,8 +12,12 @@ package enum Untranslatable: Error, Sendable, Hashable {
     case inputDuring(String)
     /// A legacy client asks for its tasks; the extension has no list.
     case taskList
-    /// A legacy server runs the tool as a task only, and the client has not declared tasks.
+    /// The tool runs as a task only, and the client has not declared tasks (modern) or not asked for one (legacy).
     case taskRequired
+    /// A server that runs tasks but can't cancel them.
+    case taskCancel
+    /// The task was cancelled: there is nothing to bring.
+    case taskCancelled
     /// A server asks the client about tasks of the client's.
     case clientTasks
     /// The client answered a request of the server's with an error that an input response can't carry.
@@ -32,7 +36,10 @@ package enum Untranslatable: Error, Sendable, Hashable {
         case .inputDuring(let method):
             "the server asks for input during \(method), which 2026-07-28 does not allow there"
         case .taskList: "the server speaks 2026-07-28, where tasks can't be listed; ask for each by its id"
-        case .taskRequired: "the tool runs as a task only, and the client has not declared \(ExtensionID.tasks)"
+        case .taskRequired:
+            "the tool runs as a task only: declare \(ExtensionID.tasks) (2026-07-28), or send `task` with the call (2025-11-25)"
+        case .taskCancel: "this server can't cancel tasks; leave the task to itself"
+        case .taskCancelled: "the task was cancelled, so it has no result"
         case .clientTasks: "tasks of clients do not exist in 2026-07-28"
         case .inputError(let kind): "the client answered with an error when the server asked for \(kind.text)"
         case .nothingToListenTo: "the server sends none of the notifications asked for"
@@ -48,6 +55,8 @@ package enum Untranslatable: Error, Sendable, Hashable {
         case .inputDuring: "input_not_allowed_here"
         case .taskList: "task_list"
         case .taskRequired: "task_required"
+        case .taskCancel: "task_cancel"
+        case .taskCancelled: "task_cancelled"
         case .clientTasks: "client_tasks"
         case .inputError: "input_error"
         case .nothingToListenTo: "nothing_to_listen_to"
@@ -68,7 +77,9 @@ package enum Untranslatable: Error, Sendable, Hashable {
     package func code(for receiver: Era) -> Int {
         switch self {
         case .inputUndeclared where receiver == .modern, .taskRequired where receiver == .modern: -32_021
-        case .taskList, .clientTasks, .inputOutsideCall, .nothingToListenTo: RPCErrorCode.methodNotFound.rawValue
+        case .taskCancelled: RPCErrorCode.invalidParams.rawValue
+        case .taskRequired, .taskCancel, .taskList, .clientTasks, .inputOutsideCall, .nothingToListenTo:
+            RPCErrorCode.methodNotFound.rawValue
         default: RPCErrorCode.untranslatable.rawValue
         }
     }

@@ -42,7 +42,7 @@ TASK_TOOLS = {"greet": "optional", "slow_compute": "optional", "failing_job": "o
 TASKS = "io.modelcontextprotocol/tasks"
 STDIO_TOOLS = ["echo", "odd", "progress", "slow", "never", "twice", "wrong_id", "unknown_progress", "garbage", "die", "huge",
                "pid", "spawn", "split", "batch", "stderr_flood", "stop_reading", "no_newline_then_die", "environment",
-               "banner", "asks", "steals_meta", "mix"]
+               "banner", "asks", "steals_meta", "mix", "logs"]
 
 
 def definition(name, **more):
@@ -755,6 +755,8 @@ class Stdio:
         self.era = value("--era", "legacy")
         self.log = open(value("--log"), "a", buffering=1) if "--log" in words else None
         self.silent = "--silent" in words
+        self.level = None
+        self.echoed = threading.Event()
         self.cancelled = []
         self.lock = threading.Lock()
         self.answers = queue.Queue()
@@ -812,7 +814,10 @@ class Stdio:
             return error(-32022, "Unsupported protocol version", {"supported": [MODERN], "requested": ""})
         match message["method"]:
             case "initialize":
-                reply({"protocolVersion": LEGACY[0], "serverInfo": INFO, "capabilities": {"tools": {}}})
+                reply({"protocolVersion": LEGACY[0], "serverInfo": INFO, "capabilities": {"tools": {}, "logging": {}}})
+            case "logging/setLevel":
+                self.level = message["params"]["level"]
+                reply({})
             case "server/discover":
                 reply(discovery(), True)
             case "tools/list":
@@ -835,6 +840,7 @@ class Stdio:
         match params["name"]:
             case "echo":
                 reply(text(dump(arguments)))
+                self.echoed.set()
             case "odd":
                 odd = ODD if not is_modern(message) else ODD[:-1] + ',"resultType":"complete"}'
                 self.write(f'{{"result" :{odd},"id":{json.dumps(number)} ,"jsonrpc":"2.0"}}\n')
@@ -900,6 +906,17 @@ class Stdio:
                     "message": "?", "requestedSchema": {"type": "object", "properties": {}}}})
                 answer = self.answers.get(timeout=10)
                 reply(text(dump({key: answer.get(key) for key in ("result", "error")})))
+            case "logs":
+                # Before the answer, or after it, once somebody has called `echo`; says which level was set.
+                def log(data):
+                    self.send({"jsonrpc": "2.0", "method": "notifications/message", "params": {
+                        "level": arguments.get("level", "info"), "data": data}})
+                if not arguments.get("late"):
+                    log(arguments["data"])
+                reply(text(str(self.level)))
+                if arguments.get("late"):
+                    self.echoed.wait(30)
+                    log(arguments["data"])
             case "steals_meta":
                 reply({**DONE, "_meta": {"sluice/decision": {"outcome": "allowed"}, "kept": 1}})
             case "mix":
