@@ -190,15 +190,14 @@ extension ClientSession {
             return
         }
         switch notification.method {
-        // Its token is one of ours, and could be that of another request of the client's.
-        case "notifications/progress": return
         case "notifications/message" where !wantsLog(notification): return
         // A shared server reports what any of its clients has asked for, and any server may report what it likes.
         case "notifications/resources/updated" where !wanted.passes(notification): return
         case "notifications/tasks/status" where link.isShared:
             guard let task = notification.params?["taskId"]?.string, tasks.owns(task) else { return }
         case "notifications/progress":
-            // Of a call that was answered long ago: only a task goes on, under the token of its call.
+            // Of a call that was answered long ago: only a task goes on, under the token of its call. Others are dropped: such a
+            // token is one of ours, and could be that of another request of the client's.
             if let token = notification.params?["progressToken"]?.int, let client = tasks.clientToken(for: token),
                 let progress = Relay.progress(notification, clientToken: client)
             {
