@@ -53,7 +53,6 @@ IMPOSSIBLE = {
 # What the gateway can't do yet.
 PENDING = {
     "http2-modern/legacy/list-changed": "sometimes: the client acts before its stream listens at the modern server",
-    "stdio1/modern/server-stateless: streams": "logs of a legacy server over a pipe do not reach a modern call",
 }
 
 PENDING_TASKS = {}
