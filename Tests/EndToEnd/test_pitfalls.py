@@ -6,6 +6,7 @@ import sys
 import threading
 import time
 
+import wire
 from harness import (
     ALLOW_ALL, ALLOW_BOTH_WAYS, DEADLINE, UPSTREAMS, Case, EventStream, Session, pending, request, sluice, until)
 from upstreams.rawserver import MODERN, ODD, RawServer, definition, dump, text
@@ -634,6 +635,32 @@ class NamesListsNumbers(Pitfall):
         server.definitions = [definition("echo"), definition("late")]
         server.notify("notifications/tools/list_changed")
         until(lambda: sorted(self.session.tools()) == ["echo", "late"], "the list as it is now")
+
+    def test_a_change_while_the_list_is_read_is_not_lost(self):
+        server = self.raw()
+        client = wire.Legacy(self.gw.url("raw"), self.session.token)
+        self.addCleanup(client.close)
+        stream = client.get()
+        until(lambda: any(kind == "get" for kind, *_ in server.streams), "the stream upstream")
+        plain, read = server.page, []
+
+        def page(cursor):
+            if read:
+                return plain(cursor)
+            # The old list is on its way when the new one is announced, and the client hears of that first.
+            read.append(plain(cursor))
+            server.tools["late"] = lambda server, exchange: server.done(exchange)
+            server.definitions = [*server.definitions, definition("late")]
+            server.notify("notifications/tools/list_changed")
+            stream.wait_method("notifications/tools/list_changed")
+            return read[0]
+
+        server.notify("notifications/tools/list_changed")
+        stream.wait_method("notifications/tools/list_changed")
+        stream.messages.clear()
+        server.page = page
+        self.assertEqual(self.session.outcome("late"), "allowed")
+        self.assertEqual(len(read), 1)
 
     def test_an_unknown_tool_is_not_remembered_as_unknown_context_forge_4915_bifrost_4998(self):
         server = self.raw()
