@@ -36,6 +36,7 @@ package final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable
 
     private var local = FIFO<Work>()
     private var idleRuns = false
+    private var patience = Patience()
     private var turnEnd: (@Sendable () -> Void)?
     var resources: [ObjectIdentifier: any LoopResource] = [:]
     var timers = TimerHeap()
@@ -82,8 +83,8 @@ package final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable
         uv_idle_init(uv, &handles.pointee.idle)
         uv_timer_init(uv, &handles.pointee.timer)
         // Before polling: what timers and closing callbacks enqueued. After polling: what reads enqueued.
-        uv_prepare_start(&handles.pointee.prepare) { EventLoop.of($0).drain() }
-        uv_check_start(&handles.pointee.check) { EventLoop.of($0).drain() }
+        uv_prepare_start(&handles.pointee.prepare) { EventLoop.of($0).beginWait() }
+        uv_check_start(&handles.pointee.check) { EventLoop.of($0).endWait() }
     }
 
     deinit {
@@ -305,22 +306,36 @@ package final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable
         local.append(contentsOf: works)
     }
 
-    /// Runs waiting jobs, at most a batch, then lets I/O have its turn.
-    private func drain() {
+    /// Before libuv looks for events: decides whether it may sleep until there are some.
+    private func beginWait() {
+        drain()
+        // An active idle handle makes libuv poll without waiting.
+        let polls = !local.isEmpty || patience.polls(at: uv_hrtime())
+        if polls != idleRuns {
+            idleRuns = polls
+            if polls { uv_idle_start(&handles.pointee.idle) { _ in } } else { uv_idle_stop(&handles.pointee.idle) }
+        }
+    }
+
+    /// After libuv's callbacks have run.
+    private func endWait() {
+        let now = uv_hrtime()
+        if drain() { patience.woke(at: now) } else if idleRuns { sched_yield() }
+    }
+
+    /// Runs waiting jobs, at most a batch, then lets I/O have its turn. True if there was any.
+    @discardableResult
+    private func drain() -> Bool {
         takeInbox()
         var budget = Self.batch
         runJobs(&budget)
+        let hadWork = budget < Self.batch
         if let turnEnd {
             turnEnd()
             runJobs(&budget)
         }
         if isStopping { continueStop() }
-        // An active idle handle makes libuv poll without waiting.
-        let more = !local.isEmpty
-        if more != idleRuns {
-            idleRuns = more
-            if more { uv_idle_start(&handles.pointee.idle) { _ in } } else { uv_idle_stop(&handles.pointee.idle) }
-        }
+        return hadWork
     }
 
     @inline(__always)

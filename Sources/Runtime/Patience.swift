@@ -1,0 +1,37 @@
+/// How long a loop asks for events again and again before it lets the system put its thread to sleep.
+///
+/// Waking a sleeping thread takes some 5 µs on bare metal and 50 µs and more in a virtual machine whose processor has
+/// halted. A loop that expects its next event sooner than that does better to stay awake; one that does not, must not
+/// burn a processor. So it stays awake only while two averages say that it pays: what it waits for comes within
+/// ``limit``, and waiting is most of what it does (a busy loop has its next event before it could fall asleep, and
+/// leaves the processor to others). The idea is that of the kernel's `halt_poll_ns` for virtual processors.
+struct Patience {
+    /// The longest time without work that is spent awake, in nanoseconds.
+    static let limit: UInt64 = 200_000
+
+    /// Averages over the last eight or so waits and turns, in nanoseconds.
+    private var wait: UInt64 = 1_000_000
+    private var work: UInt64 = 0
+    /// When the present wait began; nil while there is work.
+    private var waitingSince: UInt64?
+    private var workingSince: UInt64 = 0
+
+    /// The loop is about to wait at `now`: true if it should look for events without sleeping.
+    mutating func polls(at now: UInt64) -> Bool {
+        guard let since = waitingSince else {
+            work = Self.average(work, now &- workingSince)
+            waitingSince = now
+            return wait < Self.limit && work < wait
+        }
+        return now &- since < Self.limit && wait < Self.limit && work < wait
+    }
+
+    /// Work came at `now`.
+    mutating func woke(at now: UInt64) {
+        if let since = waitingSince { wait = Self.average(wait, min(now &- since, 1_000_000)) }
+        waitingSince = nil
+        workingSince = now
+    }
+
+    private static func average(_ old: UInt64, _ new: UInt64) -> UInt64 { (old * 7 + new) / 8 }
+}
