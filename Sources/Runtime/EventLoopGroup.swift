@@ -10,8 +10,14 @@ package final class EventLoopGroup: Sendable {
     /// How many processors this process may use; at least 1.
     package static var cores: Int { max(1, Int(uv_available_parallelism())) }
 
-    /// Makes and starts `count` loops, 1 to 1024; by default one per core.
-    package init(count: Int = EventLoopGroup.cores, name: String = "loop") throws(RuntimeError) {
+    /// A loop for every two processors; at least 1.
+    ///
+    /// Who sends requests and who answers them run on the same machine often, and the kernel's share of the network always
+    /// does. With a loop on each of two processors, a call cost a tenth more than with one, and no more calls were done.
+    package static var usualCount: Int { max(1, cores / 2) }
+
+    /// Makes and starts `count` loops, 1 to 1024.
+    package init(count: Int = EventLoopGroup.usualCount, name: String = "loop") throws(RuntimeError) {
         guard (1...1024).contains(count) else { throw RuntimeError(.invalidArgument, "\(count) event loops") }
         var loops: [EventLoop] = []
         do throws(RuntimeError) {

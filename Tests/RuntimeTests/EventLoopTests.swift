@@ -165,6 +165,7 @@ actor Counter {
         let group = try EventLoopGroup(count: 2)
         #expect(group.next() !== group.next())
         #expect(EventLoopGroup.cores >= 1)
+        #expect((1...EventLoopGroup.cores).contains(EventLoopGroup.usualCount))
         #expect(throws: RuntimeError.self) { try EventLoopGroup(count: 0) }
         group.stop()
         group.join()

@@ -46,7 +46,7 @@ enum ServeCommand {
                 .value("connect-timeout", "SPAN", "longest wait for a connection to a server (default: 5s)"),
                 .value("start-timeout", "SPAN", "longest wait for a command's handshake (default: 30s)"),
                 .value("drain-limit", "SPAN", "when stopping, longest wait for calls in flight (default: 10s)"),
-                .value("loops", "N", "event loops, each with a thread (default: one for each processor)"),
+                .value("loops", "N", "event loops, each with a thread (default: one for every two processors)"),
                 .value(
                     "durability", "WORD",
                     "process: decisions survive the gateway's death; power: also the machine's (default: process)"),
