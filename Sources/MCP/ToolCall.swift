@@ -16,7 +16,7 @@ package struct ToolCall: Sendable {
                 name = value.string
             } else if key.equals("arguments") {
                 arguments = value
-            } else if key.looksLike(anyOf: Self.known), !Self.known.contains(where: { key.equals($0) }) {
+            } else if !Self.known.contains(where: { key.equals($0) }), key.looksLike(anyOf: Self.known) {
                 throw .lookAlikeMember
             }
         }

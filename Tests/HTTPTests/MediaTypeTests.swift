@@ -41,7 +41,7 @@ import Testing
 @Suite struct FieldsTests {
     @Test func noResponseSplitting() {
         var fields = Fields()
-        fields.append(.location, "/a\r\nSet-Cookie: x=\u{0}y")
+        fields.append(.location, "/a\r\nSet-Cookie: x=\u{0}y" as String)
         #expect(fields.count == 1)
         #expect(fields[.location]?.string == "/a  Set-Cookie: x= y")
         #expect(!fields.contains(.setCookie))

@@ -40,7 +40,8 @@ struct Exchange: Sendable {
             let outgoing = Outgoing(
                 message: message, id: id, method: visit.message.method,
                 name: errand?.name ?? Self.name(in: visit.message), arguments: errand?.arguments,
-                headerParameters: errand.map { visit.session.server.catalogue.headerParameters(of: $0) } ?? [],
+                headerParameters: crossing.serverVersion.era == .modern
+                    ? errand.map { visit.session.server.catalogue.headerParameters(of: $0) } ?? [] : [],
                 sender: visit.sender)
             let token = expectProgress(id, visit)
             let response: RPCMessage, status: Int?, lacking: InputKind?
@@ -58,7 +59,7 @@ struct Exchange: Sendable {
                 return .answer(answer, status: status, hadEffect: false)
             }
             guard case .response(_, isError: false) = response.kind, let result = response.outcome,
-                link.hello.version.era == .modern
+                crossing.serverVersion.era == .modern
             else { return .response(response, status: status) }
             switch ResultType(result) {
             case .complete: return .response(kept(response, visit, crossing) ?? response, status: status)

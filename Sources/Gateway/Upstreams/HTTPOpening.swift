@@ -122,7 +122,7 @@ enum HTTPOpening {
         if let sessionID { fields.append(.mcpSessionID, sessionID) }
         let ready = route.opening(RPCWriter.notification(method: "notifications/initialized"), fields)
         _ = try await route.open(ready, on: loop, cancel: ClientCancel())
-        return .session(LegacyHTTPLink.Session(hello: hello, id: sessionID))
+        return .session(LegacyHTTPLink.Session(hello, id: sessionID, route))
     }
 
     private static func exchange(_ route: HTTPRoute, _ body: [UInt8], _ fields: Fields, on loop: EventLoop)

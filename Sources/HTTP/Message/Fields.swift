@@ -138,7 +138,7 @@ extension Fields {
     package mutating func append(_ name: FieldName, _ value: StaticString) {
         append(
             UnsafeBufferPointer(start: name.text.utf8Start, count: name.text.utf8CodeUnitCount),
-            UnsafeBufferPointer(start: value.utf8Start, count: value.utf8CodeUnitCount))
+            UnsafeBufferPointer(start: value.utf8Start, count: value.utf8CodeUnitCount), isClean: true)
     }
 
     /// Adds a field; see the variant for strings.
@@ -188,7 +188,10 @@ extension Fields {
         name.withUTF8 { name in value.withUTF8 { append(name, $0) } }
     }
 
-    private mutating func append(_ name: UnsafeBufferPointer<UInt8>, _ value: UnsafeBufferPointer<UInt8>) {
+    /// - Parameter isClean: the value is known to have no control bytes.
+    private mutating func append(
+        _ name: UnsafeBufferPointer<UInt8>, _ value: UnsafeBufferPointer<UInt8>, isClean: Bool = false
+    ) {
         if !isWire { self = rebuilt() }
         if bytes.isEmpty {
             bytes.reserveCapacity(192)
@@ -199,7 +202,7 @@ extension Fields {
         bytes.append(ASCII.colon)
         bytes.append(ASCII.space)
         bytes.append(contentsOf: value)
-        if !value.allSatisfy(ASCII.isFieldValue) {
+        if !isClean, !value.allSatisfy(ASCII.isFieldValue) {
             for index in (start + name.count + 2)..<bytes.count where !ASCII.isFieldValue(bytes[index]) {
                 bytes[index] = ASCII.space
             }
