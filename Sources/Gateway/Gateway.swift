@@ -50,7 +50,7 @@ package final class Gateway: Sendable {
             serverOptions.drainLimit = options.drainLimit
             serverOptions.tls = options.tls
             let service = GatewayService(
-                options, authenticator: Authenticator(hasher: hasher, doorbook: Doorbook(ledger: ledger)),
+                options, authenticator: Authenticator(doorbook: Doorbook(ledger: ledger)), hasher: hasher,
                 snapshots: core.snapshots, endpoint: endpoint, merged: merged, front: front, metrics: core.metrics,
                 log: log)
             let server = try await HTTPServer.start(

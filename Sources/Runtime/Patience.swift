@@ -8,18 +8,20 @@
 struct Patience {
     /// The longest time without work that is spent awake, in nanoseconds.
     static let limit: UInt64 = 200_000
+    /// A longer wait than this, in nanoseconds, counts as this one, so that it is not remembered for long.
+    private static let longest: UInt64 = 1_000_000
 
     /// Averages over the last eight or so waits and turns, in nanoseconds.
-    private var wait: UInt64 = 1_000_000
+    private var wait = longest
     private var work: UInt64 = 0
     /// When the present wait began; nil while there is work.
     private var waitingSince: UInt64?
-    private var workingSince: UInt64 = 0
+    private var workingSince: UInt64?
 
     /// The loop is about to wait at `now`: true if it should look for events without sleeping.
     mutating func polls(at now: UInt64) -> Bool {
         guard let since = waitingSince else {
-            work = Self.average(work, now &- workingSince)
+            if let began = workingSince { work = Self.average(work, now &- began) }
             waitingSince = now
             return wait < Self.limit && work < wait
         }
@@ -28,7 +30,7 @@ struct Patience {
 
     /// Work came at `now`.
     mutating func woke(at now: UInt64) {
-        if let since = waitingSince { wait = Self.average(wait, min(now &- since, 1_000_000)) }
+        if let since = waitingSince { wait = Self.average(wait, min(now &- since, Self.longest)) }
         waitingSince = nil
         workingSince = now
     }

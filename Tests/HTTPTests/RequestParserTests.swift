@@ -1,5 +1,6 @@
-import HTTP
 import Testing
+
+@testable import HTTP
 
 @Suite struct RequestParserTests {
     @Test(arguments: requestSamples) func reads(_ sample: RequestSample) {
@@ -21,6 +22,53 @@ import Testing
                 #expect(Reading.requests(bytes.indices.map { bytes[$0...$0] }).description == expected)
             }
         }
+    }
+
+    /// A head that comes again is not read again: that must not be seen, whatever changes in it.
+    @Test func readsAHeadThatComesAgainLikeAFreshOne() {
+        let base = "POST /mcp HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nX: 1\r\n\r\n"
+        let lengths = ["3", "5", "0", "9", "12", "007", "1a", "-1", "+3", "", " 3", "3 ", "3, 3"]
+        var seconds = lengths.map { base.replacing("Length: 3", with: "Length: \($0)") }
+        for index in base.indices { seconds.append(base.replacingCharacters(at: index, with: "~")) }
+        seconds.append("\r\n" + base)
+        seconds.append(base.replacing("\r\n\r\n", with: "\r\nContent-Length: 3\r\n\r\n"))
+        seconds.append(base.replacing("\r\n\r\n", with: "\r\nExpect: 100-continue\r\n\r\n"))
+        for second in seconds {
+            let body = "0123456789ab"
+            let fresh = Reading.requests(second + body)
+            let again = Reading.requests(base + "abc" + second + body)
+            #expect(again.lines.dropFirst(3).elementsEqual(fresh.lines), "\(second)")
+            #expect(again.problem == fresh.problem, "\(second)")
+        }
+    }
+
+    @Test func knowsHeadsThatSayTheSame() {
+        func heads(_ text: String) -> [RequestHead] {
+            var parser = RequestParser()
+            var heads: [RequestHead] = []
+            Array(text.utf8).withUnsafeBytes { bytes in
+                var offset = 0
+                while true {
+                    switch parser.next(bytes, &offset) {
+                    case .head(let head):
+                        heads.append(head)
+                        _ = parser.acceptBody(limit: 1024)
+                    case .body, .end: break
+                    case .needMore, .failed: return
+                    }
+                }
+            }
+            return heads
+        }
+        func post(_ body: String, _ token: String = "a") -> String {
+            "POST / HTTP/1.1\r\nHost: a\r\nAuthorization: \(token)\r\nContent-Length: \(body.utf8.count)\r\n\r\n\(body)"
+        }
+        let read = heads(post("abc") + post("abc") + post("abcde") + post("abc", "b") + post("abc", "b"))
+        #expect(read.count == 5)
+        #expect(read[0] === read[1] && read[0].likeness === read[2].likeness)
+        #expect(read[2].bodyLength == .length(5) && read[2].fields[.contentLength]?.string == "5")
+        #expect(read[2].likeness !== read[3].likeness && read[3].likeness === read[4].likeness)
+        #expect(read[3].fields[.authorization]?.string == "b")
     }
 
     @Test(arguments: badRequests) func refuses(_ bad: BadRequest) {
@@ -97,5 +145,16 @@ import Testing
         #expect(head.fields.first("X-B")?.string == "2")
         #expect(!head.fields.contains(.accept))
         #expect(head.fields.name(at: 0).string == "hOsT")
+    }
+}
+
+extension String {
+    fileprivate func replacing(_ part: String, with other: String) -> String {
+        guard let range = firstRange(of: part) else { return self }
+        return String(self[..<range.lowerBound]) + other + String(self[range.upperBound...])
+    }
+
+    fileprivate func replacingCharacters(at index: Index, with other: String) -> String {
+        String(self[..<index]) + other + String(self[self.index(after: index)...])
     }
 }

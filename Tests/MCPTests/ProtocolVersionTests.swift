@@ -58,7 +58,7 @@ import Testing
     ])
     func aMessageShowsItsEra(rest: String, header: String?, hasSession: Bool, evidence: EraEvidence) throws {
         let message = try message("{\"jsonrpc\":\"2.0\",\(rest)}")
-        #expect(EraEvidence(message, versionHeader: header, hasSession: hasSession) == evidence)
+        #expect(EraEvidence(message, versionHeader: header.map(VersionHeader.init), hasSession: hasSession) == evidence)
     }
 
     @Test(

@@ -1,22 +1,17 @@
 import Base
-import HTTP
 import Store
 
 /// First step: from a request's head to the grant that speaks. Only a `Caller` from here goes on.
 struct Authenticator: Sendable {
-    let hasher: any KeyedHasher
     let doorbook: Doorbook
 
     /// The grant, whatever it may call.
     /// - Throws: 401 for anything but one valid token.
-    func authenticate(_ head: RequestHead, snapshot: GatewaySnapshot, requestID: String, now: Instant)
+    /// - Parameter token: its hash; nil if the request has none that could be looked up.
+    func authenticate(_ token: TokenHash?, snapshot: GatewaySnapshot, requestID: String, now: Instant)
         throws(Refusal) -> Holder
     {
-        guard head.fields.count(of: .authorization) == 1, let field = head.fields[.authorization],
-            field.hasPrefixIgnoringCase("Bearer ")
-        else { throw .unauthenticated }
-        let token = field.dropFirst(7).withUnsafeBytes { hasher.tokenHash(UnsafeRawBufferPointer($0)) }
-        guard let holder = snapshot.holder(token) else { throw .unauthenticated }
+        guard let token, let holder = snapshot.holder(token) else { throw .unauthenticated }
         switch holder.grant.standing(at: now) {
         case .active: return holder
         case .revoked:

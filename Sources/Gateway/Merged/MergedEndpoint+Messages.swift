@@ -12,7 +12,7 @@ extension MergedEndpoint {
         do throws(Refusal) {
             let message = try Endpoint.read(arrival.body, limit: endpoint.options.maxBody)
             let evidence = EraEvidence(
-                message, versionHeader: arrival.version, hasSession: arrival.fields[.mcpSessionID] != nil)
+                message, versionHeader: arrival.facts.version, hasSession: arrival.facts.hasSession)
             if evidence == .modern { return try await modern(message, arrival, reply) }
             if case .request(let id) = message.kind, message.method == "initialize" {
                 return try await initialize(message, id, arrival, reply)

@@ -33,13 +33,11 @@ final class MergedEndpoint: Sendable {
     // MARK: Sessions
 
     func session(of arrival: Arrival) throws(Refusal) -> MergedSession {
-        guard let id = arrival.fields[.mcpSessionID]?.string else { throw .noSession }
-        guard arrival.fields.count(of: .mcpSessionID) == 1, !id.utf8.contains(UInt8(ascii: ":")),
-            let session = table.withLock({ $0[id] }), session.grantID == arrival.holder.grant.id
-        else { throw .unknownSession }
-        if let version = arrival.version, ProtocolVersion(rawValue: version)?.era != .legacy {
-            throw .wrongVersion(version)
+        let name = try arrival.sessionName()
+        guard let session = table.withLock({ $0[name] }), session.grantID == arrival.holder.grant.id else {
+            throw .unknownSession
         }
+        try arrival.checkVersion()
         session.touch(arrival.started)
         return session
     }

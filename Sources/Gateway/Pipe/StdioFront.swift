@@ -231,11 +231,10 @@ package actor StdioFront {
         guard let caller = snapshot.caller(grant: grant, server: server, at: EventLoop.wallNow) else {
             throw .unauthenticated
         }
-        var fields = Fields()
-        if !isModern, let session { fields.append(.mcpSessionID, session.id) }
         return Arrival(
             requestID: names.next(), holder: Holder(grant: caller.grant, callers: [caller]), caller: caller, body: line,
-            fields: fields, peerIP: nil, loop: loop, started: loop.now)
+            fields: .none, facts: RequestFacts(session: isModern ? nil : session?.id), peerIP: nil, loop: loop,
+            started: loop.now)
     }
 
     private func done(_ id: RequestID?, _ reply: PipeReply, _ arrival: Arrival) {
@@ -246,7 +245,7 @@ package actor StdioFront {
             standing.removeAll { !$0.reply.isStanding }
             if reply.isStanding { standing.append((id, reply)) }
         }
-        if isOpening, let id, arrival.fields.isEmpty, !reply.isModern, id == reply.id {
+        if isOpening, let id, !arrival.facts.hasSession, !reply.isModern, id == reply.id {
             isOpening = false
             if let name = reply.session { opened(name, arrival) }
         }

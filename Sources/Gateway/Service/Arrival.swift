@@ -12,21 +12,22 @@ final class Arrival: Sendable {
     let body: [UInt8]
     /// The header fields; none on a pipe.
     let fields: Fields
+    let facts: RequestFacts
     let peerIP: String?
     let loop: EventLoop
     /// When the request was complete, on the monotonic clock.
     let started: TimeSpan
 
     init(
-        requestID: String, holder: Holder, caller: Caller, body: [UInt8], fields: Fields, peerIP: String?,
-        loop: EventLoop,
-        started: TimeSpan
+        requestID: String, holder: Holder, caller: Caller, body: [UInt8], fields: Fields, facts: RequestFacts,
+        peerIP: String?, loop: EventLoop, started: TimeSpan
     ) {
         self.requestID = requestID
         self.holder = holder
         self.caller = caller
         self.body = body
         self.fields = fields
+        self.facts = facts
         self.peerIP = peerIP
         self.loop = loop
         self.started = started
@@ -35,16 +36,26 @@ final class Arrival: Sendable {
     /// The same at another server of the grant.
     func at(_ caller: Caller) -> Arrival {
         Arrival(
-            requestID: requestID, holder: holder, caller: caller, body: body, fields: fields, peerIP: peerIP,
-            loop: loop,
-            started: started)
+            requestID: requestID, holder: holder, caller: caller, body: body, fields: fields, facts: facts,
+            peerIP: peerIP, loop: loop, started: started)
     }
 
-    /// The version that the header names, if it does.
-    var version: String? { fields[.mcpProtocolVersion]?.string }
-
     /// Whether the header names a version of the modern era.
-    var isModern: Bool { version.flatMap(ProtocolVersion.init(rawValue:))?.era == .modern }
+    var isModern: Bool { facts.isModern }
+
+    /// The name of the legacy session that the request belongs to.
+    func sessionName() throws(Refusal) -> String {
+        switch facts.session {
+        case .none: throw .noSession
+        case .named(let name): return name
+        case .unusable: throw .unknownSession
+        }
+    }
+
+    /// A legacy session knows legacy versions only.
+    func checkVersion() throws(Refusal) {
+        if let header = facts.version, header.version?.era != .legacy { throw .wrongVersion(header.text) }
+    }
 
     /// The header fields that repeat the body.
     var routing: RoutingHeaders {

@@ -10,18 +10,12 @@ import Synchronization
 extension Endpoint {
     /// The session that the request names; another grant's session looks like none.
     func session(of arrival: Arrival) throws(Refusal) -> ClientSession {
-        guard let id = arrival.fields[.mcpSessionID] else { throw .noSession }
-        // Names with a colon are the gateway's own.
-        let name = id.string
-        // COST: asked of the bytes; asked of the characters it was a tenth of a call's own instructions.
-        guard arrival.fields.count(of: .mcpSessionID) == 1, !name.utf8.contains(UInt8(ascii: ":")),
-            let session = sessions.find(name), session.profile.era == .legacy,
-            session.grantID == arrival.caller.grant.id,
-            session.server.definition == arrival.caller.server
+        guard let session = sessions.find(try arrival.sessionName()), session.profile.era == .legacy,
+            // COST: the same caller, mostly; comparing definitions is a percent of a call's instructions.
+            session.caller === arrival.caller
+                || session.grantID == arrival.caller.grant.id && session.server.definition == arrival.caller.server
         else { throw .unknownSession }
-        if let version = arrival.version, ProtocolVersion(rawValue: version)?.era != .legacy {
-            throw .wrongVersion(version)
-        }
+        try arrival.checkVersion()
         session.touch(arrival.started)
         return session
     }

@@ -60,7 +60,7 @@ final class Endpoint: Sendable {
             if document.root.kind == .array { return try await batch(document, arrival, reply) }
             let message = try Self.message(document)
             let evidence = EraEvidence(
-                message, versionHeader: arrival.version, hasSession: arrival.fields[.mcpSessionID] != nil)
+                message, versionHeader: arrival.facts.version, hasSession: arrival.facts.hasSession)
             if evidence == .modern { return await modern(message, arrival, reply) }
             if case .request(let id) = message.kind, message.method == "initialize" {
                 return try await initialize(message, id, arrival, reply)

@@ -12,6 +12,7 @@ final class GatewayService: HTTPService {
     private let hosts: HostRules
     private let names = RequestNames()
     private let authenticator: Authenticator
+    private let hasher: any KeyedHasher
     private let snapshots: SnapshotSource
     private let endpoint: Endpoint
     private let merged: MergedEndpoint
@@ -20,13 +21,15 @@ final class GatewayService: HTTPService {
     private let log: Log
 
     init(
-        _ options: GatewayOptions, authenticator: Authenticator, snapshots: SnapshotSource, endpoint: Endpoint,
+        _ options: GatewayOptions, authenticator: Authenticator, hasher: any KeyedHasher, snapshots: SnapshotSource,
+        endpoint: Endpoint,
         merged: MergedEndpoint, front: SSEFront,
         metrics: GatewayMetrics, log: Log
     ) {
         self.options = options
         hosts = HostRules(options)
         self.authenticator = authenticator
+        self.hasher = hasher
         self.snapshots = snapshots
         self.endpoint = endpoint
         self.merged = merged
@@ -47,34 +50,30 @@ final class GatewayService: HTTPService {
     func respond(to request: HTTPRequest, on loop: EventLoop, _ writer: consuming ResponseWriter) async {
         metrics.requests.add(1, ordering: .relaxed)
         let requestID = names.next()
-        let path = request.head.target.path
-        if path.equals("/healthz") { return writer.send(Self.plain("ok\n", requestID)) }
-        if path.equals("/readyz") { return writer.send(readiness(requestID)) }
+        let facts = (request.facts as? RequestFacts) ?? makeFacts(request.head)
         do throws(Refusal) {
-            try hosts.admit(request.head)
-            let isMerged = path.equals("/mcp")
-            guard isMerged || path.hasPrefix("/mcp/") else { throw .unknownPath }
-            var name = isMerged ? nil : path.dropFirst(5).string
-            let old = name.flatMap(Self.oldPlace)
-            if let old { name?.removeLast(old.rawValue.utf8.count + 1) }
-            let arrival = try arrival(of: request, name, requestID, loop)
-            if let old {
-                switch (request.head.method, old) {
-                case (.get, .stream):
-                    guard accepts(request.head.fields, "text/event-stream") else { throw .notAcceptable }
-                    try front.checkRoom()
-                    return front.open(arrival, writer)
-                case (.post, .messages):
-                    try Self.checkContent(request.head)
-                    let delivery = try front.admit(arrival, session: request.head.target.queryValue("session"))
-                    writer.send(.accepted, Self.fields(requestID))
-                    return front.take(delivery, arrival)
-                default: throw .methodNotAllowed
-                }
+            switch facts.place {
+            case .health: return writer.send(Self.plain("ok\n", requestID))
+            case .readiness: return writer.send(readiness(requestID))
+            default: break
+            }
+            if let problem = facts.hostProblem { throw problem }
+            let isMerged: Bool
+            let arrival: Arrival
+            switch facts.place {
+            case .endpoint(let name):
+                isMerged = name == nil
+                arrival = try self.arrival(of: request, facts, name, requestID, loop)
+            case .old(let name, let place):
+                arrival = try self.arrival(of: request, facts, name, requestID, loop)
+                guard let delivery = try admitOld(place, arrival, request) else { return front.open(arrival, writer) }
+                writer.send(.accepted, Self.fields(requestID))
+                return front.take(delivery, arrival)
+            default: throw .unknownPath
             }
             switch request.head.method {
             case .post:
-                try Self.checkMedia(request.head)
+                if let problem = facts.mediaProblem { throw problem }
                 let reply = HTTPReply(writer, requestID: requestID)
                 await isMerged ? merged.post(arrival, reply) : endpoint.post(arrival, reply)
             case .get:
@@ -103,8 +102,30 @@ final class GatewayService: HTTPService {
         }
     }
 
+    package func facts(of head: RequestHead) -> (any HeadFacts)? { makeFacts(head) }
+
+    private func makeFacts(_ head: RequestHead) -> RequestFacts { RequestFacts(head, hosts: hosts, hasher: hasher) }
+
+    /// A message of the transport of 2024-11-05; nil when its stream is to be opened.
+    private func admitOld(_ place: SSEFront.Place, _ arrival: Arrival, _ request: HTTPRequest)
+        throws(Refusal) -> SSEFront.Delivery?
+    {
+        switch (request.head.method, place) {
+        case (.get, .stream):
+            guard accepts(request.head.fields, "text/event-stream") else { throw .notAcceptable }
+            try front.checkRoom()
+            return nil
+        case (.post, .messages):
+            try RequestFacts.checkContent(request.head.fields)
+            return try front.admit(arrival, session: request.head.target.queryValue("session"))
+        default: throw .methodNotAllowed
+        }
+    }
+
     /// - Parameter server: nil for all servers of the grant.
-    private func arrival(of request: HTTPRequest, _ server: String?, _ requestID: String, _ loop: EventLoop)
+    private func arrival(
+        of request: HTTPRequest, _ facts: RequestFacts, _ server: String?, _ requestID: String, _ loop: EventLoop
+    )
         throws(Refusal) -> Arrival
     {
         let snapshot: GatewaySnapshot
@@ -115,54 +136,13 @@ final class GatewayService: HTTPService {
             throw Refusal.configurationUnavailable
         }
         let now = EventLoop.wallNow
-        let holder = try authenticator.authenticate(request.head, snapshot: snapshot, requestID: requestID, now: now)
+        let holder = try authenticator.authenticate(facts.token, snapshot: snapshot, requestID: requestID, now: now)
         let name = server ?? holder.callers.first?.server.name ?? holder.grant.server
         let caller = try authenticator.caller(holder, of: name, snapshot: snapshot, requestID: requestID, now: now)
         return Arrival(
             requestID: requestID, holder: holder, caller: caller, body: request.body, fields: request.head.fields,
+            facts: facts,
             peerIP: request.peer.ip, loop: loop, started: loop.now)
-    }
-
-    /// SPEC: 2025-11-25 transports: a POST is JSON and its sender reads both kinds of answer.
-    private static func checkMedia(_ head: RequestHead) throws(Refusal) {
-        try checkEncoding(head)
-        guard let type = head.fields[.contentType] else { throw .wrongContentType }
-        // COST: nearly all clients send exactly these texts; taking them apart costs ten times as much.
-        if type.equals("application/json"), head.fields.count(of: .accept) == 1,
-            head.fields[.accept]?.equals("application/json, text/event-stream") == true
-        {
-            return
-        }
-        try checkType(head)
-        guard accepts(head.fields, "application/json"), accepts(head.fields, "text/event-stream") else {
-            throw .notAcceptable
-        }
-    }
-
-    private static func checkContent(_ head: RequestHead) throws(Refusal) {
-        try checkEncoding(head)
-        try checkType(head)
-    }
-
-    /// A compressed body is read by nobody here, and must not be taken for what it is not.
-    private static func checkEncoding(_ head: RequestHead) throws(Refusal) {
-        guard let coding = head.fields[.contentEncoding] else { return }
-        guard head.fields.count(of: .contentEncoding) == 1, coding.string.lowercased() == "identity" else {
-            throw .encoded
-        }
-    }
-
-    private static func checkType(_ head: RequestHead) throws(Refusal) {
-        guard let type = head.fields[.contentType], let media = MediaType(type), media.matches("application/json")
-        else {
-            throw .wrongContentType
-        }
-    }
-
-    /// The transport of 2024-11-05 has two paths under a server's. No server's name has a slash.
-    private static func oldPlace(_ name: String) -> SSEFront.Place? {
-        guard let slash = name.utf8.firstIndex(of: UInt8(ascii: "/")) else { return nil }
-        return SSEFront.Place(rawValue: String(name[name.utf8.index(after: slash)...]))
     }
 
     private func readiness(_ requestID: String) -> Response {

@@ -8,12 +8,14 @@ package struct HTTPRequest: Sendable {
     package let body: [UInt8]
     /// Who sent it.
     package let peer: SocketAddress
+    /// What the service found in the head: what its `facts(of:)` gave.
+    package let facts: (any HeadFacts)?
 
-    /// A request, for tests.
-    package init(head: RequestHead, body: [UInt8], peer: SocketAddress) {
+    package init(head: RequestHead, body: [UInt8], peer: SocketAddress, facts: (any HeadFacts)? = nil) {
         self.head = head
         self.body = body
         self.peer = peer
+        self.facts = facts
     }
 }
 
@@ -31,6 +33,10 @@ package struct Response: Sendable {
     }
 }
 
+/// What a service makes of a head. It may depend on nothing else but what never changes: a client that says the same
+/// again on its connection is met with the same facts.
+package protocol HeadFacts: AnyObject, Sendable {}
+
 /// What a service says to a head, before the body is read.
 package enum Admission: Sendable {
     /// The body may come, up to a number of bytes.
@@ -44,6 +50,9 @@ package enum Admission: Sendable {
 package protocol HTTPService: Sendable {
     /// Judges a head before the body is read. Must not block.
     func admit(_ head: RequestHead, from peer: SocketAddress) -> Admission
+    /// What `respond` wants to know of a head; asked once for all heads of a connection that differ in nothing but the
+    /// body's length. The body's length is not to be taken from it.
+    func facts(of head: RequestHead) -> (any HeadFacts)?
     /// Answers a request through the writer. Other connections of the loop go on while this waits.
     func respond(to request: HTTPRequest, on loop: EventLoop, _ writer: consuming ResponseWriter) async
     /// An id for an answer that the server gives by itself.
@@ -53,6 +62,8 @@ package protocol HTTPService: Sendable {
 }
 
 extension HTTPService {
+    package func facts(of head: RequestHead) -> (any HeadFacts)? { nil }
+
     /// 16 random bytes in hexadecimal.
     package func makeRequestID() -> String {
         var generator = SystemRandomNumberGenerator()

@@ -24,6 +24,8 @@ actor ServerConnection: StreamDelegate {
     private var phase = Phase.none
     /// Set once time is up: how much had come by then. What lies in the socket already is read before that counts.
     private var overdue: Int?
+    /// What the service found in the last head.
+    private var known: (likeness: RequestHead.Likeness, facts: (any HeadFacts)?)?
     /// Counts requests, so that a late writer cannot answer for another's.
     private var serial = 0
     private var hasAnswered = false
@@ -193,7 +195,8 @@ actor ServerConnection: StreamDelegate {
                 HeadWriter.append("HTTP/1.1 100 Continue\r\n\r\n", to: &hub.output)
                 flush()
             case .admit(let head): admit(head)
-            case .serve(let head, let body): serve(HTTPRequest(head: head, body: body, peer: peer))
+            case .serve(let head, let body):
+                serve(HTTPRequest(head: head, body: body, peer: peer, facts: facts(of: head)))
             }
         }
     }
@@ -206,6 +209,13 @@ actor ServerConnection: StreamDelegate {
             write(response, close: closes, hasBody: head.method != .head)
             if closes { finish() }
         }
+    }
+
+    private func facts(of head: RequestHead) -> (any HeadFacts)? {
+        if let known, known.likeness === head.likeness { return known.facts }
+        let facts = hub.service.facts(of: head)
+        known = (head.likeness, facts)
+        return facts
     }
 
     private func serve(_ request: HTTPRequest) {

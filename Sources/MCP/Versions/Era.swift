@@ -12,12 +12,12 @@ package enum EraEvidence: Sendable, Hashable {
     case unclear
 
     /// - Parameters:
-    ///   - versionHeader: the value of `MCP-Protocol-Version`; nil without one and on stdio.
+    ///   - versionHeader: `MCP-Protocol-Version`; nil without one and on stdio.
     ///   - hasSession: whether the request names a session (`Mcp-Session-Id`); false on stdio.
     ///
     /// A modern request has its version in `params._meta`, or a modern version in the header. A version that nobody knows
     /// and no session is taken for modern: that era has an answer which tells the client what to do (-32022).
-    package init(_ message: RPCMessage, versionHeader: String?, hasSession: Bool) {
+    package init(_ message: RPCMessage, versionHeader: VersionHeader?, hasSession: Bool) {
         if case .response = message.kind {
             // SPEC: clients of the modern era never send responses.
             self = .legacy
@@ -27,8 +27,8 @@ package enum EraEvidence: Sendable, Hashable {
             self = .modern
             return
         }
-        if let header = versionHeader?.trimmedOfBlanks, !header.isEmpty {
-            switch ProtocolVersion(rawValue: header)?.era {
+        if let header = versionHeader, !header.text.isEmpty {
+            switch header.version?.era {
             case .modern?: self = .modern
             case nil where !hasSession && message.method != "initialize": self = .modern
             default: self = message.method == "initialize" ? .opensLegacy : .legacy
@@ -42,6 +42,19 @@ package enum EraEvidence: Sendable, Hashable {
         } else {
             self = .legacy
         }
+    }
+}
+
+/// The value of `MCP-Protocol-Version`.
+package struct VersionHeader: Sendable, Hashable {
+    /// Without blanks around it.
+    package let text: String
+    /// Nil if nobody knows it.
+    package let version: ProtocolVersion?
+
+    package init(_ value: String) {
+        text = value.trimmedOfBlanks
+        version = ProtocolVersion(rawValue: text)
     }
 }
 
