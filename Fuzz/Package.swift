@@ -42,6 +42,8 @@ let package = Package(
         part("Runtime", uses: ["Base", "CUV", "COpenSSL"]),
         part("HTTP", uses: ["Base", "Runtime"]),
         part("MCP", uses: ["Base", "JSON"]),
+        part("Store", uses: ["Base", "JSON"]),
+        part("Gateway", uses: ["Base", "JSON", "Policy", "MCP", "Runtime", "HTTP", "Store"], settings: [testable]),
         part("Imaging", uses: ["Base", "CCodecs", "COpenCV", "COpenVINO"]),
         // The slow twin of the policy engine and its generator, which here takes its choices from the fuzzer's bytes.
         .target(name: "Support", path: "Support", swiftSettings: house),
@@ -49,10 +51,21 @@ let package = Package(
             name: "Oracle", dependencies: ["JSON", "Support"], path: "Tests/PolicyTests",
             sources: ["Twin.swift", "TwinConditions.swift", "PolicyGenerator.swift"],
             swiftSettings: house + [testable]),
+        // The gateway without sockets, with clients and a server that do what they are told.
+        .target(
+            name: "Conversation",
+            dependencies: ["Base", "JSON", "Policy", "MCP", "Runtime", "HTTP", "Store", "Gateway"],
+            path: "Tests/GatewayTests",
+            sources: [
+                "PlainDoubles.swift", "Machine/Stand.swift", "Machine/TalkingServer.swift", "Machine/Watched.swift",
+                "Machine/LegacyConversation.swift",
+            ],
+            swiftSettings: house + [testable]),
         .executableTarget(
             name: "sluice-fuzz",
             dependencies: [
                 "Driver", "Base", "JSON", "Policy", "Runtime", "HTTP", "MCP", "Imaging", "Support", "Oracle",
+                "Conversation", "Gateway",
             ],
             path: "Targets", swiftSettings: house,
             linkerSettings: [.unsafeFlags(["-use-ld=lld", "-sanitize=fuzzer,address"])]),

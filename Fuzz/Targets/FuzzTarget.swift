@@ -2,7 +2,8 @@ import Glibc
 
 /// What can be fuzzed. The name chooses it, and is the name of its folder of examples.
 enum FuzzTarget: String, CaseIterable {
-    case json, policy, path, schema, evaluator, calls, reservations, request, response, sse, lines, mcp, modern, image
+    case json, policy, path, schema, evaluator, calls, reservations, request, response, sse, lines, mcp, modern,
+        session, image
 
     /// From the environment, because libFuzzer hands its own arguments to the processes that it starts.
     static let chosen = getenv("FUZZ_TARGET").flatMap { FuzzTarget(rawValue: String(cString: $0)) }
@@ -22,6 +23,7 @@ enum FuzzTarget: String, CaseIterable {
         case .lines: fuzzLines(Array(bytes))
         case .mcp: fuzzMessages(Array(bytes))
         case .modern: fuzzModern(Array(bytes))
+        case .session: fuzzSession(Array(bytes))
         case .image: fuzzPictures(Array(bytes))
         }
     }
