@@ -175,8 +175,8 @@ struct Stage {
 
     func arrival(_ body: String = "", _ fields: Fields = Fields()) -> Arrival {
         Arrival(
-            requestID: "r", holder: holder, caller: caller, body: Array(body.utf8), fields: fields, peerIP: "127.0.0.1",
-            loop: loop, started: loop.now)
+            requestID: "r", holder: holder, caller: caller, body: Array(body.utf8), fields: fields,
+            facts: RequestFacts(fields), peerIP: "127.0.0.1", loop: loop, started: loop.now)
     }
 
     static let capabilities = #"{"elicitation":{},"roots":{}}"#

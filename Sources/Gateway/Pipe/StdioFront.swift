@@ -231,10 +231,11 @@ package actor StdioFront {
         guard let caller = snapshot.caller(grant: grant, server: server, at: EventLoop.wallNow) else {
             throw .unauthenticated
         }
+        var fields = Fields()
+        if !isModern, let session { fields.append(.mcpSessionID, session.id) }
         return Arrival(
             requestID: names.next(), holder: Holder(grant: caller.grant, callers: [caller]), caller: caller, body: line,
-            fields: .none, facts: RequestFacts(session: isModern ? nil : session?.id), peerIP: nil, loop: loop,
-            started: loop.now)
+            fields: fields, facts: RequestFacts(fields), peerIP: nil, loop: loop, started: loop.now)
     }
 
     private func done(_ id: RequestID?, _ reply: PipeReply, _ arrival: Arrival) {

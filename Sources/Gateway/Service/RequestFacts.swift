@@ -42,13 +42,12 @@ final class RequestFacts: HeadFacts {
         mediaProblem = Self.problem { () throws(Refusal) in try Self.checkMedia(fields) }
     }
 
-    /// A message on a pipe.
-    /// - Parameter session: its session's name, once it has one.
-    init(session: String?) {
+    /// A message that came in without HTTP: its fields name its session, if it has one.
+    init(_ fields: Fields) {
         place = .unknown
         token = nil
-        self.session = session.map { .named($0) } ?? .none
-        version = nil
+        session = Self.session(fields)
+        version = Self.version(fields)
         hostProblem = nil
         mediaProblem = nil
     }

@@ -151,15 +151,17 @@ final class LegacyHTTPLink: UpstreamLink {
         let cancel = ClientCancel()
         handle.onCancel { loop.execute { cancel.cancel() } }
         var lastEventID = ""
-        // The session in which there was a stream, and whose events those were.
-        var listened: Session?
+        // The name of the session in which there was a stream, and whose events those were.
+        // COST: the name alone; this waits for as long as the client listens.
+        var listened: String?
         var pause = Self.firstPause
         while !handle.isCancelled {
             let current = session.withLock { $0 }
-            if current.id != listened?.id { lastEventID = "" }
+            let name = current.id
+            if name != listened { lastEventID = "" }
             switch await standingAside(after: lastEventID, current, on: loop, cancel) {
             case .open(let body):
-                listened = current
+                listened = name
                 pause = Self.firstPause
                 let events = HTTPEvents(body, maxEvent: route.limits.maxMessage, on: loop)
                 handle.onCancel {
@@ -173,7 +175,7 @@ final class LegacyHTTPLink: UpstreamLink {
             case .notOffered: return
             case .forgotten:
                 // Some servers say 404 when they mean that there is no such stream; one that had one means the session.
-                guard let stale = current.id, listened?.id == stale else { return }
+                guard let stale = name, listened == stale else { return }
                 _ = try? await renewed(stale, on: loop)
             case .unreachable: pause = min(Self.longestPause, TimeSpan(microseconds: 2 * pause.microseconds))
             }

@@ -87,7 +87,7 @@ final class Stand: Sendable {
     func arrival(_ holder: Holder, _ body: String, _ fields: Fields = Fields()) -> Arrival {
         Arrival(
             requestID: "r", holder: holder, caller: holder.callers[0], body: Array(body.utf8), fields: fields,
-            peerIP: "127.0.0.1", loop: loop, started: loop.now)
+            facts: RequestFacts(fields), peerIP: "127.0.0.1", loop: loop, started: loop.now)
     }
 
     /// What is wrong with the record: each decision to let something pass has exactly one outcome.
