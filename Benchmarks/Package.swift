@@ -32,7 +32,7 @@ let package = Package(
         part("JSON", uses: ["Base"]),
         part("Policy", uses: ["Base", "JSON", "CRE2"]),
         part("Store", uses: ["Base", "JSON"]),
-        part("StoreSQLite", uses: ["Base", "JSON", "Store", "CSQLite", "CSodium", "COpenSSL"]),
+        part("StoreSQLite", uses: ["Base", "JSON", "Policy", "Store", "CSQLite", "CSodium", "COpenSSL"]),
         .executableTarget(
             name: "measure", dependencies: ["Base", "JSON", "Policy", "Store", "StoreSQLite", "AllocationCount"],
             path: "Measure", swiftSettings: house,

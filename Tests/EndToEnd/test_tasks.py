@@ -337,6 +337,34 @@ class Judged(Tasks):
         rows = [row for row in self.rows() if row["tool"] == "client:elicitation" and row["decision_seq"] is None]
         self.assertEqual([row["outcome"] for row in rows], ["allowed"])
 
+    def test_another_question_under_the_same_key_is_judged_anew(self):
+        """A harmless form opens nothing for what a server asks next under its key."""
+        questions = [
+            {"method": "elicitation/create", "params": {
+                "mode": "form", "message": "Sure?", "requestedSchema": {"type": "object", "properties": {}}}},
+            {"method": "sampling/createMessage", "params": {
+                "messages": [{"role": "user", "content": {"type": "text", "text": "Tell me"}}], "maxTokens": 10}},
+            {"method": "roots/list"}]
+        server = self.raw("modern", policy={**ALLOW_ALL, "tools": {"client:elicitation": {}}})
+        answer, turn = server.task_request, iter(questions)
+
+        def asks(exchange, message, modern):
+            if message["method"] != "tasks/get":
+                return answer(exchange, message, modern)
+            task = server.tasks[message["params"]["taskId"]]["task"]
+            exchange.reply({
+                "resultType": "complete", **task, "status": "input_required", "inputRequests": {"sure": next(turn)}})
+            return True
+        server.task_request = asks
+        token = self.grant("raw", "raw")
+        client = self.modern(self.gateway(), "raw", token, {**TASK_CAPABLE, "sampling": {}, "roots": {}})
+        task = self.start(client, "confirm_delete")["taskId"]
+        seen = [client.send("tasks/get", {"taskId": task}).result.get("inputRequests") for _ in questions]
+        self.assertEqual(seen, [{"sure": questions[0]}, None, None])
+        outcomes = [(row["tool"], row["outcome"]) for row in self.rows() if str(row["tool"]).startswith("client:")]
+        self.assertEqual(outcomes, [
+            ("client:elicitation", "allowed"), ("client:sampling", "denied"), ("client:roots", "denied")])
+
 
 def same_id(server, exchange):
     now = "2026-11-21T12:00:00Z"

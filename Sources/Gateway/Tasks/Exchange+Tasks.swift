@@ -1,6 +1,7 @@
 import Base
 import JSON
 import MCP
+import Policy
 import Runtime
 import Store
 
@@ -149,18 +150,28 @@ extension Exchange {
         return .response(edited, status: nil)
     }
 
+    /// What a verdict holds for: these very words under this key, and the policy that judged them. Another question under
+    /// the same key is another one, and so is the same one once the policy has changed.
+    private func question(_ request: InputRequest, _ visit: Visit) -> String {
+        let words = request.params.map { Array($0.rawBytes) } ?? []
+        let digest = desk.recorder.hasher.argumentDigest(words)
+        let policy = visit.caller.policy.map { "\($0.name)@\($0.version)" } ?? ""
+        return "\(request.method) \(digest) \(policy) \(request.key)"
+    }
+
     /// Whether the client may be asked; nil when it can't be, because it has not declared that it can.
     private func verdict(
         on request: InputRequest, of task: String, _ response: RPCMessage, _ visit: Visit, _ handle: CallHandle
     ) async throws(UpstreamError) -> Bool? {
         let book = visit.session.tasks
-        if let known = book.verdict(on: request.key, of: task) { return known }
         guard request.kind.isDeclared(in: visit.profile.capabilities) else { return nil }
+        let question = question(request, visit)
+        if let known = book.verdict(on: question, of: task) { return known }
         do throws(AskDesk.Refusal) {
             let ticket = try await desk.admit(request.kind, request.params, visit)
             // The answer comes with another request; what is recorded here is that the client was asked.
             desk.settleAsked(ticket, by: response)
-            guard book.note(true, on: request.key, of: task) else {
+            guard book.note(true, on: question, of: task) else {
                 throw AskDesk.Refusal(text: "the task asks too much", code: .overloaded)
             }
             return true
@@ -168,7 +179,7 @@ extension Exchange {
             guard error.code == .methodNotFound else {
                 throw UpstreamError(.overloaded, mayHaveRun: true, detail: error.text)
             }
-            _ = book.note(false, on: request.key, of: task)
+            _ = book.note(false, on: question, of: task)
             // Sampling and roots have no word for no: the server waits, and the client can cancel the task.
             guard request.kind == .form || request.kind == .url else { return false }
             let responses = JSONValue.object([JSONMember(request.key, ["action": "decline"])])

@@ -24,7 +24,7 @@ final class TaskBook: Sendable {
         /// The token under which its server tells of progress.
         var token: Int64?
         var questions: TaskQuestions?
-        /// What the policy has said of what the server asks, by the server's keys.
+        /// What the policy has said of what the server asks, by question.
         var verdicts: [String: Bool] = [:]
     }
 
@@ -136,16 +136,16 @@ final class TaskBook: Sendable {
     // MARK: What servers ask in the course of a task
 
     /// What the policy has said of a question: a state that is asked for again is not judged again.
-    func verdict(on key: String, of task: String) -> Bool? {
-        state.withLock { $0.entries[task]?.verdicts[key] }
+    func verdict(on question: String, of task: String) -> Bool? {
+        state.withLock { $0.entries[task]?.verdicts[question] }
     }
 
     /// False when a task asks too much.
-    func note(_ verdict: Bool, on key: String, of task: String) -> Bool {
+    func note(_ verdict: Bool, on question: String, of task: String) -> Bool {
         state.withLock { state in
-            guard let known = state.entries[task]?.verdicts, known[key] != nil || known.count < Self.maxQuestions
+            guard let known = state.entries[task]?.verdicts, known[question] != nil || known.count < Self.maxQuestions
             else { return false }
-            state.entries[task]?.verdicts[key] = verdict
+            state.entries[task]?.verdicts[question] = verdict
             return true
         }
     }

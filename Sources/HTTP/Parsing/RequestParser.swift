@@ -117,7 +117,9 @@ package struct RequestParser {
     private var scanner: HeadScanner
     private var chunks: ChunkDecoder
     private var bodyLeft = 0
+    /// The last head, if it is small: what many idle connections keep.
     private var last: RequestHead?
+    private static let largestKept = 2_048
 
     /// A parser at the start of a connection.
     package init(limits: HTTPLimits = HTTPLimits()) {
@@ -157,6 +159,9 @@ package struct RequestParser {
         }
         return nil
     }
+
+    /// Forgets the last head: its connection is used for something else for long.
+    package mutating func forget() { last = nil }
 
     /// Reads on from `offset`, which moves behind what was used.
     package mutating func next(_ input: UnsafeRawBufferPointer, _ offset: inout Int) -> Event {
@@ -208,7 +213,7 @@ package struct RequestParser {
             defer { scanner.reset() }
             do throws(HTTPProblem) {
                 let head = try RequestHead(bytes, &scanner)
-                last = head
+                last = head.size <= Self.largestKept ? head : nil
                 state = .decided(head.bodyLength)
                 return .head(head)
             } catch {

@@ -405,6 +405,8 @@ actor ServerConnection: StreamDelegate {
         }
         let isChunked = machine.takesChunks
         if !isChunked { machine.endsByClosing() }
+        machine.becomesStream()
+        known = nil
         let closes = machine.responseStarted()
         outgoing = Outgoing(isChunked: isChunked, isMuted: machine.isHeadRequest, onClose: unanswered)
         unanswered = []

@@ -162,6 +162,9 @@ package struct ServerConnectionMachine {
         return !keepAlive
     }
 
+    /// The response goes on for as long as the client stays: what was kept for its next request goes.
+    package mutating func becomesStream() { parser.forget() }
+
     /// The response has no length but the connection's end (a stream to an HTTP/1.0 client).
     package mutating func endsByClosing() { keepAlive = false }
 
