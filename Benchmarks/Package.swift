@@ -31,8 +31,9 @@ let package = Package(
         part("Base"),
         part("JSON", uses: ["Base"]),
         part("Policy", uses: ["Base", "JSON", "CRE2"]),
+        part("MCP", uses: ["Base", "JSON"]),
         part("Store", uses: ["Base", "JSON"]),
-        part("StoreSQLite", uses: ["Base", "JSON", "Policy", "Store", "CSQLite", "CSodium", "COpenSSL"]),
+        part("StoreSQLite", uses: ["Base", "JSON", "MCP", "Policy", "Store", "CSQLite", "CSodium", "COpenSSL"]),
         .executableTarget(
             name: "measure", dependencies: ["Base", "JSON", "Policy", "Store", "StoreSQLite", "AllocationCount"],
             path: "Measure", swiftSettings: house,
