@@ -63,7 +63,11 @@ struct Exchange: Sendable {
             else { return .response(response, status: status) }
             switch ResultType(result) {
             case .complete: return .response(kept(response, visit, crossing) ?? response, status: status)
-            case .task where mayBecomeTask(visit, crossing): return .response(response, status: status)
+            case .task where mayBecomeTask(visit, crossing):
+                guard visit.profile.era == .modern, let task = result["taskId"]?.string else {
+                    return .response(response, status: status)
+                }
+                return try await judged(response, of: task, visit, handle)
             case .inputRequired where MethodTable.mayRequireInput.contains(visit.message.method):
                 let input = try Self.input(result, status)
                 if visit.profile.era == .modern {

@@ -103,7 +103,8 @@ extension Endpoint {
             if let status = response.outcome?["status"]?.string, TaskShape.isTerminal(status) {
                 visit.session.tasks.ended(id)
             }
-            if visit.profile.era == .modern, visit.message.method == "tasks/get" {
+            // Only an answer to tasks/get should hold questions; whichever does is judged.
+            if visit.profile.era == .modern {
                 end = try await exchange.judged(response, of: id, visit, handle)
             }
         }
