@@ -221,11 +221,24 @@ extension Exchange {
         return .answer(splice.applied(), status: status, hadEffect: true)
     }
 
-    /// A legacy server's error -32042 ("URL elicitation required") in a modern client's words: it visits the pages, and its
-    /// retry is a new call. Nil if the response is another.
+    /// The error -32042 ("URL elicitation required") asks the client to visit pages, so the policy has its say, whatever the
+    /// eras. A legacy server's becomes a modern client's "input required": its retry is a new call.
+    /// - Returns: nil if the response may go on as it is.
     private func visits(in response: RPCMessage, _ status: Int?, _ visit: Visit) async throws(UpstreamError) -> End? {
-        guard case .response(_, isError: true) = response.kind, visit.profile.era == .modern,
-            visit.session.link.hello.version.era == .legacy, let error = response.outcome,
+        guard case .response(_, isError: true) = response.kind, let error = response.outcome,
+            error["code"]?.int == -32_042, let pages = error["data"]?["elicitations"], pages.kind == .array
+        else { return nil }
+        for page in pages.elements {
+            do throws(AskDesk.Refusal) {
+                let ticket = try await desk.admit(.url, page, visit)
+                desk.settleAsked(ticket, by: response)
+            } catch {
+                let answer = RPCWriter.error(
+                    id: visit.id, code: .denied, message: error.text, data: ["reason": "policy"])
+                return .answer(answer, status: status, hadEffect: false)
+            }
+        }
+        guard visit.profile.era == .modern, visit.session.link.hello.version.era == .legacy,
             MethodTable.mayRequireInput.contains(visit.message.method)
         else { return nil }
         do throws(Untranslatable) {
@@ -233,16 +246,6 @@ extension Exchange {
                 let requests = try ModernFront.inputRequests(
                     ofError: error, capabilities: visit.profile.capabilities)
             else { return nil }
-            for elicitation in error["data"]?["elicitations"]?.elements.map({ $0 }) ?? [] {
-                do throws(AskDesk.Refusal) {
-                    let ticket = try await desk.admit(.url, elicitation, visit)
-                    desk.settleAsked(ticket, by: response)
-                } catch {
-                    let answer = RPCWriter.error(
-                        id: visit.id, code: .denied, message: error.text, data: ["reason": "policy"])
-                    return .answer(answer, status: status, hadEffect: false)
-                }
-            }
             let result = InputRequired.result(
                 requests, requestState: states.seal(visit, upstreamState: nil, parked: nil),
                 serverInfo: visit.introduction)
