@@ -228,6 +228,17 @@ extension Exchange {
         guard case .response(_, isError: true) = response.kind, let error = response.outcome,
             error["code"]?.int == -32_042, let pages = error["data"]?["elicitations"], pages.kind == .array
         else { return nil }
+        let becomesVisit =
+            visit.profile.era == .modern && visit.session.link.hello.version.era == .legacy
+            && MethodTable.mayRequireInput.contains(visit.message.method)
+        var requests: [(key: String, method: String, params: [UInt8]?)]?
+        if becomesVisit {
+            do throws(Untranslatable) {
+                requests = try ModernFront.inputRequests(ofError: error, capabilities: visit.profile.capabilities)
+            } catch {
+                return .answer(error.answer(to: visit.id, receiver: .modern), status: status, hadEffect: false)
+            }
+        }
         for page in pages.elements {
             do throws(AskDesk.Refusal) {
                 let ticket = try await desk.admit(.url, page, visit)
@@ -238,21 +249,11 @@ extension Exchange {
                 return .answer(answer, status: status, hadEffect: false)
             }
         }
-        guard visit.profile.era == .modern, visit.session.link.hello.version.era == .legacy,
-            MethodTable.mayRequireInput.contains(visit.message.method)
-        else { return nil }
-        do throws(Untranslatable) {
-            guard
-                let requests = try ModernFront.inputRequests(
-                    ofError: error, capabilities: visit.profile.capabilities)
-            else { return nil }
-            let result = InputRequired.result(
-                requests, requestState: states.seal(visit, upstreamState: nil, parked: nil),
-                serverInfo: visit.introduction)
-            return .answer(RPCWriter.result(id: visit.id, bytes: result), status: status, hadEffect: false)
-        } catch {
-            return .answer(error.answer(to: visit.id, receiver: .modern), status: status, hadEffect: false)
-        }
+        guard let requests else { return nil }
+        let result = InputRequired.result(
+            requests, requestState: states.seal(visit, upstreamState: nil, parked: nil),
+            serverInfo: visit.introduction)
+        return .answer(RPCWriter.result(id: visit.id, bytes: result), status: status, hadEffect: false)
     }
 
     /// From a legacy client: asks it one after the other, on the stream of its call.
