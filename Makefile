@@ -18,7 +18,11 @@ setup: ## install what is missing (Debian packages, libraries, models, Python cl
 
 build: setup $(BUILT) ## build .build/release/sluice and .build/release/sluice-studio
 
-$(BUILT): $(SOURCES) | setup
+# What is embedded: the compiler does not know that the one file depends on the others.
+Sources/CAssets/assets.c: $(shell find Assets -type f)
+	@touch $@
+
+$(BUILT): $(SOURCES) Sources/CAssets/assets.c | setup
 	swift build -c release --product sluice
 	swift build -c release --product sluice-studio
 	@touch $@

@@ -53,6 +53,7 @@ let package = Package(
             cxxSettings: [.unsafeFlags(["-I/usr/include/opencv4"])],
             linkerSettings: [.linkedLibrary("opencv_imgproc"), .linkedLibrary("opencv_core")]),
         .target(name: "COpenVINO", linkerSettings: [.linkedLibrary("dl")]),
+        .target(name: "CAssets", cSettings: [.define("SLUICE_ASSETS", to: "\"\(Context.packageDirectory)/Assets\"")]),
 
         // Floor 1: base
         room("Base"),
@@ -62,6 +63,7 @@ let package = Package(
         // Floor 2: what we know (pure)
         room("Policy", uses: ["Base", "JSON", "CRE2"]),
         room("MCP", uses: ["Base", "JSON"]),
+        room("Risk", uses: ["Base", "JSON", "MCP", "Policy", "CAssets"]),
 
         // Floor 3: the outside world
         room("Runtime", uses: ["Base", "CUV", "COpenSSL"]),
@@ -94,6 +96,7 @@ let package = Package(
         tests("ArgumentsTests", uses: ["Arguments"]),
         tests("PolicyTests", uses: ["Policy", "JSON", "Base"]),
         tests("PolicyImportTests", uses: ["PolicyImport", "Policy", "JSON", "Base"], data: ["Cases"]),
+        tests("RiskTests", uses: ["Risk", "Policy", "JSON", "Base"], data: ["Labels"]),
         tests("MCPTests", uses: ["MCP", "JSON", "Base"]),
         tests("RuntimeTests", uses: ["Runtime", "Base"]),
         tests("HTTPTests", uses: ["HTTP", "Runtime", "Base"], data: ["Golden", "h11_decisions.py"]),

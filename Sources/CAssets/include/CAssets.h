@@ -1,0 +1,15 @@
+// The files of Assets/ that the programs carry in themselves.
+#ifndef CASSETS_H
+#define CASSETS_H
+
+#include <stddef.h>
+
+typedef struct {
+    const unsigned char *bytes;
+    size_t count;
+} SluiceAsset;
+
+// Assets/risk/rules.json
+SluiceAsset sluice_asset_risk_rules(void);
+
+#endif

@@ -1,0 +1,11 @@
+import CAssets
+
+/// Files of `Assets/` that the program carries in itself.
+package enum EmbeddedAsset {
+    /// `Assets/risk/rules.json`.
+    package static var riskRules: [UInt8] { bytes(sluice_asset_risk_rules()) }
+
+    private static func bytes(_ asset: SluiceAsset) -> [UInt8] {
+        Array(UnsafeBufferPointer(start: asset.bytes, count: asset.count))
+    }
+}

@@ -1,0 +1,9 @@
+import Risk
+import Support
+import Testing
+
+@Suite struct EmbeddedAssetTests {
+    @Test func rulesAreThoseOfTheFolder() throws {
+        #expect(EmbeddedAsset.riskRules == (try readFile(Places.packageRoot + "/Assets/risk/rules.json")))
+    }
+}
