@@ -56,6 +56,25 @@ def until(condition, what):
     raise AssertionError(f"waited {DEADLINE:.0f} s for: {what}")
 
 
+def alive(pid):
+    """Whether a process runs: one that is gone, or that only waits for its parent to take note, does not."""
+    try:
+        return pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):  # The second when it ends between opening and reading.
+        return False
+
+
+def children(pid):
+    """The processes that a process has started, and that it has not taken note of as ended."""
+    found = []
+    for task in pathlib.Path(f"/proc/{pid}/task").iterdir():
+        try:
+            found += map(int, (task / "children").read_text().split())
+        except (FileNotFoundError, ProcessLookupError):
+            pass  # This thread has just ended.
+    return found
+
+
 def sluice(*words, data=None, stdin=None, env=None):
     """Runs one command to its end."""
     line = [SLUICE, *map(str, words)]

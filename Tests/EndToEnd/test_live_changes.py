@@ -6,7 +6,7 @@ import signal
 import sys
 import threading
 
-from harness import ALLOW_ALL, DEADLINE, FAKE_STDIO, Case, Session, request, until
+from harness import ALLOW_ALL, DEADLINE, FAKE_STDIO, Case, Session, alive, request, until
 
 
 class LiveChanges(Case):
@@ -118,15 +118,7 @@ class Stopping(Case):
                 pid = int(session.call("pid").json["result"]["content"][0]["text"])
                 os.kill(pid, 0)
                 gateway.end(number)
-
-                def gone(pid=pid):
-                    try:
-                        with open(f"/proc/{pid}/stat") as file:
-                            return file.read().rpartition(")")[2].split()[0] == "Z"
-                    except OSError:
-                        return True
-
-                until(gone, "the child to end")
+                until(lambda: not alive(pid), "the child to end")
 
 
 class Children(Case):

@@ -8,7 +8,8 @@ import time
 
 import wire
 from harness import (
-    ALLOW_ALL, ALLOW_BOTH_WAYS, DEADLINE, UPSTREAMS, Case, EventStream, Session, pending, request, sluice, until)
+    ALLOW_ALL, ALLOW_BOTH_WAYS, DEADLINE, UPSTREAMS, Case, EventStream, Session, alive, pending, request, sluice,
+    until)
 from upstreams.rawserver import MODERN, ODD, RawServer, definition, dump, text
 
 RAW = UPSTREAMS / "rawserver.py"
@@ -17,13 +18,6 @@ PICK = "io.modelcontextprotocol/"
 
 def first_text(answer):
     return answer.json["result"]["content"][0]["text"]
-
-
-def alive(pid):
-    try:
-        return pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
 
 
 class Pitfall(Case):

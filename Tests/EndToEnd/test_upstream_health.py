@@ -10,17 +10,10 @@ import sys
 import threading
 import time
 
-from harness import ALLOW_ALL, DEADLINE, UPSTREAMS, Case, EventStream, Session, request, until
+from harness import ALLOW_ALL, DEADLINE, UPSTREAMS, Case, EventStream, Session, alive, children, request, until
 from upstreams.rawserver import RawServer, definition, dump, text
 
 STUBBORN = UPSTREAMS / "stubborn.py"
-
-
-def alive(pid):
-    try:
-        return pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
 
 
 class Life(Case):
@@ -187,29 +180,29 @@ class Breaker(Life):
         server, session = self.raw()
         self.assertEqual(session.outcome("echo"), "allowed")
         server.close()
-        for _ in range(5):
+        while (health := self.health())["failures_in_a_row"] < 5 or health["state"] != "breaker_open":
+            # A busy machine may be late: then the pause is over, and the next call makes it longer.
             self.assertEqual(self.code(session.call("echo")), -31001)
-        health = self.in_state("breaker_open")
         self.assertGreaterEqual(health["failures_in_a_row"], 5)
         self.assertIsNotNone(health["next_try"])
         self.assertIn("refused", health["last_error"])
-        people = self.sluice("server", "list").stdout
+
+        def shown():
+            people = self.sluice("server", "list").stdout
+            if "breaker_open" in people:
+                return people
+            session.call("echo")
+        people = until(shown, "an open breaker in the list")
         self.assertRegex(people, r"breaker_open, next try in \d+ s")
         self.assertRegex(people, r"s: .*refused.* \(\d+ failures in a row\)")
 
         # While it is open nobody bothers the server, though it is there again.
+        while not (again := self.health()["next_try"]):
+            session.call("echo")
         server = RawServer(port=server.port)
         self.addCleanup(server.close)
-        refused = 0
-        while self.health()["state"] == "breaker_open":
-            began = time.monotonic()
-            if self.code(session.call("echo")) == -31001:
-                refused += 1
-                self.assertLess(time.monotonic() - began, 2)
-            elif self.health()["state"] == "ready":
-                break
         until(lambda: session.outcome("echo") == "allowed", "the breaker to close by itself")
-        self.assertGreater(refused, 0)
+        self.assertGreater(time.time(), datetime.datetime.fromisoformat(again).timestamp() - 0.05)
         health = self.health()
         self.assertEqual((health["state"], health["failures_in_a_row"], health["next_try"]), ("ready", 0, None))
         self.assertIn("refused", health["last_error"], "what happened is not forgotten")
@@ -219,7 +212,7 @@ class Breaker(Life):
         session = self.stubborn(words=("--broken", broken, "--starts", starts))
         broken.touch()
         session.call("die")
-        pauses = {}
+        pauses, open_breaker = {}, []
 
         def tried():
             self.assertNotEqual(session.outcome("echo"), "allowed")
@@ -227,13 +220,16 @@ class Breaker(Life):
             if health["next_try"]:
                 failed, again = (datetime.datetime.fromisoformat(health[key]) for key in ("last_error_at", "next_try"))
                 pauses[health["failures_in_a_row"]] = (again - failed).total_seconds()
+                open_breaker[:] = [health]
             return len(pauses) == 4
         until(tried, "four failures")
         for failures, pause in pauses.items():
-            self.assertAlmostEqual(pause, 0.25 * 2 ** failures, delta=0.1)
+            # What is added is the time between two looks at the clock.
+            self.assertGreater(pause, 0.25 * 2 ** failures - 0.01)
+            self.assertLess(pause, 0.25 * 2 ** failures * 1.9)
         # A start that fails is two at most: the server may have disliked being asked which era it speaks.
         self.assertLessEqual(len(starts.read_text().splitlines()), 1 + 2 * max(pauses))
-        health = self.in_state("breaker_open")
+        health = open_breaker[0]
         self.assertIn("ended", health["last_error"])
         self.assertEqual(health["pids"], [])
         shown = json.dumps(self.health()) + self.sluice("server", "list").stdout
@@ -247,13 +243,16 @@ class Breaker(Life):
         session = self.stubborn()
         for least in (0.4, 0.9, 1.9):
             until(lambda: session.outcome("echo") == "allowed", "a child")
-            session.call("die")
             died = time.monotonic()
+            session.call("die")
             until(lambda: session.outcome("echo") == "allowed", "the next child")
             self.assertGreater(time.monotonic() - died, least)
 
     def test_sessions_that_come_again_and_again_start_no_storm_of_children(self):
         broken, starts = self.folder / "broken", self.folder / "starts"
+
+        def moments():
+            return [float(line) for line in starts.read_text().splitlines()]
         broken.touch()
         self.stubborn("--per-session", words=("--broken", broken, "--starts", starts), start=False)
 
@@ -264,13 +263,33 @@ class Breaker(Life):
                 Authorization=f"Bearer {self.token}").json
         for _ in range(5):
             self.assertIn("error", begin())
-        health = self.in_state("breaker_open")
+        health = self.health()
         self.assertEqual((health["failures_in_a_row"], health["pids"]), (5, []))
-        before = len(starts.read_text().splitlines())
-        while self.health()["state"] == "breaker_open":
-            self.assertIn("error", begin())
-        # One try, which is two starts: the server may have disliked being asked which era it speaks.
-        self.assertLessEqual(len(starts.read_text().splitlines()) - before, 2)
+        before = moments()
+        # Many sessions at once, and without a pause, until the breaker has let two tries through.
+        stop = threading.Event()
+
+        def storm():
+            while not stop.is_set():
+                try:
+                    begin()
+                except OSError:
+                    pass  # The test is over.
+        threads = [threading.Thread(target=storm, daemon=True) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        until(lambda: self.health()["failures_in_a_row"] >= 7, "two more failures")
+        stop.set()
+        for thread in threads:
+            thread.join()
+        # A try is two starts at most: the server may have disliked being asked which era it speaks. So the third start from
+        # any is another try, and before that there was a pause. However late this machine is, it is not too early.
+        times = moments()
+        self.assertEqual(times[:len(before)], before)
+        self.assertLessEqual(len(times), 2 * self.health()["failures_in_a_row"])
+        self.assertGreater(times[len(before)] - before[-1], 0.9)
+        gaps = [later - earlier for earlier, later in zip(times[len(before):], times[len(before) + 2:])]
+        self.assertTrue(gaps and min(gaps) > 1.9, gaps)
         broken.unlink()
         until(lambda: "result" in begin(), "the server to be there again")
         self.assertEqual(self.health()["failures_in_a_row"], 0)
@@ -324,14 +343,14 @@ class Caps(Life):
 class Clocks(Life):
     def beat(self, session, times):
         return session.send("tools/call", {
-            "name": "beat", "arguments": {"times": times, "gap": 0.4}, "_meta": {"progressToken": "p"}}).json
+            "name": "beat", "arguments": {"times": times, "gap": 0.1}, "_meta": {"progressToken": "p"}}).json
 
     def both(self, *options):
         """Whatever way the server is reached: a session."""
         def beat(server, exchange):
             exchange.stream()
             for step in range(exchange.message["params"]["arguments"]["times"]):
-                time.sleep(0.4)
+                time.sleep(0.1)
                 exchange.event(server.progress_event(exchange, step))
             exchange.event(server.final(exchange))
         server = RawServer()
@@ -344,14 +363,13 @@ class Clocks(Life):
 
     def test_progress_starts_the_silence_anew(self):
         for session in self.both("--call-timeout", "1s"):
-            self.assertEqual(self.beat(session, 5)["result"]["content"][0]["text"], "done")
+            self.assertEqual(self.beat(session, 15)["result"]["content"][0]["text"], "done")
 
     def test_progress_does_not_keep_a_call_for_ever(self):
         for session in self.both("--call-timeout", "1s", "--longest-call", "2s"):
             began = time.monotonic()
-            self.assertEqual(self.beat(session, 20)["error"]["code"], -31002)
+            self.assertEqual(self.beat(session, 100)["error"]["code"], -31002)
             self.assertGreater(time.monotonic() - began, 1.5)
-            self.assertLess(time.monotonic() - began, 6)
 
 
 class HeaderDefinitions(Life):
@@ -593,13 +611,9 @@ class Children(Life):
         for pid in family:
             until(lambda: not alive(pid), f"the end of {pid}")
 
-    def descendants(self):
-        return [int(word) for task in pathlib.Path(f"/proc/{self.gw.pid}/task").iterdir()
-                for word in (task / "children").read_text().split()]
-
     def test_none_outlives_a_gateway_that_is_killed(self):
         session = self.stubborn(words=("--ignore-eof", "--ignore-term"))
-        family = self.family(session) + self.descendants()
+        family = self.family(session) + children(self.gw.pid)
         self.assertTrue(all(map(alive, family)))
         self.gw.end(signal.SIGKILL)
         for pid in family:
@@ -616,7 +630,7 @@ class Children(Life):
     def test_the_keeper_that_was_ended_comes_back(self):
         session = self.stubborn("--per-session", words=("--ignore-eof", "--ignore-term"))
         family = self.family(session)
-        keepers = [pid for pid in self.descendants()
+        keepers = [pid for pid in children(self.gw.pid)
                    if b"keep-children" in pathlib.Path(f"/proc/{pid}/cmdline").read_bytes()]
         self.assertEqual(len(keepers), 1)
         os.kill(keepers[0], signal.SIGKILL)

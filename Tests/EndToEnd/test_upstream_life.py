@@ -8,14 +8,7 @@ import signal
 import sys
 import threading
 
-from harness import ALLOW_ALL, FAKE_STDIO, Case, Session, request, until
-
-
-def alive(pid):
-    try:
-        return pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
+from harness import ALLOW_ALL, FAKE_STDIO, Case, Session, alive, request, until
 
 
 class UpstreamLife(Case):

@@ -2,13 +2,12 @@
 
 import json
 import os
-import pathlib
 import signal
 import subprocess
 import sys
 import unittest
 
-from harness import ALLOW_ALL, ALLOW_BOTH_WAYS, CLIENTS, DEADLINE, FAKE_STDIO, FASTMCP, SLUICE, Case, Fixture, main, sluice, until
+from harness import ALLOW_ALL, ALLOW_BOTH_WAYS, CLIENTS, DEADLINE, FAKE_STDIO, FASTMCP, SLUICE, Case, Fixture, alive, main, sluice, until
 from test_everything import PYTHON1, PYTHON2, difference, run_clients, stdio_command
 
 MODERN = {
@@ -17,13 +16,6 @@ MODERN = {
     "io.modelcontextprotocol/clientInfo": {"name": "raw", "version": "1"},
 }
 HELLO = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "raw", "version": "1"}}
-
-
-def alive(pid):
-    try:
-        return pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
 
 
 class Wrapped:

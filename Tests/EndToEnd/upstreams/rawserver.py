@@ -53,6 +53,14 @@ def dump(message):
     return json.dumps(message, separators=(",", ":"))
 
 
+def linger(arguments):
+    """As long as a call of `mix` is to last: `ms`, or until the file `until` is there."""
+    time.sleep(arguments.get("ms", 0) / 1000)
+    end = time.monotonic() + 60
+    while "until" in arguments and not os.path.exists(arguments["until"]) and time.monotonic() < end:
+        time.sleep(0.02)
+
+
 def text(value):
     return {"content": [{"type": "text", "text": value}]}
 
@@ -692,7 +700,7 @@ class RawServer:
         if arguments.get("progress"):
             exchange.stream()
             exchange.event(self.progress_event(exchange, 1))
-        time.sleep(arguments.get("ms", 0) / 1000)
+        linger(arguments)
         if arguments.get("progress"):
             exchange.event(self.progress_event(exchange, 2))
             exchange.event(self.final(exchange, who))
@@ -922,7 +930,7 @@ class Stdio:
             case "mix":
                 if arguments.get("progress") and token is not None:
                     progress(1, token)
-                time.sleep(arguments.get("ms", 0) / 1000)
+                linger(arguments)
                 if arguments.get("progress") and token is not None:
                     progress(2, token)
                 reply(text(dump(arguments["who"])))
