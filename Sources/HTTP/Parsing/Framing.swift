@@ -6,6 +6,16 @@ package enum BodyLength: Sendable, Hashable {
     case chunked
     /// Responses only: until the connection ends.
     case untilClose
+
+    /// Takes what has come of a body of which `left` bytes are missing, at least one. Nil: nothing has.
+    @inline(__always)
+    static func take(_ left: inout Int, of input: UnsafeRawBufferPointer, _ offset: inout Int) -> Range<Int>? {
+        guard offset < input.count else { return nil }
+        let taken = min(left, input.count - offset)
+        defer { offset += taken }
+        left -= taken
+        return offset..<(offset + taken)
+    }
 }
 
 /// What the fields of one head say about the message's end and the connection. SPEC: RFC 9112 §6, §9.3.

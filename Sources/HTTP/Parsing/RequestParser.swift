@@ -168,12 +168,9 @@ package struct RequestParser {
         switch state {
         case .head: return head(input, &offset)
         case .decided: preconditionFailure("BUG: next before acceptBody")
-        case .length(let left):
-            guard offset < input.count else { return .needMore }
-            let taken = min(left, input.count - offset)
-            let range = offset..<(offset + taken)
-            offset += taken
-            state = taken == left ? .end : .length(left - taken)
+        case .length(var left):
+            guard let range = BodyLength.take(&left, of: input, &offset) else { return .needMore }
+            state = left == 0 ? .end : .length(left)
             return .body(range)
         case .chunked: return chunk(input, &offset)
         case .end:

@@ -73,12 +73,9 @@ package struct ResponseParser {
         switch state {
         case .idle: return offset < input.count ? fail(.malformedRequestLine) : .needMore
         case .head: return head(input, &offset)
-        case .length(let left):
-            guard offset < input.count else { return .needMore }
-            let taken = min(left, input.count - offset)
-            let range = offset..<(offset + taken)
-            offset += taken
-            state = taken == left ? .end : .length(left - taken)
+        case .length(var left):
+            guard let range = BodyLength.take(&left, of: input, &offset) else { return .needMore }
+            state = left == 0 ? .end : .length(left)
             return .body(range)
         case .untilClose:
             guard offset < input.count else { return .needMore }
