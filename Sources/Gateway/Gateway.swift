@@ -42,7 +42,7 @@ package final class Gateway: Sendable {
                 observer: observer)
             let endpoint = core.endpoint
             let merged = MergedEndpoint(endpoint, sealer: sealer, hasher: hasher, digest: digest)
-            let front = SSEFront(endpoint)
+            let front = SSEFront(endpoint, merged)
             var serverOptions = HTTPServerOptions()
             serverOptions.limits.maxBody = options.maxBody
             // Each session may have a stream and a connection on which its client makes calls.

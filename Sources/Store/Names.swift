@@ -8,12 +8,16 @@ package enum NameKind: String, Sendable, CaseIterable {
 
 /// The naming rule: names of servers and policies appear in URLs, tool prefixes and shell commands.
 package enum Name {
+    /// What stands where a server's name does in the paths of the endpoint of all servers: `/mcp/sse`, `/mcp/messages`.
+    private static let reserved = ["sse", "messages"]
+
     /// Bytes a name or a label may have.
     package static let maximumLength = 63
 
     /// Throws `invalidName` unless `name` is a lower-case letter or digit, then at most 62 of `a-z 0-9 _ -`, without `__`.
     ///
-    /// `__` is refused since `server__tool` is how tools are named when several servers stand behind one endpoint.
+    /// `__` is refused since `server__tool` is how tools are named when several servers stand behind one endpoint. Servers
+    /// can't be called `sse` and `messages`, either.
     package static func check(_ name: String, of kind: NameKind) throws(StoreError) {
         let rule = "use 1 to 63 of a-z, 0-9, `-` and `_`, starting with a letter or digit and without `__`"
         guard !name.isEmpty else {
@@ -37,6 +41,11 @@ package enum Name {
                 throw StoreError(.invalidName, "the \(kind.rawValue) name \(quoted(name)) has `__` in it", help: rule)
             }
             previous = byte
+        }
+        if kind == .server, reserved.contains(name) {
+            throw StoreError(
+                .invalidName, "no server can be called \(quoted(name))",
+                help: "`/mcp/\(name)` is the way to all servers for clients of HTTP+SSE; choose another name")
         }
     }
 

@@ -3,7 +3,9 @@ transport of 2024-11-05."""
 
 import datetime
 import json
+import os
 import queue
+import subprocess
 import sys
 import threading
 import time
@@ -476,9 +478,9 @@ class OldStream:
             pass
         return got
 
-    def begin(self):
+    def begin(self, capabilities=None, version="2024-11-05"):
         answer = self.send(1, "initialize", {
-            "protocolVersion": "2024-11-05", "capabilities": {}, "clientInfo": {"name": "old", "version": "1"}})
+            "protocolVersion": version, "capabilities": capabilities or {}, "clientInfo": {"name": "old", "version": "1"}})
         self.post({"jsonrpc": "2.0", "method": "notifications/initialized"})
         return answer["result"]
 
@@ -539,9 +541,119 @@ class OldTransport(Streams):
         fields = {"Authorization": f"Bearer {self.token}"}
         for method, path, status in [
                 ("POST", "/mcp/raw/sse", 405), ("DELETE", "/mcp/raw/messages", 405), ("GET", "/mcp/raw/messages", 405),
-                ("GET", "/mcp/other/sse", 404), ("GET", "/mcp/raw/sse/x", 404)]:
+                ("GET", "/mcp/other/sse", 404), ("GET", "/mcp/raw/sse/x", 404),
+                ("POST", "/mcp/sse", 405), ("DELETE", "/mcp/messages", 405), ("GET", "/mcp/messages", 405),
+                ("POST", "/mcp/messages?session=x", 404), ("POST", "/mcp/messages", 400), ("GET", "/mcp/sse/", 404)]:
             answer = request(self.gw.address, method, path, Accept="text/event-stream", **fields)
             self.assertEqual((path, answer.status), (path, status))
+
+    def both(self, *options):
+        """A second server, that of another era, and a grant for the two: (servers, token)."""
+        servers = {"raw": self.raw(*options), "two": RawServer("modern")}
+        self.addCleanup(servers["two"].close)
+        self.sluice("server", "add", "two", "--url", servers["two"].url(), "--allow-private")
+        self.put_policy("two", {**ALLOW_BOTH_WAYS, "hide": ["odd"]}, "two")
+        return servers, self.grant("raw", "raw", "both", "--also", "two=two")
+
+    def test_all_servers_of_a_grant_on_one_stream(self):
+        servers, token = self.both()
+        old = OldStream(self, token, "/mcp/sse")
+        self.assertRegex(old.path, r"^/mcp/messages\?session=[0-9a-f]{64}$")
+        self.assertEqual(old.post({"jsonrpc": "2.0", "id": 9, "method": "tools/list"}, token), 202)
+        self.assertIn("error", old.next(), "initialize comes first")
+        self.assertEqual(old.begin({"elicitation": {}}, "2025-11-25")["protocolVersion"], "2025-11-25")
+        self.assertIn("error", old.send(2, "initialize", {"protocolVersion": "2024-11-05"}))
+        names = [tool["name"] for tool in old.send(3, "tools/list")["result"]["tools"]]
+        self.assertIn("raw__odd", names)
+        self.assertIn("two__echo", names)
+        self.assertNotIn("two__odd", names)
+        for number, server in ((4, "raw"), ("five", "two")):
+            told = old.send(number, "tools/call", {"name": f"{server}__echo", "arguments": {"n": 1}})
+            self.assertEqual(told["result"]["content"][0]["text"], '{"n":1}')
+            self.assertEqual(len(servers[server].calls("echo")), 1)
+        # Progress comes before its answer, a question in the middle of a call finds its way there and back.
+        old.post({"jsonrpc": "2.0", "id": 6, "method": "tools/call", "params": {
+            "name": "raw__progress", "arguments": {}, "_meta": {"progressToken": "t"}}})
+        got = [old.next() for _ in range(4)]
+        self.assertEqual([m.get("params", {}).get("progressToken") for m in got], ["t", "t", "t", None])
+        old.post({"jsonrpc": "2.0", "id": 7, "method": "tools/call", "params": {"name": "raw__asks", "arguments": {}}})
+        asked = old.next()
+        self.assertEqual(asked["method"], "elicitation/create")
+        old.post({"jsonrpc": "2.0", "id": asked["id"], "result": ANSWER})
+        self.assertEqual(json.loads(old.next()["result"]["content"][0]["text"])["result"], ANSWER)
+        # What a server says of itself.
+        for server in servers.values():
+            until(lambda: server.streams, "the gateway to listen")
+            server.notify("notifications/tools/list_changed")
+            self.assertEqual(old.next()["method"], "notifications/tools/list_changed")
+        self.assertEqual([row["server"] for row in self.decisions()], ["raw", "two", "raw", "raw"])
+
+        # The path is this grant's and this endpoint's, and ends with the stream; so do the sessions behind it.
+        ping = {"jsonrpc": "2.0", "id": 8, "method": "ping"}
+        self.assertEqual(old.post(ping, self.token), 404)
+        path, old.path = old.path, old.path.replace("/mcp/", "/mcp/raw/")
+        self.assertEqual(old.post(ping), 404)
+        old.path = path
+        self.assertIn("result", old.send(8, "ping"))
+        self.assertTrue(any(servers["raw"].sessions.values()))
+        old.close()
+        until(lambda: old.post(ping) == 404, "the end of the session")
+        until(lambda: not any(servers["raw"].sessions.values()), "the end of the server's")
+        one = OldStream(self, token)
+        one.begin()
+        one.path = one.path.replace("/mcp/raw/", "/mcp/")
+        self.assertEqual(one.post(ping), 404)
+
+    def test_a_revoked_grant_ends_the_stream_of_all(self):
+        _, token = self.both()
+        old = OldStream(self, token, "/mcp/sse")
+        old.begin()
+        grant = next(g["id"] for g in json.loads(self.sluice("grant", "list", "--json").stdout) if g["label"] == "both")
+        self.sluice("grant", "revoke", grant)
+        with self.assertRaises(AssertionError) as ended:
+            old.next()
+        self.assertIn("the stream has ended", str(ended.exception))
+        self.assertEqual(OldStream(self, token, "/mcp/sse").status, 401)
+
+    def test_a_real_client_and_all_servers(self):
+        _, token = self.both()
+        script = """if True:
+            import asyncio, json, os, sys
+            from mcp import ClientSession, types
+            from mcp.client.sse import sse_client
+
+            async def elicit(context, params):
+                return types.ElicitResult(action="accept", content={"a": "b"})
+
+            async def main():
+                headers, steps = {"Authorization": "Bearer " + os.environ["SLUICE_TOKEN"]}, []
+
+                async def step(progress, total, message):
+                    steps.append(progress)
+                async with sse_client(sys.argv[1], headers=headers) as (read, write):
+                    async with ClientSession(read, write, elicitation_callback=elicit) as session:
+                        hello = await session.initialize()
+                        tools = [tool.name for tool in (await session.list_tools()).tools]
+
+                        async def call(name, arguments=None, **more):
+                            return (await session.call_tool(name, arguments or {}, **more)).content[0].text
+                        told = [await call("raw__echo", {"n": 1}), await call("two__echo", {"n": 2}),
+                                await call("raw__progress", progress_callback=step), await call("raw__asks")]
+                        uri = (await session.list_resources()).resources[-1].uri
+                        read = (await session.read_resource(uri)).contents[0].text
+                        print(json.dumps({"version": hello.protocolVersion, "tools": tools, "told": told,
+                                          "steps": steps, "read": read}))
+            asyncio.run(main())
+            """
+        done = subprocess.run([PYTHON1, "-c", script, self.gw.url("sse")], capture_output=True, text=True,
+                              timeout=2 * DEADLINE, env={**os.environ, "SLUICE_TOKEN": token})
+        self.assertEqual(done.returncode, 0, done.stderr)
+        seen = json.loads(done.stdout)
+        self.assertEqual((seen["version"], seen["steps"], seen["read"]), ("2025-11-25", [1, 2, 3], "one"))
+        self.assertEqual(seen["told"][:3], ['{"n":1}', '{"n":2}', "done"])
+        self.assertEqual(json.loads(seen["told"][3])["result"], ANSWER)
+        self.assertLessEqual({"raw__odd", "two__echo"}, set(seen["tools"]))
+        self.assertNotIn("two__odd", seen["tools"])
 
     def test_a_real_client_does_all_it_can(self):
         fixture = Fixture(PYTHON1, "everything1.py")

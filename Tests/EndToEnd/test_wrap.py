@@ -305,6 +305,16 @@ class Wrap(WrapCase):
         self.assertEqual(done.returncode, 2)
         self.assertIn("another server", done.stderr)
 
+    def test_the_name_is_that_of_what_is_wrapped(self):
+        for number, (program, name) in enumerate({"My.Server": "my-server", "sse": "sse-server"}.items()):
+            path, data = self.folder / program, self.folder / f"data-{number}"
+            path.symlink_to(sys.executable)
+            wrapped = Wrapped("--data-dir", data, "--", path, FAKE_STDIO)
+            wrapped.hello()
+            self.assertEqual(wrapped.end()[0], 0)
+            listed = json.loads(sluice("server", "list", "--json", data=data).stdout)
+            self.assertEqual([server["name"] for server in listed], [name])
+
     def test_each_process_has_a_folder(self):
         env = {"XDG_STATE_HOME": str(self.folder)}
         first, second = (Wrapped("--", sys.executable, FAKE_STDIO, env=env) for _ in range(2))

@@ -80,6 +80,16 @@ struct ConfigurationTests {
             code { _ = try fixture.configuration.putPolicy(name, server: "good", bytes: [1]) } == .invalidName)
     }
 
+    /// They stand where a server's name does in the paths of `/mcp`.
+    @Test(arguments: ["sse", "messages"])
+    func namesOfPathsAreNoServers(name: String) throws {
+        let fixture = try Fixture()
+        #expect(code { try fixture.configuration.addServer(Fixture.server(name)) } == .invalidName)
+        try fixture.configuration.addServer(Fixture.server("good"))
+        let policy = Array(#"{"version": "1", "default": "allow"}"#.utf8)
+        _ = try fixture.configuration.putPolicy(name, server: "good", bytes: policy)
+    }
+
     @Test(arguments: ["a", "0", "a-b_c", String(repeating: "a", count: 63)])
     func goodNamesAreTaken(name: String) throws {
         try Fixture().configuration.addServer(Fixture.server(name))

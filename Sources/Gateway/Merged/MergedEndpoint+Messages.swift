@@ -26,7 +26,7 @@ extension MergedEndpoint {
 
     // MARK: Legacy
 
-    private func initialize(_ message: RPCMessage, _ id: RequestID, _ arrival: Arrival, _ reply: any ReplyChannel)
+    func initialize(_ message: RPCMessage, _ id: RequestID, _ arrival: Arrival, _ reply: any ReplyChannel)
         async throws(Refusal)
     {
         guard let requested = Handshake.requestedVersion(message) else {
@@ -51,7 +51,7 @@ extension MergedEndpoint {
         reply.answer(RPCWriter.result(id: id, .object(members)), session: session.id)
     }
 
-    private func take(_ message: RPCMessage, _ session: MergedSession, _ arrival: Arrival, _ reply: any ReplyChannel)
+    func take(_ message: RPCMessage, _ session: MergedSession, _ arrival: Arrival, _ reply: any ReplyChannel)
         async
     {
         switch message.kind {

@@ -34,13 +34,15 @@ final class MergedEndpoint: Sendable {
 
     func session(of arrival: Arrival) throws(Refusal) -> MergedSession {
         let name = try arrival.sessionName()
-        guard let session = table.withLock({ $0[name] }), session.grantID == arrival.holder.grant.id else {
+        guard let session = session(named: name), session.grantID == arrival.holder.grant.id else {
             throw .unknownSession
         }
         try arrival.checkVersion()
         session.touch(arrival.started)
         return session
     }
+
+    func session(named name: String) -> MergedSession? { table.withLock { $0[name] } }
 
     func end(_ session: MergedSession, on loop: EventLoop) {
         guard table.withLock({ $0.removeValue(forKey: session.id) }) != nil else { return }
@@ -194,7 +196,7 @@ final class MergedEndpoint: Sendable {
         keepAlive(stream, session, arrival)
         guard let standing = session.events.connect(EventStream(stream), after: last) else { return }
         session.attach(standing)
-        revive(stream, session, arrival)
+        revive(standing, session, arrival)
     }
 
     func keepAlive(_ stream: ResponseStream, _ session: MergedSession, _ arrival: Arrival) {
@@ -208,7 +210,7 @@ final class MergedEndpoint: Sendable {
     }
 
     /// Tries dead servers again while somebody listens.
-    private func revive(_ stream: ResponseStream, _ session: MergedSession, _ arrival: Arrival) {
+    func revive(_ stream: any EventSink, _ session: MergedSession, _ arrival: Arrival) {
         _ = arrival.loop.schedule(after: Self.retry) { [weak stream] in
             guard let stream, !stream.isClosed, !session.isEnded else { return }
             let dead = session.dead

@@ -66,7 +66,9 @@ final class GatewayService: HTTPService {
                 arrival = try self.arrival(of: request, facts, name, requestID, loop)
             case .old(let name, let place):
                 arrival = try self.arrival(of: request, facts, name, requestID, loop)
-                guard let delivery = try admitOld(place, arrival, request) else { return front.open(arrival, writer) }
+                guard let delivery = try admitOld(place, name, arrival, request) else {
+                    return front.open(arrival, of: name, writer)
+                }
                 writer.send(.accepted, Self.fields(requestID))
                 return front.take(delivery, arrival)
             default: throw .unknownPath
@@ -107,7 +109,7 @@ final class GatewayService: HTTPService {
     private func makeFacts(_ head: RequestHead) -> RequestFacts { RequestFacts(head, hosts: hosts, hasher: hasher) }
 
     /// A message of the transport of 2024-11-05; nil when its stream is to be opened.
-    private func admitOld(_ place: SSEFront.Place, _ arrival: Arrival, _ request: HTTPRequest)
+    private func admitOld(_ place: SSEFront.Place, _ server: String?, _ arrival: Arrival, _ request: HTTPRequest)
         throws(Refusal) -> SSEFront.Delivery?
     {
         switch (request.head.method, place) {
@@ -117,7 +119,7 @@ final class GatewayService: HTTPService {
             return nil
         case (.post, .messages):
             try RequestFacts.checkContent(request.head.fields)
-            return try front.admit(arrival, session: request.head.target.queryValue("session"))
+            return try front.admit(arrival, of: server, session: request.head.target.queryValue("session"))
         default: throw .methodNotAllowed
         }
     }

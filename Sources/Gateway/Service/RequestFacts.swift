@@ -9,8 +9,8 @@ final class RequestFacts: HeadFacts {
         case health, readiness
         /// One server's endpoint, or with nil that of all.
         case endpoint(String?)
-        /// One of the two paths of the transport of 2024-11-05.
-        case old(String, SSEFront.Place)
+        /// One of the two paths of the transport of 2024-11-05, of one server or with nil of all.
+        case old(String?, SSEFront.Place)
         case unknown
     }
 
@@ -63,6 +63,8 @@ final class RequestFacts: HeadFacts {
             return path.equals("/healthz") ? .health : path.equals("/readyz") ? .readiness : .unknown
         }
         let name = path.dropFirst(5).string
+        // No server has these names.
+        if let old = SSEFront.Place(rawValue: name) { return .old(nil, old) }
         // No server's name has a slash.
         guard let slash = name.utf8.firstIndex(of: UInt8(ascii: "/")),
             let old = SSEFront.Place(rawValue: String(name[name.utf8.index(after: slash)...]))

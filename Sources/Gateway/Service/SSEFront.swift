@@ -6,9 +6,10 @@ import Runtime
 import Store
 import Synchronization
 
-/// The transport of 2024-11-05, HTTP+SSE: a GET stream carries all that goes to the client, POSTs bring what it says.
+/// The transport of 2024-11-05, HTTP+SSE: a GET stream carries all that goes to the client, POSTs bring what it says. It
+/// stands before one server's endpoint and before that of all.
 final class SSEFront: Sendable {
-    /// The two paths under `/mcp/{server}`.
+    /// The two paths under `/mcp/{server}` and under `/mcp`.
     enum Place: String, Sendable {
         case stream = "sse"
         case messages
@@ -21,10 +22,12 @@ final class SSEFront: Sendable {
     }
 
     private let endpoint: Endpoint
+    private let merged: MergedEndpoint
     private let channels = Mutex<[String: SSEChannel]>([:])
 
-    init(_ endpoint: Endpoint) {
+    init(_ endpoint: Endpoint, _ merged: MergedEndpoint) {
         self.endpoint = endpoint
+        self.merged = merged
     }
 
     // MARK: The stream
@@ -35,15 +38,17 @@ final class SSEFront: Sendable {
         }
     }
 
-    func open(_ arrival: Arrival, _ writer: consuming ResponseWriter) {
+    /// - Parameter server: the one in the path; nil for all servers of the grant.
+    func open(_ arrival: Arrival, of server: String?, _ writer: consuming ResponseWriter) {
         var fields = Fields()
         fields.append(.xRequestID, arrival.requestID)
         let stream = writer.streamEvents(fields)
-        let channel = SSEChannel(arrival.caller, EventStream(stream))
+        let channel = SSEChannel(arrival, isMerged: server == nil, EventStream(stream))
         channels.withLock { $0[channel.id] = channel }
         let loop = arrival.loop
         stream.onClose { [weak self] in self?.close(channel, on: loop) }
-        let place = "/mcp/\(arrival.caller.server.name)/\(Place.messages.rawValue)?session=\(channel.id)"
+        let base = server.map { "/mcp/\($0)" } ?? "/mcp"
+        let place = "\(base)/\(Place.messages.rawValue)?session=\(channel.id)"
         _ = stream.writeEventNow(SSEEvent(data: Array(place.utf8), event: "endpoint"))
         keepAlive(stream, channel, loop)
     }
@@ -63,13 +68,17 @@ final class SSEFront: Sendable {
 
     private func close(_ channel: SSEChannel, on loop: EventLoop) {
         _ = channels.withLock { $0.removeValue(forKey: channel.id) }
-        if let session = channel.close() { endpoint.end(session, on: loop) }
+        switch channel.close() {
+        case .one(let session): endpoint.end(session, on: loop)
+        case .all(let session): merged.end(session, on: loop)
+        case nil: break
+        }
         channel.stream.end()
     }
 
     /// Ends the streams whose grant may no longer speak.
     func keep(on loop: EventLoop, isOver: (String) -> Bool) {
-        for channel in channels.withLock({ $0.values.filter { isOver($0.caller.grant.id) } }) {
+        for channel in channels.withLock({ $0.values.filter { isOver($0.grantID) } }) {
             close(channel, on: loop)
         }
     }
@@ -80,11 +89,12 @@ final class SSEFront: Sendable {
 
     // MARK: Messages
 
-    /// Finds the stream that a POST belongs to; another grant's looks like none.
-    func admit(_ arrival: Arrival, session id: String?) throws(Refusal) -> Delivery {
+    /// Finds the stream that a POST belongs to; another grant's or another path's looks like none.
+    /// - Parameter server: the one in the path; nil for all servers of the grant.
+    func admit(_ arrival: Arrival, of server: String?, session id: String?) throws(Refusal) -> Delivery {
         guard let id else { throw .noSession }
-        guard let channel = channels.withLock({ $0[id] }), channel.caller.grant.id == arrival.caller.grant.id,
-            channel.caller.server == arrival.caller.server, !channel.stream.isClosed,
+        guard let channel = channels.withLock({ $0[id] }), channel.grantID == arrival.holder.grant.id,
+            channel.server == server.map({ _ in arrival.caller.server }), !channel.stream.isClosed,
             channel.session?.isEnded != true
         else { throw .unknownSession }
         return Delivery(
@@ -100,7 +110,10 @@ final class SSEFront: Sendable {
         let reply = SSEReply(channel.stream)
         if let session = channel.session {
             session.touch(arrival.started)
-            return await endpoint.take(message, session, arrival, reply)
+            switch session {
+            case .one(let session): return await endpoint.take(message, session, arrival, reply)
+            case .all(let session): return await merged.take(message, session, arrival, reply)
+            }
         }
         guard case .request(let id) = message.kind else { return }
         guard message.method == "initialize", channel.beginOpening() else {
@@ -108,41 +121,81 @@ final class SSEFront: Sendable {
             return await reply.answer(RPCWriter.error(id: id, code: .invalidRequest, message: text))
         }
         do throws(Refusal) {
-            try await endpoint.initialize(message, id, arrival, reply)
+            if channel.server == nil {
+                try await merged.initialize(message, id, arrival, reply)
+            } else {
+                try await endpoint.initialize(message, id, arrival, reply)
+            }
         } catch {
             await reply.answer(RPCWriter.error(id: id, code: .overloaded, message: error.message))
         }
-        guard let opened = reply.opened, let session = endpoint.sessions.find(opened.session) else {
+        guard let opened = reply.opened, let session = find(opened.session, channel) else {
             return channel.endOpening(nil)
         }
         channel.endOpening(session)
         guard !channel.stream.isClosed else { return close(channel, on: arrival.loop) }
-        let listener = CallHandle()
-        session.attach(channel.stream, listener: listener)
-        endpoint.listen(.everything(of: session), session, listener, arrival)
+        switch session {
+        case .one(let session):
+            let listener = CallHandle()
+            session.attach(channel.stream, listener: listener)
+            endpoint.listen(.everything(of: session), session, listener, arrival)
+        case .all(let session):
+            session.attach(channel.stream)
+            merged.revive(channel.stream, session, arrival)
+        }
         await reply.answer(opened.message)
+    }
+
+    private func find(_ name: String, _ channel: SSEChannel) -> SSESession? {
+        channel.server == nil
+            ? merged.session(named: name).map { .all($0) } : endpoint.sessions.find(name).map { .one($0) }
+    }
+}
+
+/// What a client opened on its stream: a conversation with one server, or with all of its grant.
+private enum SSESession: Sendable {
+    case one(ClientSession)
+    case all(MergedSession)
+
+    var isEnded: Bool {
+        switch self {
+        case .one(let session): session.isEnded
+        case .all(let session): session.isEnded
+        }
+    }
+
+    func touch(_ now: TimeSpan) {
+        switch self {
+        case .one(let session): session.touch(now)
+        case .all(let session):
+            session.touch(now)
+            for part in session.parts { part.touch(now) }
+        }
     }
 }
 
 /// One client's stream, and the session that it opened on it.
 private final class SSEChannel: Sendable {
     private struct State {
-        var session: ClientSession?
+        var session: SSESession?
         var isOpening = false
     }
 
     /// In the URL that only this client is told.
     let id = SessionTable.makeID()
-    let caller: Caller
+    let grantID: String
+    /// Nil for all servers of the grant.
+    let server: Server?
     let stream: EventStream
     private let state = Mutex(State())
 
-    init(_ caller: Caller, _ stream: EventStream) {
-        self.caller = caller
+    init(_ arrival: Arrival, isMerged: Bool, _ stream: EventStream) {
+        grantID = arrival.holder.grant.id
+        server = isMerged ? nil : arrival.caller.server
         self.stream = stream
     }
 
-    var session: ClientSession? { state.withLock { $0.session } }
+    var session: SSESession? { state.withLock { $0.session } }
 
     /// False if a session is being opened already.
     func beginOpening() -> Bool {
@@ -152,14 +205,14 @@ private final class SSEChannel: Sendable {
         }
     }
 
-    func endOpening(_ session: ClientSession?) {
+    func endOpening(_ session: SSESession?) {
         state.withLock { state in
             state.session = session
             state.isOpening = false
         }
     }
 
-    func close() -> ClientSession? { state.withLock { $0.session.take() } }
+    func close() -> SSESession? { state.withLock { $0.session.take() } }
 }
 
 /// The way back for one message that came by POST: the stream.

@@ -115,17 +115,19 @@ enum WrapCommand {
             case .stdio(let command, _, _, _): command.first?.split(separator: "/").last.map(String.init) ?? ""
             case .http(let url, _): url.split(separator: "/").dropFirst().first.map(String.init) ?? ""
             }
+        // See `Name.check`.
         let name = text.utf8.prefix(48).map { byte -> Character in
             switch byte {
-            case 0x30...0x39, 0x41...0x5A, 0x61...0x7A, 0x2E: Character(Unicode.Scalar(byte))
+            case 0x30...0x39, 0x61...0x7A: Character(Unicode.Scalar(byte))
+            case 0x41...0x5A: Character(Unicode.Scalar(byte | 0x20))
             default: "-"
             }
         }
-        let trimmed = String(name.drop { $0 == "." || $0 == "-" })
+        let trimmed = String(name.drop { $0 == "-" })
         guard !trimmed.isEmpty else {
             throw Failure(.usage, "the server needs a name", mend: "give it one with --name")
         }
-        return trimmed
+        return ["sse", "messages"].contains(trimmed) ? "\(trimmed)-server" : trimmed
     }
 
     private static func checkedPolicy(_ file: String) throws -> [UInt8] {
