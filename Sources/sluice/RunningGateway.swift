@@ -17,12 +17,14 @@ enum RunningGateway {
     }
 
     /// Without the file the commands only know less, so a failure is no reason not to serve.
-    static func announce(admin: SocketAddress, isSecure: Bool, token: Secret, in folder: String) {
+    /// - Parameter certificate: the file with the admin plane's certificate, if it speaks HTTPS.
+    static func announce(admin: SocketAddress, certificate: String?, token: Secret, in folder: String) {
         var writer = JSONWriter()
         writer.beginObject()
         writer.member("pid", Int64(getpid()))
         writer.member("admin", admin.description)
-        writer.member("scheme", isSecure ? "https" : "http")
+        writer.member("scheme", certificate == nil ? "http" : "https")
+        writer.memberIfPresent("certificate", certificate.map(absolute))
         writer.member("token", token.revealed)
         writer.endObject()
         let draft = "\(folder)/\(name).\(getpid())"
@@ -34,6 +36,13 @@ enum RunningGateway {
             complain(folder)
             unlink(draft)
         }
+    }
+
+    /// Commands may run in another folder.
+    private static func absolute(_ path: String) -> String {
+        guard !path.hasPrefix("/"), let here = getcwd(nil, 0) else { return path }
+        defer { free(here) }
+        return "\(String(cString: here))/\(path)"
     }
 
     private static func complain(_ folder: String) {
@@ -93,15 +102,10 @@ enum RunningGateway {
         else { return .failure(none) }
         // One that was killed leaves the file behind.
         guard kill(process, 0) == 0 || errno == EPERM else { return .failure(none) }
-        // Its certificate is made out to a name, and commands know an address only.
-        guard file["scheme"]?.string != "https" else {
-            return .failure(
-                Failure(
-                    .unable, "the admin plane speaks HTTPS, so commands can't ask it how the servers fare",
-                    mend: "ask it with an admin token: GET /api/v1/servers"))
-        }
+        // Its certificate is made out to a name, and commands know an address only; but they know the file, too.
+        let trust = file["certificate"]?.string.map { TLSTrust.exactly(certificate: $0) }
         do {
-            let answer = try await ask(admin, token)
+            let answer = try await ask(admin, trust, token)
             guard let servers = try? JSONDocument.parse(answer).root["servers"] else {
                 return .failure(Failure(.unable, "the gateway (process \(process)) gave an answer that is none"))
             }
@@ -117,7 +121,8 @@ enum RunningGateway {
         }
     }
 
-    private static func ask(_ admin: String, _ token: String) async throws -> [UInt8] {
+    /// - Parameter trust: nil: without TLS.
+    private static func ask(_ admin: String, _ trust: TLSTrust?, _ token: String) async throws -> [UInt8] {
         let group = try EventLoopGroup(count: 1)
         defer {
             group.stop()
@@ -129,7 +134,9 @@ enum RunningGateway {
             admin.hasPrefix("0.0.0.0:")
             ? "127.0.0.1" + admin.dropFirst(7) : admin.hasPrefix("[::]:") ? "[::1]" + admin.dropFirst(4) : admin
         var request = ClientRequest(
-            .get, try HTTPURL("http://\(place)/api/v1/servers", allowPrivate: true),
+            .get,
+            try HTTPURL(
+                "\(trust == nil ? "http" : "https")://\(place)/api/v1/servers", allowPrivate: true, trust: trust),
             fields: Fields((.authorization, "Bearer \(token)")))
         request.headTimeout = .seconds(5)
         return try await Task(executorPreference: loop) { [request] in

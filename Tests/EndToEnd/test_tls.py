@@ -13,7 +13,7 @@ import threading
 import time
 import warnings
 
-from harness import ALLOW_ALL, BOTH, CLIENTS, DEADLINE, ROOT, Case, FakeUpstream, Session, until
+from harness import ALLOW_ALL, BOTH, CLIENTS, DEADLINE, ROOT, SLUICE, Case, FakeUpstream, Session, until
 
 KIND = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
 
@@ -372,9 +372,35 @@ class Listener(TLSCase):
             self.assertTrue(connection.recv(65536).startswith(b"HTTP/1.1 400 "))
 
     def test_the_admin_plane_alone(self):
-        certificate, key = self.authority.make("admin")
-        gateway = self.gateway("--admin-tls-cert", certificate, "--admin-tls-key", key)
+        """Commands on the same machine ask it, too: they know its certificate, though not by what name it goes."""
+        for name in ("admin", "next", "foreign"):
+            self.authority.make(name, "DNS:gw.example.com")
+        folder = self.authority.folder
+        certificate, key = folder / "admin.pem", folder / "admin.key"
+        upstream = self.upstream()
+        self.sluice("server", "add", "fake", "--url", upstream.url, "--allow-private")
+        gateway = self.gateway("--admin-tls-cert", os.path.relpath(certificate), "--admin-tls-key", key)
         self.assertEqual((gateway.ready["scheme"], gateway.ready["admin_scheme"]), ("http", "https"))
+
+        def asked():
+            done = subprocess.run([SLUICE, "server", "list", "--json", "--data-dir", self.data], cwd=self.folder,
+                                  capture_output=True, text=True, timeout=DEADLINE)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            return (json.loads(done.stdout)[0]["health"] or {}).get("state"), done.stderr
+
+        self.assertEqual(asked(), ("not_started", ""))
+        self.assertRegex(self.sluice("server", "show", "fake").stdout, "state: +not_started")
+        # The certificate may be replaced: it is the file that is believed.
+        for kind in ("key", "pem"):
+            os.replace(folder / f"next.{kind}", folder / f"admin.{kind}")
+        self.assertEqual(asked(), ("not_started", ""))
+        # Whoever has taken the place of the gateway gets no token, be its certificate of the same authority.
+        announced = json.loads((self.data / "serving.json").read_text())
+        (self.data / "serving.json").write_text(json.dumps({**announced, "certificate": str(folder / "foreign.pem")}))
+        state, note = asked()
+        self.assertIsNone(state)
+        self.assertIn("can't be asked how the servers fare", note)
+        self.assertIn("certificate", note)
 
     def test_files_that_do_not_do(self):
         certificate, key = self.authority.make("a")

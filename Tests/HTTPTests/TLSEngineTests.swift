@@ -175,6 +175,22 @@ import Testing
         #expect(try Pair(own, server).shake() == nil)
     }
 
+    /// For a program on the server's machine: the server is known by its certificate, whatever its name and age.
+    @Test(arguments: ["good", "elsewhere", "expired"])
+    func exactlyOneCertificate(_ name: String) throws {
+        let files = try Shared.certificates.get()
+        let client = try TLSContext.client(exactly: "\(files.folder)/\(name).pem")
+        #expect(try Pair(client, try contexts(name).server, host: "127.0.0.1").shake() == nil)
+        #expect(try Pair(client, try contexts(name).server, host: "any.example").shake() == nil)
+        // Neither another certificate of the same authority, nor one that a chain in the file would vouch for.
+        for other in ["good", "elsewhere", "expired"] where other != name {
+            #expect(try Pair(client, try contexts(other).server).shake() != nil)
+        }
+        let authority = try TLSContext.client(exactly: files.authority)
+        let error = try #require(try Pair(authority, try contexts("good").server).shake())
+        #expect(error.code == .tls(.certificateRefused))
+    }
+
     @Test(arguments: ["localhost", "localhost.", "127.0.0.1"])
     func goodNames(_ host: String) throws {
         let (client, server) = try contexts()

@@ -9,6 +9,8 @@ final class TLSContext: @unchecked Sendable {
     let pointer: OpaquePointer
     /// Sessions of servers that can be taken up again; clients only.
     let sessions = TLSSessionCache()
+    /// The one certificate that a server may show, whatever its name; clients only.
+    private(set) var expected: ExactCertificate?
     /// Our own certificate, if there is one.
     private(set) var certificate: CertificateSummary?
 
@@ -90,6 +92,28 @@ final class TLSContext: @unchecked Sendable {
             throw RuntimeError(.tls(.badFile), "the system's trust store can't be read: \(reason())")
         }
         if let chain, let key { try context.identify(chain: chain, key: key) }
+        try context.finishClient()
+        return context
+    }
+
+    /// For connections to the server whose certificate is the first in a PEM file, and to no other.
+    static func client(exactly file: String) throws(RuntimeError) -> TLSContext {
+        let context = try TLSContext(TLS_client_method())
+        try checkFile(file, "certificate file", maxBytes: 1 << 20)
+        guard let expected = ExactCertificate(file) else {
+            throw RuntimeError(.tls(.badFile), "no certificate in `\(file)`: it has to be in PEM (\(reason()))")
+        }
+        let store = SSL_CTX_get_cert_store(context.pointer)
+        // The certificate is its own anchor; its dates are for those who know it by its authority.
+        guard X509_STORE_add_cert(store, expected.pointer) == 1,
+            X509_STORE_set_flags(store, UInt(X509_V_FLAG_PARTIAL_CHAIN | X509_V_FLAG_NO_CHECK_TIME)) == 1
+        else { throw RuntimeError(.tls(.badFile), "the certificate in `\(file)` can't be used: \(reason())") }
+        context.expected = expected
+        try context.finishClient()
+        return context
+    }
+
+    private func finishClient() throws(RuntimeError) {
         // INVARIANT: there is no other mode. The callback only takes notes.
         SSL_CTX_set_verify(pointer, SSL_VERIFY_PEER) { isGood, store in
             if isGood == 0, let store { TLSEngine.noteProblem(store) }
@@ -100,11 +124,10 @@ final class TLSContext: @unchecked Sendable {
             guard let ssl, let session else { return 0 }
             return TLSEngine.keep(session, of: ssl) ? 1 : 0
         }
-        let protocols = [UInt8(http11.count)] + http11
+        let protocols = [UInt8(Self.http11.count)] + Self.http11
         guard SSL_CTX_set_alpn_protos(pointer, protocols, UInt32(protocols.count)) == 0 else {
-            throw RuntimeError(.tls(.badFile), "OpenSSL can't be set up: \(reason())")
+            throw RuntimeError(.tls(.badFile), "OpenSSL can't be set up: \(Self.reason())")
         }
-        return context
     }
 
     // MARK: Files
@@ -174,5 +197,28 @@ final class TLSContext: @unchecked Sendable {
         let error = ERR_peek_last_error()
         ERR_clear_error()
         return ERR_reason_error_string(error).map { String(cString: $0) } ?? "no reason given"
+    }
+}
+
+/// One certificate, read from a file.
+// SAFETY: nobody changes it; OpenSSL counts references with atomics.
+final class ExactCertificate: @unchecked Sendable {
+    let pointer: OpaquePointer
+
+    /// The first in a PEM file.
+    init?(_ file: String) {
+        ERR_clear_error()
+        guard let bio = BIO_new_file(file, "r") else { return nil }
+        defer { BIO_free(bio) }
+        guard let pointer = PEM_read_bio_X509(bio, nil, nil, nil) else { return nil }
+        self.pointer = pointer
+    }
+
+    deinit { X509_free(pointer) }
+
+    /// Whether that connection's other side has shown this very certificate.
+    func isShown(on ssl: OpaquePointer) -> Bool {
+        guard let shown = SSL_get0_peer_certificate(ssl) else { return false }
+        return X509_cmp(shown, pointer) == 0
     }
 }

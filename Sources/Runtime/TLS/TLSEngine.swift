@@ -62,7 +62,7 @@ final class TLSEngine {
             self.host = host
             self.peer = host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
             SSL_set_connect_state(ssl)
-            guard expect(host) else {
+            guard context.expected != nil || expect(host) else {
                 throw RuntimeError(.tls(.nameMismatch), "`\(self.peer)` can't be checked: that is no host name")
             }
             if let session = context.sessions.take(for: self.peer) {
@@ -124,6 +124,10 @@ final class TLSEngine {
         // Belt and braces: OpenSSL has checked it all.
         if isClient, SSL_get_verify_result(ssl) != Int(X509_V_OK) {
             return .failed(fail(RuntimeError(.tls(.certificateRefused), "`\(peer)` did not pass verification")))
+        }
+        if let expected = context.expected, !expected.isShown(on: ssl) {
+            let text = "`\(peer)` is another one than the one in the file that names it"
+            return .failed(fail(RuntimeError(.tls(.certificateRefused), text)))
         }
         isEstablished = true
         return .done(0)

@@ -8,6 +8,8 @@ package final class TLSTrust: Sendable, Hashable {
         var authorities: String?
         var certificate: String?
         var key: String?
+        /// The one certificate that is believed.
+        var exactly: String?
     }
 
     private struct Weak {
@@ -22,6 +24,12 @@ package final class TLSTrust: Sendable, Hashable {
     let source: TLSContextSource
 
     private init(_ files: Files) {
+        if let exactly = files.exactly {
+            source = TLSContextSource(paths: [exactly], told: { _ in }) { () throws(RuntimeError) in
+                try TLSContext.client(exactly: exactly)
+            }
+            return
+        }
         let bundle = files.authorities == nil ? Self.systemBundle : nil
         let paths = [bundle, files.authorities, files.certificate, files.key].compactMap { $0 }
         source = TLSContextSource(paths: paths, told: { _ in }) { () throws(RuntimeError) in
@@ -39,8 +47,15 @@ package final class TLSTrust: Sendable, Hashable {
     ) -> TLSTrust {
         precondition((certificate == nil) == (key == nil), "BUG: a certificate without its key, or the other way round")
         let files = Files(authorities: authorities, certificate: certificate, key: key)
-        if files == Files() { return system }
-        return known.withLock { known in
+        return files == Files() ? system : of(files)
+    }
+
+    /// Trusts the server that has the key of the first certificate in a PEM file, whatever names and dates that
+    /// certificate has, and no other: for programs on the server's own machine, which know its files and not its name.
+    package static func exactly(certificate: String) -> TLSTrust { of(Files(exactly: certificate)) }
+
+    private static func of(_ files: Files) -> TLSTrust {
+        known.withLock { known in
             if let trust = known[files]?.trust { return trust }
             known = known.filter { $0.value.trust != nil }
             let trust = TLSTrust(files)

@@ -107,7 +107,7 @@ enum ServeCommand {
         // After the start: a token made for a gateway that never came up would be lost unseen.
         let admin = try firstAdminToken(folder.configuration)
         RunningGateway.announce(
-            admin: plane.address, isSecure: adminTLS != nil, token: localToken, in: folder.path)
+            admin: plane.address, certificate: arguments.value("admin-tls-cert"), token: localToken, in: folder.path)
         defer { RunningGateway.withdraw(from: folder.path) }
         announce(
             gateway.address, isSecure: options.tls != nil, admin: plane.address, isAdminSecure: adminTLS != nil,
