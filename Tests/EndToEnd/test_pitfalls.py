@@ -56,6 +56,17 @@ class Pitfall(Case):
             params["_meta"] = {"progressToken": token}
         return {"jsonrpc": "2.0", "id": number, "method": "tools/call", "params": params}
 
+    def behind(self, message, session=None):
+        """Posts a message while the test goes on; nobody waits for its answer."""
+        session = session or self.session
+
+        def run():
+            try:
+                session.post(message)
+            except OSError:
+                pass  # Ended with the gateway.
+        threading.Thread(target=run, daemon=True).start()
+
     def gathered(self, stream):
         """A list that a thread fills with the messages of a stream."""
         seen = []
@@ -134,8 +145,7 @@ class IdsAndRouting(Pitfall):
 
     def test_cancellation_has_the_upstreams_id_and_overtakes_XcodeMCPKit_210_fastmcp_4124(self):
         server = self.raw()
-        thread = threading.Thread(target=lambda: self.session.post(self.call("slow", "mine")), daemon=True)
-        thread.start()
+        self.behind(self.call("slow", "mine"))
         self.assertTrue(server.entered.wait(DEADLINE))
         self.session.notify("notifications/cancelled", {"requestId": "mine", "reason": "enough"})
         until(lambda: server.cancelled, "the cancellation upstream, while the call goes on")
@@ -149,7 +159,7 @@ class IdsAndRouting(Pitfall):
         self.put_policy("other", ALLOW_ALL, "other")
         elsewhere = Session(self.gw, "other", self.grant("other", "other", "other"))
         for session, one in ((self.session, server), (elsewhere, other)):
-            threading.Thread(target=lambda s=session: s.post(self.call("slow", 7)), daemon=True).start()
+            self.behind(self.call("slow", 7), session)
             self.assertTrue(one.entered.wait(DEADLINE))
         elsewhere.notify("notifications/cancelled", {"requestId": 7})
         until(lambda: other.cancelled, "the cancellation")
@@ -158,7 +168,7 @@ class IdsAndRouting(Pitfall):
     def test_cancelling_keeps_the_shared_process_qwen_code_11272(self):
         self.stdio()
         pid = first_text(self.session.call("pid"))
-        threading.Thread(target=lambda: self.session.post(self.call("slow", 9, seconds=1)), daemon=True).start()
+        self.behind(self.call("slow", 9, seconds=1))
         until(lambda: any(row["tool"] == "slow" for row in self.decisions()), "the slow call")
         self.session.notify("notifications/cancelled", {"requestId": 9})
         self.assertEqual(first_text(self.session.call("pid")), pid)
@@ -851,7 +861,7 @@ class ModernUpstream(Pitfall):
 
     def test_cancelling_closes_the_stream(self):
         server = self.raw("modern")
-        threading.Thread(target=lambda: self.session.post(self.call("never", 5)), daemon=True).start()
+        self.behind(self.call("never", 5))
         self.assertTrue(server.entered.wait(DEADLINE))
         self.session.notify("notifications/cancelled", {"requestId": 5})
         self.assertTrue(server.gone_away.wait(DEADLINE), "the stream stayed open")
@@ -912,7 +922,7 @@ class OldServers(Pitfall):
         self.assertEqual(target.seen, [])
 
 
-class ManyServers(Pitfall):
+class Many(Pitfall):
     """Several servers behind /mcp."""
 
     def many(self, *names, more=(), era="legacy"):
@@ -945,6 +955,8 @@ class ManyServers(Pitfall):
         session.notify("notifications/initialized")
         self.session = session
 
+
+class ManyServers(Many):
     def test_names_do_not_depend_on_who_is_there_agentgateway_495_leviath_880(self):
         self.many("one", "two")
         self.cover("one")

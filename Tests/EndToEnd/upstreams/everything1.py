@@ -5,9 +5,6 @@
     everything1.py --http [PORT]  prints {"port": N}; ends when standard input ends. Paths: /mcp, /sse
 """
 
-import asyncio
-import sys
-
 import mcp.types as types
 from mcp.server.lowlevel.server import NotificationOptions, Server
 from mcp.shared.exceptions import McpError
@@ -113,7 +110,6 @@ def make_server():
 
 
 async def serve_http(port):
-    import uvicorn
     from mcp.server.sse import SseServerTransport
     from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
     from mcp.server.transport_security import TransportSecuritySettings
@@ -129,20 +125,8 @@ async def serve_http(port):
         else:
             await serving.serve_events(server, sse, scope, receive, send)
 
-    listener = serving.listen(port)
-    async with manager.run():
-        await uvicorn.Server(uvicorn.Config(app, log_level="critical", lifespan="off")).serve(sockets=[listener])
-
-
-async def serve_stdio():
-    from mcp.server.stdio import stdio_server
-    server = make_server()
-    async with stdio_server() as (reader, writer):
-        await server.run(reader, writer, server.create_initialization_options())
+    await serving.serve_http(app, [manager], port)
 
 
 if __name__ == "__main__":
-    if sys.argv[1:2] == ["--http"]:
-        asyncio.run(serve_http(int(sys.argv[2]) if len(sys.argv) > 2 else 0))
-    else:
-        asyncio.run(serve_stdio())
+    serving.main(make_server, serve_http)

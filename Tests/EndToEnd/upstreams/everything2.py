@@ -7,9 +7,7 @@
                                   /resumable/mcp (legacy with event ids), /sse (HTTP+SSE of 2024-11-05)
 """
 
-import asyncio
 import json
-import sys
 import warnings
 
 warnings.simplefilter("ignore")
@@ -185,9 +183,6 @@ def only(era, app):
 
 
 async def serve_http(port):
-    import contextlib
-
-    import uvicorn
     from mcp.server.sse import SseServerTransport
     from mcp.server.streamable_http_manager import StreamableHTTPASGIApp, StreamableHTTPSessionManager
     from mcp.server.transport_security import TransportSecuritySettings
@@ -220,22 +215,8 @@ async def serve_http(port):
         else:
             await serving.serve_events(server, sse, scope, receive, send)
 
-    listener = serving.listen(port)
-    async with contextlib.AsyncExitStack() as stack:
-        for one in managers.values():
-            await stack.enter_async_context(one.run())
-        await uvicorn.Server(uvicorn.Config(app, log_level="critical", lifespan="off")).serve(sockets=[listener])
-
-
-async def serve_stdio():
-    from mcp.server.stdio import stdio_server
-    server = make_server()
-    async with stdio_server() as (reader, writer):
-        await server.run(reader, writer, server.create_initialization_options())
+    await serving.serve_http(app, managers.values(), port)
 
 
 if __name__ == "__main__":
-    if sys.argv[1:2] == ["--http"]:
-        asyncio.run(serve_http(int(sys.argv[2]) if len(sys.argv) > 2 else 0))
-    else:
-        asyncio.run(serve_stdio())
+    serving.main(make_server, serve_http)

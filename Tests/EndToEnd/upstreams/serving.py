@@ -1,5 +1,7 @@
-"""What both fixture servers need to serve HTTP, whichever library they show."""
+"""What the fixture servers need to be served, whichever library they show."""
 
+import asyncio
+import contextlib
 import json
 import os
 import socket
@@ -25,9 +27,28 @@ async def answer(send, status):
     await send({"type": "http.response.body", "body": b""})
 
 
-def listen(port):
-    """Says on which port, and ends the program when its standard input ends."""
+async def serve_http(app, managers, port=0):
+    """Serves an ASGI application and says on which port; ends the program when its standard input ends."""
+    import uvicorn
+
     listener = socket.create_server(("127.0.0.1", port), backlog=1024)
     print(json.dumps({"port": listener.getsockname()[1]}), flush=True)
     threading.Thread(target=lambda: (sys.stdin.read(), os._exit(0)), daemon=True).start()
-    return listener
+    async with contextlib.AsyncExitStack() as stack:
+        for manager in managers:
+            await stack.enter_async_context(manager.run())
+        await uvicorn.Server(uvicorn.Config(app, log_level="critical", lifespan="off")).serve(sockets=[listener])
+
+
+async def serve_stdio(server):
+    from mcp.server.stdio import stdio_server
+    async with stdio_server() as (reader, writer):
+        await server.run(reader, writer, server.create_initialization_options())
+
+
+def main(make_server, over_http):
+    """Runs a program: without words over stdio, with `--http [PORT]` as the coroutine `over_http(port)` likes."""
+    if sys.argv[1:2] == ["--http"]:
+        asyncio.run(over_http(int(sys.argv[2]) if len(sys.argv) > 2 else 0))
+    else:
+        asyncio.run(serve_stdio(make_server()))

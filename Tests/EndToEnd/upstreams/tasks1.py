@@ -1,19 +1,17 @@
 #!/usr/bin/env python3
 """Tools that run as tasks, served by PyPI's `mcp` 1.x (tasks of 2025-11-25).
 
-    tasks1.py          stdio
-    tasks1.py --http   prints {"port": N}; ends when standard input ends. Path: /mcp
+    tasks1.py                stdio
+    tasks1.py --http [PORT]  prints {"port": N}; ends when standard input ends. Path: /mcp
 """
 
 import asyncio
 import json
-import os
-import socket
-import sys
-import threading
 
 import mcp.types as types
 from mcp.server.lowlevel.server import Server
+
+import serving
 
 TOOLS = {"report": "required", "ask": "required", "boom": "required", "fails": "required", "forever": "required",
          "either": "optional", "plain": "forbidden"}
@@ -67,8 +65,7 @@ def make_server():
     return server
 
 
-async def serve_http():
-    import uvicorn
+async def serve_http(port):
     from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 
     manager = StreamableHTTPSessionManager(app=make_server())
@@ -76,19 +73,8 @@ async def serve_http():
     async def app(scope, receive, send):
         await manager.handle_request(scope, receive, send)
 
-    listener = socket.create_server(("127.0.0.1", 0), backlog=64)
-    print(json.dumps({"port": listener.getsockname()[1]}), flush=True)
-    threading.Thread(target=lambda: (sys.stdin.read(), os._exit(0)), daemon=True).start()
-    async with manager.run():
-        await uvicorn.Server(uvicorn.Config(app, log_level="critical", lifespan="off")).serve(sockets=[listener])
-
-
-async def serve_stdio():
-    from mcp.server.stdio import stdio_server
-    server = make_server()
-    async with stdio_server() as (reader, writer):
-        await server.run(reader, writer, server.create_initialization_options())
+    await serving.serve_http(app, [manager], port)
 
 
 if __name__ == "__main__":
-    asyncio.run(serve_http() if sys.argv[1:] == ["--http"] else serve_stdio())
+    serving.main(make_server, serve_http)
