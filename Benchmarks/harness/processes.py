@@ -26,11 +26,12 @@ def program(name):
 
 
 def compiled(name, *libraries):
-    """A program of wire/ (C, or C++ when its name ends so), compiled when it is older than its source."""
+    """A program of wire/ (C, or C++ when its name ends so), compiled when it is older than its source or their header."""
     name, extension = os.path.splitext(name)
     source = os.path.join(BENCHMARKS, "wire", name + (extension or ".c"))
     binary = os.path.join(OUT, name)
-    if not os.path.exists(binary) or os.path.getmtime(binary) < os.path.getmtime(source):
+    newest = max(map(os.path.getmtime, [source, os.path.join(BENCHMARKS, "wire", "wire.h")]))
+    if not os.path.exists(binary) or os.path.getmtime(binary) < newest:
         compiler = "c++" if extension else "cc"
         done = subprocess.run([compiler, "-O2", "-o", binary, source, *libraries], capture_output=True, text=True)
         if done.returncode:

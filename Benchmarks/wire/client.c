@@ -6,15 +6,10 @@
 // Every answer must contain EXPECTED. Both targets take turns in blocks of CALLS calls, so that what the machine does
 // meanwhile hits both alike. Output: for each target `p50 p99` in microseconds.
 #define _GNU_SOURCE
-#include <arpa/inet.h>
-#include <netinet/tcp.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+#define PROGRAM "client"
+#include "wire.h"
+
 #include <strings.h>
-#include <sys/socket.h>
-#include <time.h>
-#include <unistd.h>
 
 struct target {
     int in, out, is_http;
@@ -25,55 +20,23 @@ struct target {
 };
 static char buffer[1 << 20];
 
-static void fail(const char *what) {
-    fprintf(stderr, "client: %s\n%s\n", what, buffer);
-    exit(1);
-}
-
-static double now(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec * 1e6 + (double)t.tv_nsec / 1e3;
-}
-
 static void read_request(struct target *t, const char *path) {
-    FILE *file = fopen(path, "rb");
-    if (!file) fail("no request file");
-    t->request = malloc(1 << 20);
-    t->length = fread(t->request, 1, 1 << 20, file);
-    fclose(file);
+    if (!(t->request = malloc(1 << 20))) fail("no memory", "");
+    t->length = read_file(path, t->request, 1 << 20);
 }
 
 static struct target open_target(char *text, size_t calls) {
     struct target t = {.times = malloc(calls * sizeof(double))};
     char *kind = strtok(text, ":"), *first = strtok(NULL, ":"), *second = strtok(NULL, "");
-    if (!second) fail("bad target");
+    if (!second) fail("bad target", text);
     if (!strcmp(kind, "http")) {
         read_request(&t, second);
-        struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-        address.sin_port = htons((unsigned short)atoi(first));
-        int one = 1;
         t.is_http = 1;
-        t.in = t.out = socket(AF_INET, SOCK_STREAM, 0);
-        setsockopt(t.in, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-        if (connect(t.in, (struct sockaddr *)&address, sizeof address)) fail("cannot connect");
+        t.in = t.out = connect_here(atoi(first));
         return t;
     }
     read_request(&t, first);
-    int to[2], from[2];
-    if (pipe(to) || pipe(from)) fail("no pipe");
-    if (!fork()) {
-        dup2(to[0], 0);
-        dup2(from[1], 1);
-        close(to[1]);
-        close(from[0]);
-        execl("/bin/sh", "sh", "-c", second, NULL);
-        _exit(127);
-    }
-    close(to[0]);
-    close(from[1]);
-    t.out = to[1];
-    t.in = from[0];
+    start_shell(second, &t.out, &t.in);
     return t;
 }
 
@@ -92,19 +55,15 @@ static int is_whole(struct target *t, size_t count) {
 
 static void call(struct target *t, const char *expected) {
     double start = now();
-    for (size_t sent = 0; sent < t->length;) {
-        ssize_t n = write(t->out, t->request + sent, t->length - sent);
-        if (n <= 0) fail("cannot write");
-        sent += (size_t)n;
-    }
+    write_all(t->out, t->request, t->length);
     size_t count = 0;
     while (!is_whole(t, count)) {
         ssize_t n = read(t->in, buffer + count, sizeof buffer - 1 - count);
-        if (n <= 0) fail("the connection ended");
+        if (n <= 0) fail("the connection ended", buffer);
         count += (size_t)n;
     }
     t->times[t->count++] = now() - start;
-    if (!strstr(buffer, expected)) fail("an unexpected answer:");
+    if (!strstr(buffer, expected)) fail("an unexpected answer", buffer);
 }
 
 static int by_size(const void *a, const void *b) {
@@ -113,7 +72,7 @@ static int by_size(const void *a, const void *b) {
 }
 
 int main(int argc, char **argv) {
-    if (argc != 6) fail("usage: client EXPECTED BLOCKS CALLS TARGET TARGET");
+    if (argc != 6) fail("usage", "client EXPECTED BLOCKS CALLS TARGET TARGET");
     size_t blocks = strtoul(argv[2], NULL, 10), calls = strtoul(argv[3], NULL, 10), warm = calls;
     struct target targets[2] = {open_target(argv[4], blocks * calls + warm), open_target(argv[5], blocks * calls + warm)};
     for (int i = 0; i < 2; i++) {

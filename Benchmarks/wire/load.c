@@ -9,19 +9,13 @@
 // more, and when standard input has ended `RESULT calls calls-per-second p50 p99`, times in microseconds. Answers may have
 // a length or be chunked, be JSON or an event stream.
 #define _GNU_SOURCE
-#include <arpa/inet.h>
-#include <errno.h>
-#include <netinet/tcp.h>
+#define PROGRAM "load"
+#include "wire.h"
+
 #include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <strings.h>
 #include <sys/epoll.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
-#include <time.h>
-#include <unistd.h>
 
 enum { ROOM = 1 << 18, MOST = 4096 };
 
@@ -41,33 +35,6 @@ static int port;
 static float *times;
 static size_t calls, room;
 static int measuring;
-
-static void fail(const char *what, const char *detail) {
-    fprintf(stderr, "load: %s: %.600s\n", what, detail ? detail : strerror(errno));
-    exit(1);
-}
-
-static double now(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec * 1e6 + (double)t.tv_nsec / 1e3;
-}
-
-static void read_file(const char *name, char *to, size_t most) {
-    FILE *file = fopen(name, "rb");
-    if (!file) fail("cannot read", name);
-    to[fread(to, 1, most - 1, file)] = 0;
-    fclose(file);
-}
-
-static void write_all(int fd, const char *bytes, size_t length) {
-    while (length) {
-        ssize_t n = write(fd, bytes, length);
-        if (n <= 0) fail("cannot write", NULL);
-        bytes += n;
-        length -= (size_t)n;
-    }
-}
 
 static void took(double microseconds) {
     if (!measuring) return;
@@ -151,18 +118,9 @@ static void await(struct client *c) {
     if (strncmp(c->bytes, "HTTP/1.1 20", 11)) fail("a session was not opened", c->bytes);
 }
 
-static void connect_client(struct client *c) {
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    int one = 1;
-    address.sin_port = htons((unsigned short)port);
-    c->fd = socket(AF_INET, SOCK_STREAM, 0);
-    setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-    if (connect(c->fd, (struct sockaddr *)&address, sizeof address)) fail("cannot connect", NULL);
-}
-
 static void open_session(struct client *c) {
     if (!(c->bytes = malloc(ROOM))) fail("no memory", "");
-    connect_client(c);
+    c->fd = connect_here(port);
     const char *hello =
         "{\"jsonrpc\":\"2.0\",\"id\":0,\"method\":\"initialize\",\"params\":{\"protocolVersion\":\"2025-06-18\","
         "\"capabilities\":{},\"clientInfo\":{\"name\":\"bench\",\"version\":\"1\"}}}";
@@ -214,20 +172,7 @@ static void send_line(long id) {
 }
 
 static void start_command(const char *command) {
-    int to[2], from[2];
-    if (pipe(to) || pipe(from)) fail("no pipe", NULL);
-    if (!(command_pid = fork())) {
-        dup2(to[0], 0);
-        dup2(from[1], 1);
-        close(to[1]);
-        close(from[0]);
-        execl("/bin/sh", "sh", "-c", command, NULL);
-        _exit(127);
-    }
-    close(to[0]);
-    close(from[1]);
-    pipes.fd = to[1];
-    clients[0].fd = from[0];
+    command_pid = start_shell(command, &pipes.fd, &clients[0].fd);
     clients[0].bytes = malloc(ROOM);
     const char *hello =
         "{\"jsonrpc\":\"2.0\",\"id\":0,\"method\":\"initialize\",\"params\":{\"protocolVersion\":\"2025-06-18\","
@@ -299,7 +244,7 @@ int main(int argc, char **argv) {
         for (size_t i = 0; i < count; i++) open_session(&clients[i]);
         for (size_t i = 0; i < count; i++) {
             struct epoll_event event = {.events = EPOLLIN, .data.ptr = &clients[i]};
-            connect_client(&clients[i]);
+            clients[i].fd = connect_here(port);
             epoll_ctl(poll, EPOLL_CTL_ADD, clients[i].fd, &event);
         }
         for (size_t i = 0; i < count; i++) next_call(&clients[i]);
