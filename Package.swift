@@ -63,7 +63,7 @@ let package = Package(
         // Floor 2: what we know (pure)
         room("Policy", uses: ["Base", "JSON", "CRE2"]),
         room("MCP", uses: ["Base", "JSON"]),
-        room("Risk", uses: ["Base", "JSON", "MCP", "Policy", "CAssets"]),
+        room("Risk", uses: ["Base", "JSON", "MCP", "Policy", "CAssets", "CRE2"]),
 
         // Floor 3: the outside world
         room("Runtime", uses: ["Base", "CUV", "COpenSSL"]),

@@ -12,3 +12,4 @@
     SluiceAsset name(void) { return (SluiceAsset){name##_start, (size_t)(name##_end - name##_start)}; }
 
 EMBED(sluice_asset_risk_rules, "risk/rules.json")
+EMBED(sluice_asset_finding_rules, "risk/findings.json")

@@ -12,4 +12,7 @@ typedef struct {
 // Assets/risk/rules.json
 SluiceAsset sluice_asset_risk_rules(void);
 
+// Assets/risk/findings.json
+SluiceAsset sluice_asset_finding_rules(void);
+
 #endif

@@ -84,10 +84,29 @@ package enum LookAlikeNames {
         return String(skeleton)
     }
 
+    /// The text with forms and look-alike letters of other scripts made Latin, and what can't be seen taken out: what a
+    /// model may read in it. Case, accents on letters that words really have, digits and separators stay.
+    package static func readable(_ text: String) -> String {
+        var readable = String.UnicodeScalarView()
+        for scalar in text.unicodeScalars where scalar.isASCII || !isHidden(scalar) {
+            let seen = plain(scalar)
+            if seen.isASCII {
+                readable.append(seen)
+            } else if "іιıïìíîĩīĭįǐїІΙ".unicodeScalars.contains(seen) {
+                readable.append("i")
+            } else if let lower = String(seen).lowercased().unicodeScalars.first, let latin = table[lower] {
+                readable.append(contentsOf: latin)
+            } else {
+                readable.append(seen)
+            }
+        }
+        return String(readable)
+    }
+
     private static func hasHidden(_ name: String) -> Bool { name.unicodeScalars.contains(where: isHidden) }
 
-    /// Zero width, direction marks, tags, variation selectors, controls.
-    private static func isHidden(_ scalar: Unicode.Scalar) -> Bool {
+    /// Zero width, direction marks, tags, variation selectors, controls (line ends and tabs too).
+    package static func isHidden(_ scalar: Unicode.Scalar) -> Bool {
         switch scalar.value {
         case 0...0x1F, 0x7F...0x9F, 0xAD, 0x34F, 0x61C, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x180B...0x180F,
             0x200B...0x200F, 0x2028...0x202E, 0x2060...0x206F, 0x3164, 0xFE00...0xFE0F, 0xFEFF, 0xFFA0,

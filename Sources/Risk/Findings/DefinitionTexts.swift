@@ -1,0 +1,98 @@
+internal import JSON
+
+/// A text somewhere in a definition.
+struct DefinitionText {
+    /// A JSON pointer from the definition's root.
+    let place: String
+    let role: TextRole
+    let text: String
+}
+
+/// Every text in a definition, keys of schemas included: all of it reaches the model.
+struct DefinitionTexts {
+    private(set) var texts: [DefinitionText] = []
+
+    /// - Parameter entry: of `tools/list`, `prompts/list` or `resources/list`.
+    init(_ entry: JSONView) {
+        for (key, value) in entry.members {
+            guard let key = key.string else { continue }
+            let place = "/" + DefinitionTexts.escaped(key)
+            switch key {
+            case "name": add(value, place, .name)
+            case "inputSchema", "outputSchema": schema(value, place)
+            case "arguments": promptArguments(value, place)
+            case "mimeType", "size", "icons": break
+            default: all(value, place, .text)
+            }
+        }
+    }
+
+    /// A single text, such as a server's instructions.
+    init(text: String, place: String) { texts = [DefinitionText(place: place, role: .text, text: text)] }
+
+    private mutating func add(_ value: JSONView, _ place: String, _ role: TextRole) {
+        guard let text = value.string, !text.isEmpty else { return }
+        texts.append(DefinitionText(place: place, role: role, text: text))
+    }
+
+    /// A value of any shape: its texts and its keys.
+    private mutating func all(_ value: JSONView, _ place: String, _ role: TextRole) {
+        switch value.kind {
+        case .string: add(value, place, role)
+        case .array:
+            for (index, element) in value.elements.enumerated() { all(element, "\(place)/\(index)", role) }
+        case .object:
+            for (key, member) in value.members {
+                let below = place + "/" + DefinitionTexts.escaped(key.string ?? "")
+                add(key, below, .name)
+                all(member, below, role)
+            }
+        default: break
+        }
+    }
+
+    private mutating func schema(_ value: JSONView, _ place: String) {
+        if value.kind == .array {
+            for (index, element) in value.elements.enumerated() { schema(element, "\(place)/\(index)") }
+        }
+        for (key, member) in value.members {
+            guard let key = key.string else { continue }
+            let below = place + "/" + DefinitionTexts.escaped(key)
+            switch key {
+            case "properties", "$defs", "definitions", "patternProperties", "dependentSchemas", "dependencies":
+                for (name, schema) in member.members {
+                    let place = below + "/" + DefinitionTexts.escaped(name.string ?? "")
+                    add(name, place, .name)
+                    self.schema(schema, place)
+                }
+            case "default", "const", "enum", "examples", "example": all(member, below, .value)
+            case "required", "dependentRequired": all(member, below, .name)
+            case "$ref", "$dynamicRef", "$recursiveRef": add(member, below, .reference)
+            case "type", "format", "$schema", "$id", "pattern": break
+            default:
+                if member.kind == .string { add(member, below, .text) } else { schema(member, below) }
+            }
+        }
+    }
+
+    private mutating func promptArguments(_ value: JSONView, _ place: String) {
+        for (index, argument) in value.elements.enumerated() {
+            for (key, member) in argument.members {
+                let key = key.string ?? ""
+                all(member, "\(place)/\(index)/\(DefinitionTexts.escaped(key))", key == "name" ? .name : .text)
+            }
+        }
+    }
+
+    /// A key as a part of a JSON pointer (RFC 6901).
+    private static func escaped(_ key: String) -> String {
+        guard key.utf8.contains(where: { $0 == UInt8(ascii: "~") || $0 == UInt8(ascii: "/") }) else { return key }
+        return key.reduce(into: "") { text, character in
+            switch character {
+            case "~": text += "~0"
+            case "/": text += "~1"
+            default: text.append(character)
+            }
+        }
+    }
+}

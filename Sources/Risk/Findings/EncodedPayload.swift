@@ -1,0 +1,75 @@
+import Base
+
+/// Texts in Base64 or hexadecimal digits inside a text.
+enum EncodedPayload {
+    /// Shorter runs are identifiers and hashes.
+    private static let shortest = 48
+
+    struct Run {
+        /// In bytes of the text.
+        let place: Range<Int>
+        /// What it says.
+        let decoded: String
+    }
+
+    /// The runs that decode to words, at most 8.
+    static func runs(in text: UnsafeBufferPointer<UInt8>) -> [Run] {
+        var runs: [Run] = []
+        var start = 0
+        while start < text.count, runs.count < 8 {
+            guard isDigit(text[start]) else {
+                start += 1
+                continue
+            }
+            var end = start
+            while end < text.count, isDigit(text[end]) { end += 1 }
+            if end - start >= shortest, let decoded = decode(text[start..<end]) {
+                runs.append(Run(place: start..<end, decoded: decoded))
+            }
+            start = end
+        }
+        return runs
+    }
+
+    private static func isDigit(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+            UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "+"), UInt8(ascii: "/"), UInt8(ascii: "-"),
+            UInt8(ascii: "_"), UInt8(ascii: "="):
+            true
+        default: false
+        }
+    }
+
+    private static func decode(_ run: Slice<UnsafeBufferPointer<UInt8>>) -> String? {
+        let text = String(decoding: run, as: UTF8.self)
+        let bare = text.replacing("=")
+        return [
+            Hex.decode(text), Base64.decode(padded(bare, "-_", "+/")),
+            Base64.decodeURL(padded(bare, "+/", "-_", isPadded: false)),
+        ]
+        .lazy.compactMap { $0 }.compactMap(words).first
+    }
+
+    /// Digits of one alphabet in another.
+    private static func padded(_ text: String, _ from: String, _ to: String, isPadded: Bool = true) -> String {
+        let map = Dictionary(uniqueKeysWithValues: zip(from, to))
+        var result = String(text.map { map[$0] ?? $0 })
+        while isPadded, result.utf8.count % 4 != 0 { result += "=" }
+        return result
+    }
+
+    /// The text, if it is one: printable, and with spaces between words.
+    private static func words(_ bytes: [UInt8]) -> String? {
+        guard bytes.count >= 24, bytes.allSatisfy({ (32..<127).contains($0) || $0 == 10 || $0 == 9 || $0 == 13 }) else {
+            return nil
+        }
+        let text = String(decoding: bytes, as: UTF8.self)
+        return text.split(whereSeparator: \.isWhitespace).count >= 4 ? text : nil
+    }
+}
+
+extension String {
+    /// The text without a character.
+    fileprivate func replacing(_ character: Character) -> String { String(filter { $0 != character }) }
+}

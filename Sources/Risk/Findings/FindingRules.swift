@@ -1,0 +1,80 @@
+internal import JSON
+
+/// What a text in a definition is to those who read it.
+enum TextRole: String, Sendable, CaseIterable {
+    /// Written to be read: descriptions, titles, comments, instructions.
+    case text
+    /// What things are called: tools, parameters, prompts.
+    case name
+    /// What arguments may be: defaults, enumerations, constants, examples.
+    case value
+    /// Where a schema refers to.
+    case reference
+}
+
+/// A rule of `Assets/risk/findings.json`.
+struct FindingRule: Sendable {
+    let id: String
+    let code: MetadataFinding.Code
+    let severity: Severity
+    let roles: [TextRole]
+    let text: String
+    let mend: String
+    /// Places in the set of exceptions.
+    let unless: [Int]
+}
+
+/// The rules about texts, compiled.
+struct FindingRules: Sendable {
+    let version: String
+    let rules: [FindingRule]
+    let patterns: PhraseSet
+    /// The rule of each pattern, by its place in `patterns`.
+    let ruleOfPattern: [Int]
+    let exceptions: PhraseSet
+
+    /// - Throws: what is wrong with the file, and in which rule.
+    init(_ bytes: [UInt8]) throws(RuleProblem) {
+        let root: JSONView
+        do throws(JSONError) {
+            root = try JSONDocument.parse(bytes).root
+        } catch {
+            throw RuleProblem("findings: \(error.position(in: bytes)): \(error.message)")
+        }
+        guard let version = root["version"]?.string, let list = root["rules"], list.kind == .array else {
+            throw RuleProblem("findings: `version` (a string) and `rules` (an array) are needed")
+        }
+        var rules: [FindingRule] = []
+        var (patterns, owners, exceptions) = ([String](), [Int](), [String]())
+        for entry in list.elements {
+            let id = entry["id"]?.string ?? "number \(rules.count + 1)"
+            func needed<T>(_ name: String, _ value: T?) throws(RuleProblem) -> T {
+                guard let value else { throw RuleProblem("findings: rule `\(id)`: `\(name)` is missing or not known") }
+                return value
+            }
+            let own = FindingRules.strings(entry["patterns"])
+            guard !own.isEmpty else { throw RuleProblem("findings: rule `\(id)`: `patterns` is empty") }
+            let unless = FindingRules.strings(entry["unless"])
+            rules.append(
+                FindingRule(
+                    id: id,
+                    code: try needed("code", entry["code"]?.string.flatMap(MetadataFinding.Code.init(rawValue:))),
+                    severity: try needed("severity", entry["severity"]?.string.flatMap(Severity.init(rawValue:))),
+                    roles: FindingRules.strings(entry["in"]).compactMap(TextRole.init(rawValue:)),
+                    text: try needed("text", entry["text"]?.string), mend: try needed("mend", entry["mend"]?.string),
+                    unless: Array(exceptions.count..<exceptions.count + unless.count)))
+            patterns += own
+            owners += own.map { _ in rules.count - 1 }
+            exceptions += unless
+        }
+        self.version = version
+        self.rules = rules
+        ruleOfPattern = owners
+        self.patterns = try PhraseSet(patterns)
+        self.exceptions = try PhraseSet(exceptions)
+    }
+
+    private static func strings(_ view: JSONView?) -> [String] {
+        view.map { $0.elements.compactMap(\.string) } ?? []
+    }
+}

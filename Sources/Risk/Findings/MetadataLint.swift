@@ -1,0 +1,232 @@
+import Base
+package import JSON
+import MCP
+
+/// Looks through a server's metadata for what should not be there. Pure: the same definitions and rules always give the
+/// same findings.
+package struct MetadataLint: Sendable {
+    private let rules: FindingRules
+
+    /// Texts longer than this, in characters, cost more than they tell.
+    static let longText = 8_000
+
+    /// - Parameter rules: a file like `Assets/risk/findings.json`.
+    /// - Throws: what is wrong with it.
+    package init(rules: [UInt8]) throws(RuleProblem) { self.rules = try FindingRules(rules) }
+
+    /// The rules that the program carries.
+    package static func standard() throws(RuleProblem) -> MetadataLint {
+        try MetadataLint(rules: EmbeddedAsset.findingRules)
+    }
+
+    /// The version of the rules, a date.
+    package var version: String { rules.version }
+
+    /// What is wrong with a tool's definition, in the order of its texts.
+    package func findings(in tool: ToolDefinition) -> [MetadataFinding] { findings(entry: tool.entry, tool: tool.name) }
+
+    /// What is wrong with an entry of `prompts/list`, `resources/list` or `resources/templates/list`.
+    package func findings(inEntry entry: JSONView) -> [MetadataFinding] { findings(entry: entry, tool: nil) }
+
+    /// What is wrong with a server's instructions.
+    package func findings(instructions: String) -> [MetadataFinding] {
+        let texts = DefinitionTexts(text: instructions, place: "/instructions")
+        return findings(texts.texts, tool: nil)
+    }
+
+    private func findings(entry: JSONView, tool: String?) -> [MetadataFinding] {
+        // COST: nearly all definitions are plain and match nothing; that takes one pass over their bytes and no texts.
+        guard isSuspicious(entry) else { return [] }
+        return findings(DefinitionTexts(entry).texts, tool: tool)
+    }
+
+    private func findings(_ texts: [DefinitionText], tool: String?) -> [MetadataFinding] {
+        var findings: [MetadataFinding] = []
+        for text in texts {
+            for finding in self.findings(in: text, tool)
+            where !findings.contains(where: { $0.code == finding.code && $0.place == finding.place }) {
+                findings.append(finding)
+            }
+        }
+        return findings
+    }
+
+    // MARK: The quick look
+
+    /// Whether the entry has to be looked at text by text. Says yes too often rather than too seldom.
+    private func isSuspicious(_ entry: JSONView) -> Bool {
+        let bytes = entry.rawBytes
+        guard bytes.count <= 64 << 10 else { return true }
+        return withUnsafeTemporaryAllocation(of: UInt8.self, capacity: bytes.count) { scratch in
+            bytes.withUnsafeBufferPointer { source in
+                var isPlain = true
+                var run = 0
+                let count = MetadataLint.flatten(source, into: scratch, &isPlain, &run)
+                guard isPlain, run < MetadataLint.longText else { return true }
+                var found = false
+                rules.patterns.matches(UnsafeBufferPointer(rebasing: scratch[..<count])) { _ in found = true }
+                return found || MetadataLint.hasLongRun(UnsafeBufferPointer(rebasing: scratch[..<count]))
+            }
+        }
+    }
+
+    /// JSON as lines: what stands between quotes makes a line of its own, escapes of white space become spaces.
+    /// `isPlain` is false when the text has escapes of characters or characters that may be more than they seem. `longest`
+    /// is the longest line.
+    private static func flatten(
+        _ source: UnsafeBufferPointer<UInt8>, into scratch: UnsafeMutableBufferPointer<UInt8>, _ isPlain: inout Bool,
+        _ longest: inout Int
+    ) -> Int {
+        var (from, to, line) = (0, 0, 0)
+        while from < source.count {
+            var byte = source[from]
+            from += 1
+            if byte == UInt8(ascii: "\\"), from < source.count {
+                let escape = source[from]
+                from += 1
+                switch escape {
+                case UInt8(ascii: "n"), UInt8(ascii: "r"), UInt8(ascii: "t"): byte = UInt8(ascii: " ")
+                case UInt8(ascii: "u"), UInt8(ascii: "b"), UInt8(ascii: "f"): isPlain = false
+                default: byte = escape
+                }
+            } else if byte == UInt8(ascii: "\"") {
+                byte = UInt8(ascii: "\n")
+                longest = max(longest, to - line)
+                line = to
+            } else if byte >= 0x80, !isOrdinary(byte, source, from) {
+                isPlain = false
+            }
+            // Several spaces, as lists in descriptions have them, count as one.
+            if byte == UInt8(ascii: " "), to > 0, scratch[to - 1] == byte { continue }
+            scratch[to] = byte
+            to += 1
+        }
+        return to
+    }
+
+    /// Whether a byte of a character beyond ASCII belongs to one that is what it seems: dashes, quotation marks, dots,
+    /// arrows, signs of mathematics, accented Latin letters, Chinese and Japanese.
+    private static func isOrdinary(_ byte: UInt8, _ source: UnsafeBufferPointer<UInt8>, _ next: Int) -> Bool {
+        guard byte >= 0xC0 else { return true }
+        switch byte {
+        case 0xC3, 0xE4...0xE9: return true
+        case 0xC2: return next < source.count && source[next] >= 0xA1 && source[next] != 0xAD
+        case 0xE2:
+            guard next + 1 < source.count else { return false }
+            switch source[next] {
+            case 0x80: return (0x90...0xA7).contains(source[next + 1])
+            case 0x81: return false
+            default: return true
+            }
+        case 0xE3: return next + 1 < source.count && !(source[next] == 0x85 && source[next + 1] == 0xA4)
+        default: return false
+        }
+    }
+
+    /// Whether there may be something encoded: 48 letters and digits in a row.
+    private static func hasLongRun(_ text: UnsafeBufferPointer<UInt8>) -> Bool {
+        // COST: looks at every 48th byte first, and around it only where that may be inside a run.
+        var at = 47
+        while at < text.count {
+            if isWordByte(text[at]) {
+                var (start, end) = (at, at + 1)
+                while start > 0, isWordByte(text[start - 1]) { start -= 1 }
+                while end < text.count, isWordByte(text[end]) { end += 1 }
+                if end - start >= 48 { return true }
+            }
+            at += 48
+        }
+        return false
+    }
+
+    private static func isWordByte(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+            UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "+"), UInt8(ascii: "/"), UInt8(ascii: "-"),
+            UInt8(ascii: "_"), UInt8(ascii: "="):
+            true
+        default: false
+        }
+    }
+
+    // MARK: The thorough look
+
+    private func findings(in text: DefinitionText, _ tool: String?) -> [MetadataFinding] {
+        func finding(
+            _ code: MetadataFinding.Code, _ severity: Severity, _ quote: String, _ words: String, _ mend: String
+        ) -> MetadataFinding {
+            MetadataFinding(
+                code: code, severity: severity, tool: tool, place: text.place, quote: quote, text: words, mend: mend)
+        }
+        var findings: [MetadataFinding] = []
+        for hit in HiddenCharacters.hits(in: text.text, text.role) {
+            findings.append(
+                finding(hit.code, hit.severity, VisibleText.quote(text.text, around: hit.place), hit.text, hit.mend))
+        }
+        var readable = MetadataLint.readable(text.text)
+        readable.withUTF8 { bytes in
+            for (rule, place) in matches(bytes, text.role) {
+                let quote = MetadataLint.quote(bytes, place)
+                findings.append(finding(rule.code, rule.severity, quote, rule.text, rule.mend))
+            }
+            for run in EncodedPayload.runs(in: bytes) {
+                var decoded = MetadataLint.readable(run.decoded)
+                let isOrder = decoded.withUTF8 { !matches($0, .text).isEmpty }
+                findings.append(
+                    finding(
+                        .encodedPayload, isOrder ? .high : .medium, MetadataLint.quote(bytes, run.place),
+                        "encoded text says `\(VisibleText.quote(run.decoded, around: 0..<1))`",
+                        "write it in plain words, or remove it"))
+            }
+        }
+        if text.role == .text, text.text.utf8.count > MetadataLint.longText, text.text.count > MetadataLint.longText {
+            findings.append(
+                finding(
+                    .overlongText, .low, VisibleText.quote(text.text, around: 0..<1),
+                    "the text has \(text.text.count) characters; every model pays for them on every turn, and few people read them",
+                    "say it in under \(MetadataLint.longText) characters"))
+        }
+        return findings
+    }
+
+    /// The rules that the text breaks, with the place of each one's first match in bytes.
+    private func matches(_ text: UnsafeBufferPointer<UInt8>, _ role: TextRole) -> [(FindingRule, Range<Int>)] {
+        var broken: [(FindingRule, Range<Int>)] = []
+        var excused: Set<Int>?
+        rules.patterns.matches(text) { index in
+            let rule = rules.rules[rules.ruleOfPattern[index]]
+            guard rule.roles.contains(role), !broken.contains(where: { $0.0.id == rule.id }) else { return }
+            if !rule.unless.isEmpty {
+                if excused == nil {
+                    var found: Set<Int> = []
+                    rules.exceptions.matches(text) { found.insert($0) }
+                    excused = found
+                }
+                if rule.unless.contains(where: { excused?.contains($0) ?? false }) { return }
+            }
+            guard let place = rules.patterns.place(of: index, in: text) else { return }
+            broken.append((rule, place))
+        }
+        return broken
+    }
+
+    /// The text as a model may read it, white space as single spaces.
+    static func readable(_ text: String) -> String {
+        var plain = String.UnicodeScalarView()
+        for scalar in text.unicodeScalars {
+            if scalar.properties.isWhitespace {
+                if plain.last != " " { plain.append(" ") }
+            } else {
+                plain.append(scalar)
+            }
+        }
+        let spaced = String(plain)
+        return spaced.utf8.allSatisfy { $0 < 0x80 } ? spaced : LookAlikeNames.readable(spaced)
+    }
+
+    private static func quote(_ text: UnsafeBufferPointer<UInt8>, _ place: Range<Int>) -> String {
+        let start = String(decoding: text[..<place.lowerBound], as: UTF8.self).unicodeScalars.count
+        let length = String(decoding: text[place], as: UTF8.self).unicodeScalars.count
+        return VisibleText.quote(String(decoding: text, as: UTF8.self), around: start..<start + length)
+    }
+}

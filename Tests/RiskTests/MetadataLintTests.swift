@@ -1,0 +1,31 @@
+import Base
+import JSON
+import Risk
+import Support
+import Testing
+
+@Suite struct MetadataLintTests {
+    let lint: MetadataLint
+
+    init() throws { lint = try MetadataLint.standard() }
+
+    /// At most one tool in a hundred of real servers may be accused of something grave; those that are, are looked at in
+    /// docs/findings.md.
+    @Test func realServersAreLeftAlone() throws {
+        var (tools, accused, report) = (0, 0, "")
+        for server in try Corpus.servers() {
+            for tool in server.tools {
+                tools += 1
+                let findings = lint.findings(in: tool)
+                if findings.contains(where: { $0.severity >= .high }) { accused += 1 }
+                for finding in findings {
+                    report +=
+                        "\(finding.severity) \(finding.code.rawValue) \(server.name)/\(tool.name)\(finding.place): \(finding.quote)\n"
+                }
+            }
+        }
+        if let path = Corpus.report { try writeFile(path, Array(report.utf8)) }
+        #expect(tools > 3_000)
+        #expect(accused * 100 <= tools, "\(accused) of \(tools) tools")
+    }
+}
