@@ -10,6 +10,7 @@ import threading
 import test_pitfalls
 from harness import ALLOW_BOTH_WAYS, DEADLINE, EventStream, Session, request, sluice, until
 from test_pitfalls import first_text
+from test_streams import OldStream
 from upstreams.rawserver import RawServer, definition, text
 from wire import Legacy, Modern
 
@@ -162,6 +163,26 @@ class Several(test_pitfalls.Many):
                 return None
         session = until(reached, "a session")
         until(lambda: session.outcome("one__echo") == "allowed", "the server's answer")
+
+    def test_a_server_that_is_back_is_told_of_and_shown_again_agentgateway_1266(self):
+        """On the standing stream of either transport; nobody has to ask in between."""
+        self.many("one", "two")
+        gone = self.servers["two"]
+        gone.close()
+        self.cover("one", "two")
+        self.assertEqual(self.session.tools(), ["one__echo"])
+        old = OldStream(self, self.token, "/mcp/sse")
+        old.begin()
+        self.assertEqual([tool["name"] for tool in old.send(2, "tools/list")["result"]["tools"]], ["one__echo"])
+        stream = EventStream(self.gw.address, "GET", "/mcp", **self.session.fields)
+        self.addCleanup(stream.close)
+        again = RawServer(tools=["echo"], port=gone.port)
+        self.addCleanup(again.close)
+        self.assertEqual(next(stream.messages())["method"], "notifications/tools/list_changed")
+        self.assertEqual(self.session.tools(), ["one__echo", "two__echo"])
+        self.assertEqual(old.next()["method"], "notifications/tools/list_changed")
+        listed = old.send(3, "tools/list")["result"]["tools"]
+        self.assertEqual([tool["name"] for tool in listed], ["one__echo", "two__echo"])
 
 
 class OneServer(test_pitfalls.Pitfall):

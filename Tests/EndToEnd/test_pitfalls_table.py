@@ -126,7 +126,8 @@ TABLE = [
     # Failures, time, size
     ("one dead or broken server fails all, at the start or later", "agentgateway#1266 pctx#119 mcp-proxy#213",
      ["Failures.test_one_dead_server_fails_nobody_else_agentgateway_1266_pctx_119_mcp_proxy_213",
-      "ManyServers.test_one_dead_server_fails_nobody_else_agentgateway_1266_742"]),
+      "ManyServers.test_one_dead_server_fails_nobody_else_agentgateway_1266_742",
+      "test_pitfalls_instances.Several.test_a_server_that_is_back_is_told_of_and_shown_again_agentgateway_1266"]),
     ("calls without an end", "mcp-remote#226",
      ["Failures.test_calls_end_in_time_mcp_remote_226", "Failures.test_calls_end_in_time_over_stdio_mcp_remote_226"]),
     ("a limit of size that is not kept, can't be set, or is told as bad JSON", "agentgateway#1410 agentgateway#3578",

@@ -10,7 +10,7 @@ enum IdentityCommands {
     private static let add = Entry(
         command: Command(
             "identity", "add", summary: "name a person or program that grants can be made out to",
-            positionals: [Positional("NAME", "letters, digits, '.', '_' and '-'")],
+            positionals: [Positional("NAME", "at most 63 bytes of printable text, such as an address")],
             options: [DataFolder.option, DataFolder.json],
             examples: [Example("sluice identity add alice", "from now on, grants may say --identity alice")])
     ) { arguments in

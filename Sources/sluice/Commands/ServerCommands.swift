@@ -18,7 +18,7 @@ enum ServerCommands {
                 by an authority that this system trusts, or by one in --ca; there is no way around that. Header values and
                 --env values are stored sealed.
                 """,
-            positionals: [Positional("NAME", "the name in URLs and grants: letters, digits, '.', '_' and '-'")],
+            positionals: [Positional("NAME", "the name in URLs and grants: a-z, 0-9, '-' and '_', at most 63")],
             options: transportOptions + ServerSettingOptions.all + [
                 .flag("replace", "replace the server of that name; its policies and grants stay"),
                 DataFolder.option, DataFolder.json,
