@@ -26,7 +26,8 @@ func fuzzSession(_ bytes: [UInt8]) {
         await converse(lines.dropFirst().map { Array($0) }, version, era)
         waiter.finish()
     }
-    sem_wait(done)
+    // libFuzzer's alarm, every few seconds, interrupts the wait: the next input must not begin before this one is over.
+    while sem_wait(done) != 0 {}
     sem_destroy(done)
     done.deallocate()
 }
