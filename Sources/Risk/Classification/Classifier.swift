@@ -1,0 +1,360 @@
+internal import JSON
+internal import Policy
+
+/// Judges tools by rules: no clock, no model, no memory. docs/classification.md tells the method.
+package struct Classifier: Sendable {
+    package let rules: RuleSet
+
+    package init(rules: RuleSet = .standard) { self.rules = rules }
+
+    /// The judgement on `tool`, one of `server.tools`.
+    package func classify(_ tool: ToolDefinition, in server: ServerProfile) -> Classification {
+        return Case(tool, server, rules).judge()
+    }
+}
+
+/// One tool before its judge.
+private struct Case {
+    let tool: ToolDefinition
+    let server: ServerProfile
+    let rules: RuleSet
+    let name: NameReading
+    let title: TextReading
+    let text: TextReading
+    let schema: SchemaReading
+    let isDescribed: Bool
+
+    init(_ tool: ToolDefinition, _ server: ServerProfile, _ rules: RuleSet) {
+        self.tool = tool
+        self.server = server
+        self.rules = rules
+        let lexer = Lexer(table: rules.words)
+        var tokens: [Token] = []
+        tokens.reserveCapacity(tool.description.utf8.count / 5 + 8)
+        var text = tool.name
+        text.withUTF8 { lexer.name($0, into: &tokens) }
+        name = NameReading(tokens, in: rules, prefix: Self.prefix(tokens, tool.name, server, rules))
+        func read(_ string: String) -> TextReading {
+            tokens.removeAll(keepingCapacity: true)
+            var string = string
+            string.withUTF8 { lexer.text($0, into: &tokens) }
+            return TextReading(tokens, in: rules)
+        }
+        self.text = read(tool.description)
+        isDescribed = !tokens.isEmpty
+        title = tool.title.map(read) ?? TextReading([], in: rules)
+        schema = SchemaReading(tool.inputSchema, in: rules)
+    }
+
+    /// Words in front that most siblings share (`jira_`, `browser_`) say nothing of this tool.
+    private static func prefix(_ tokens: [Token], _ name: String, _ server: ServerProfile, _ rules: RuleSet) -> Int {
+        guard tokens.count > 1, server.tools.count > 2 else { return 0 }
+        let entry = rules.entry(tokens[0])
+        if entry.verb >= 0, !entry.isAlsoNoun { return 0 }
+        let length = Int(tokens[0].end)
+        let start = name.utf8.prefix(length)
+        var shared = 0
+        let some = server.tools.prefix(40)
+        for other in some where other.name.utf8.starts(with: start) { shared += 1 }
+        return shared * 5 >= some.count * 3 ? 1 : 0
+    }
+
+    // MARK: Judging
+
+    func judge() -> Classification {
+        var claims = isDescribed ? describedClaims() : undescribedClaims()
+        claims += actionClaims(claims)
+        var decision = decide(claims)
+        let signals = signals(decision)
+        believeHints(&decision)
+        weigh(&decision, signals)
+        return Classification(
+            category: decision.category, severity: decision.severity, confidence: decision.confidence,
+            rationale: rationale(decision), evidence: evidence(decision), signals: signals)
+    }
+
+    /// What one piece of the definition argues for.
+    struct Claim {
+        var found: Found
+        var place: String
+        var quote: String
+    }
+
+    struct Decision {
+        var claims: [Claim]
+        var leading: Claim?
+        var act: Int
+        var category: ToolCategory
+        var severity: Severity = .low
+        var confidence: Classification.Confidence
+        var because: [String] = []
+        var hint: String?
+    }
+
+    private func kind(_ found: Found) -> ToolCategory { rules.acts[found.act].category }
+
+    private func nameClaims() -> [Claim] {
+        name.found.map { Claim(found: $0, place: "name", quote: tool.name) }
+    }
+
+    private func textClaims(_ list: [Found]) -> [Claim] {
+        list.map { Claim(found: $0, place: "description", quote: Quote.part(tool.description, $0.range)) }
+    }
+
+    private func describedClaims() -> [Claim] {
+        var claims: [Claim] = []
+        let names = nameClaims()
+        var leads = textClaims(text.leads)
+        if leads.isEmpty, !text.isDetail {
+            leads = title.leads.map { Claim(found: $0, place: "title", quote: tool.title ?? "") }
+        }
+        claims += leads
+        if let first = names.first {
+            let isNameRead = kind(first.found) == .read
+            if leads.isEmpty {
+                // `order_status`: a noun in front of what is shown.
+                if !(text.isDetail && !first.found.isSure) { claims += names }
+            } else if first.found.isSure || isNameRead {
+                claims += names
+            }
+        } else if name.isDetail, leads.isEmpty {
+            claims.append(
+                Claim(found: Found(verb: -1, act: rules.roles.look, range: 0..<0), place: "name", quote: tool.name))
+        }
+        let strongest = claims.map { kind($0.found).rank }.max() ?? 0
+        let others = textClaims(text.others).filter {
+            kind($0.found).rank > strongest && (strongest > 0 || claims.isEmpty)
+        }
+        return claims + others
+    }
+
+    private func undescribedClaims() -> [Claim] {
+        nameClaims().map { claim in
+            var claim = claim
+            if let act = rules.acts[claim.found.act].undescribed { claim.found.act = act }
+            return claim
+        }
+    }
+
+    private func actionClaims(_ claims: [Claim]) -> [Claim] {
+        // A tool that reads does not do more because a parameter chooses how it reads.
+        let isReading = !claims.isEmpty && claims.allSatisfy { kind($0.found) == .read && $0.found.isSure }
+        return schema.actions.compactMap { action in
+            if isReading, !rules.acts[action.found.act].isGeneral, kind(action.found).rank < ToolCategory.execute.rank {
+                return nil
+            }
+            return Claim(found: action.found, place: action.place, quote: action.quote)
+        }
+    }
+
+    private func decide(_ all: [Claim]) -> Decision {
+        var claims = all
+        // A name that only looks, and an opening that only makes: the name says what for (`get_report`: `Generates ...`).
+        let texts = claims.filter { $0.place == "description" }
+        if isDescribed, !name.found.isEmpty, name.found.allSatisfy({ $0.isSure && kind($0) == .read }),
+            texts.allSatisfy({ kind($0.found).rank <= ToolCategory.write.rank })
+        {
+            claims.removeAll { $0.place == "description" && kind($0.found) == .write }
+        }
+        if text.isReadOnly {
+            claims.removeAll { [.execute, .write].contains(kind($0.found)) && $0.place != "name" }
+            if claims.allSatisfy({ [.execute, .read, .write].contains(kind($0.found)) }) {
+                claims = claims.map {
+                    var claim = $0
+                    claim.found.act = kind($0.found) == .read ? $0.found.act : rules.roles.look
+                    return claim
+                }
+            }
+            if claims.isEmpty {
+                claims.append(
+                    Claim(
+                        found: Found(verb: -1, act: rules.roles.look, range: 0..<0), place: "description",
+                        quote: text.readOnlyRange.map { Quote.part(tool.description, $0) } ?? ""))
+            }
+        }
+        guard let leading = claims.max(by: { weight($0) < weight($1) }) else {
+            return undecided()
+        }
+        let category = kind(leading.found)
+        let agreeing = Set(claims.filter { kind($0.found) == category }.map(\.place))
+        let isSingle = claims.allSatisfy { kind($0.found) == category }
+        var confidence: Classification.Confidence =
+            agreeing.count > 1 || isSingle && leading.found.isSure ? .high : .medium
+        if !isDescribed { confidence = category == .execute ? .low : .medium }
+        return Decision(
+            claims: claims, leading: leading, act: leading.found.act, category: category, confidence: confidence)
+    }
+
+    private func weight(_ claim: Claim) -> Int {
+        kind(claim.found).rank * 10 + rules.acts[claim.found.act].severity.rank
+    }
+
+    /// Nothing says what it does.
+    private func undecided() -> Decision {
+        let isLook = isDescribed && (text.isDetail || name.isDetail || schema.count == 0)
+        let act = isLook ? rules.roles.look : isDescribed ? rules.roles.stated : rules.roles.unknown
+        return Decision(claims: [], leading: nil, act: act, category: rules.acts[act].category, confidence: .low)
+    }
+
+    // MARK: Hints
+
+    /// What the author says of the tool counts in the direction of more risk; less only where a person vouches for it.
+    private func believeHints(_ decision: inout Decision) {
+        if server.isTrusted {
+            if tool.hint(.readOnly) == true, decision.category.rank < ToolCategory.destructive.rank {
+                set(&decision, rules.roles.look, "`readOnlyHint: true`, on a trusted server")
+            } else if tool.hint(.destructive) == false, decision.category == .destructive {
+                set(&decision, rules.roles.stated, "`destructiveHint: false`, on a trusted server")
+            }
+        }
+        guard decision.category == .read else { return }
+        if tool.hint(.destructive) == true, tool.hint(.readOnly) != true, varies(.destructive) {
+            set(&decision, rules.roles.stated, "`destructiveHint: true`")
+        } else if tool.hint(.readOnly) == false, varies(.readOnly) {
+            set(&decision, rules.roles.stated, "`readOnlyHint: false`")
+        }
+    }
+
+    private func set(_ decision: inout Decision, _ act: Int, _ hint: String) {
+        decision.act = act
+        decision.category = rules.acts[act].category
+        decision.hint = hint
+        decision.leading = nil
+        decision.confidence = .medium
+    }
+
+    /// Libraries fill in the same hints everywhere; only an author gives different ones to different tools.
+    private func varies(_ hint: ToolHint) -> Bool {
+        let mine = tool.hint(hint)
+        return server.tools.contains { $0.hint(hint) != mine }
+    }
+
+    // MARK: Severity
+
+    private func weigh(_ decision: inout Decision, _ signals: [RiskSignal]) {
+        var severity = rules.acts[decision.act].severity
+        let head = decision.leading?.found.head ?? 0
+        let around = (decision.leading?.found.around ?? 0) | name.objects | (decision.hint == nil ? 0 : text.objects)
+        let move = rules.moves.first { move in
+            move.category == decision.category && (move.acts.isEmpty || move.acts.contains(decision.act))
+                && (move.objects == 0 || move.objects & (move.isHeadOnly ? head : around) != 0)
+                && (move.signals.isEmpty || signals.contains { move.signals.contains($0.code) })
+        }
+        if let move {
+            severity = move.severity
+            decision.because.append(move.because)
+        }
+        if text.isRestorable, decision.category == .destructive {
+            severity = min(severity, .medium)
+            decision.because.append("what it takes away can be restored")
+        }
+        decision.severity = severity
+    }
+
+    // MARK: Signals
+
+    private func signals(_ decision: Decision) -> [RiskSignal] {
+        var signals: [RiskSignal] = []
+        func add(_ code: RiskSignal.Code, _ text: String, _ parameters: [String] = []) {
+            let shown = parameters.prefix(6).joined(separator: " / ") + (parameters.count > 6 ? " / …" : "")
+            signals.append(
+                RiskSignal(code: code, text: shown.isEmpty ? text : "\(text) (\(shown))", parameters: parameters))
+        }
+        let act = rules.acts[decision.act]
+        for code in RiskSignal.Code.allCases {
+            switch code {
+            case .highParameterCount:
+                if schema.count >= 10 { add(code, "High parameter count (\(schema.count) properties)") }
+            case .bulk:
+                if let names = schema.parameters[code], decision.category != .read {
+                    add(code, "Works on many objects in one call", names)
+                } else if text.isBulk, decision.category != .read {
+                    add(code, "Works on many objects in one call")
+                }
+            case .openSchema:
+                if let names = schema.parameters[code] {
+                    add(
+                        code,
+                        names.isEmpty
+                            ? "Accepts parameters that its schema does not name" : "Accepts free-form objects", names)
+                } else if !schema.isDescribed {
+                    add(code, "Has no input schema")
+                }
+            case .noDescription: if !isDescribed { add(code, "No description") }
+            case .irreversible:
+                if text.isIrreversible || act.isFinal && !text.isRestorable,
+                    decision.category.rank >= ToolCategory.write.rank
+                {
+                    add(code, "What it does can't be undone")
+                }
+            case .externalEffects:
+                if act.isOutside || text.isExternal && decision.category != .read {
+                    add(code, "Others notice what it does")
+                }
+            default:
+                if let names = schema.parameters[code], let rule = rules.parameters.first(where: { $0.signal == code })
+                {
+                    add(code, rule.text, names)
+                }
+            }
+        }
+        return signals
+    }
+
+    // MARK: Words
+
+    private func evidence(_ decision: Decision) -> [Classification.Evidence] {
+        var evidence: [Classification.Evidence] = []
+        func add(_ place: String, _ quote: String) {
+            let piece = Classification.Evidence(place: place, quote: Quote.clip(quote))
+            if !quote.isEmpty, !evidence.contains(piece) { evidence.append(piece) }
+        }
+        if let hint = decision.hint { add("annotations", hint.filter { $0 != "`" }) }
+        for claim in decision.claims where kind(claim.found) == decision.category { add(claim.place, claim.quote) }
+        if let range = text.finalRange, decision.category.rank > 0 {
+            add("description", Quote.part(tool.description, range))
+        }
+        if evidence.isEmpty { add("name", tool.name) }
+        if !isDescribed { evidence += context() }
+        return Array(evidence.prefix(4))
+    }
+
+    /// What stands around a tool that says nothing of itself.
+    private func context() -> [Classification.Evidence] {
+        var evidence: [Classification.Evidence] = []
+        if !server.description.isEmpty {
+            evidence.append(.init(place: "server", quote: Quote.clip(server.description)))
+        }
+        let siblings = server.tools.lazy.map(\.name).filter { $0 != tool.name }.prefix(6)
+        if !siblings.isEmpty {
+            evidence.append(.init(place: "siblings", quote: Quote.clip(siblings.joined(separator: ", "))))
+        }
+        return evidence
+    }
+
+    private func rationale(_ decision: Decision) -> String {
+        let act = rules.acts[decision.act]
+        var text = ""
+        if let hint = decision.hint {
+            text = "The author states \(hint), so it counts as \(decision.category.rawValue)."
+        } else if let leading = decision.leading {
+            let verb = leading.found.verb >= 0 ? "`\(rules.verbs[leading.found.verb].word)`" : "its words"
+            let place =
+                switch leading.place {
+                case "name": "In the name"
+                case "title": "In the title"
+                case "description": "In the description"
+                default: "Among the values of `\(leading.place.split(separator: "/").dropFirst(2).first ?? "")`"
+                }
+            text = "\(place), \(verb) says that it \(act.does)."
+        } else {
+            text = "Nothing in the definition says what it does."
+        }
+        if !isDescribed {
+            text +=
+                " The description is empty, so only the name and the tools beside it speak, and what a call does is not known."
+        }
+        for reason in decision.because { text += " Its severity is \(decision.severity.rawValue) because \(reason)." }
+        return text
+    }
+}

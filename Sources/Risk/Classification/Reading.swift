@@ -1,0 +1,112 @@
+/// A verb that was found, with what it is about.
+struct Found {
+    /// Index of the verb in the rules; -1 when a phrase or an author's hint speaks.
+    var verb: Int
+    var act: Int
+    /// Bytes of the text where it stands.
+    var range: Range<Int>
+    /// The thing that is acted on.
+    var head: ObjectSet = 0
+    /// All things around.
+    var around: ObjectSet = 0
+    /// Nobody would read it otherwise: no noun, in the place of a verb.
+    var isSure = true
+}
+
+extension RuleSet {
+    /// What a verb means beside these things.
+    func act(of verb: Int, head: ObjectSet, around: ObjectSet) -> Int {
+        let verb = verbs[verb]
+        for reading in verb.readings where reading.objects & (reading.isHeadOnly ? head : around) != 0 {
+            return reading.act
+        }
+        return verb.act
+    }
+
+    @inline(__always) func entry(_ token: Token) -> WordEntry { entries[Int(token.word)] }
+}
+
+/// What a name says.
+struct NameReading {
+    /// The verbs, the leading one first; empty when there is none.
+    var found: [Found] = []
+    /// It names something to look at: `status`, `details`.
+    var isDetail = false
+    /// It names a process: `inference`.
+    var isProcess = false
+    var isBulk = false
+    var objects: ObjectSet = 0
+
+    init(_ tokens: [Token], in rules: RuleSet, prefix: Int) {
+        let tokens = tokens.dropFirst(prefix < tokens.count ? prefix : 0)
+        for token in tokens {
+            let entry = rules.entry(token)
+            objects |= entry.objects
+            if entry.grammar.contains(.process) { isProcess = true }
+        }
+        if let last = tokens.last { isDetail = rules.entry(last).grammar.contains(.detail) }
+        guard let lead = Self.lead(tokens, rules) else { return }
+        append(lead, tokens, rules)
+        // `find_and_replace`, `create_or_update`.
+        var i = lead + 2
+        while i < tokens.endIndex {
+            let entry = rules.entry(tokens[i])
+            if entry.verb >= 0, entry.form == .base, rules.entry(tokens[i - 1]).grammar.contains(.conjunction) {
+                append(i, tokens, rules)
+            }
+            i += 1
+        }
+    }
+
+    private mutating func append(_ place: Int, _ tokens: ArraySlice<Token>, _ rules: RuleSet) {
+        let entry = rules.entry(tokens[place])
+        var head: ObjectSet = 0
+        var around: ObjectSet = 0
+        var isHeadOpen = true
+        for i in place + 1..<max(tokens.endIndex, place + 1) {
+            let other = rules.entry(tokens[i])
+            if other.grammar.contains(.preposition) { isHeadOpen = false }
+            if isHeadOpen, other.objects != 0 { head = other.objects }
+            around |= other.objects
+        }
+        for i in tokens.startIndex..<place {
+            let other = rules.entry(tokens[i])
+            if place == tokens.endIndex - 1, other.objects != 0 { head = other.objects }
+            around |= other.objects
+        }
+        let verb = Int(entry.verb)
+        let isEdge = place == tokens.startIndex || place == tokens.endIndex - 1
+        found.append(
+            Found(
+                verb: verb, act: rules.act(of: verb, head: head, around: around),
+                range: Int(tokens[place].start)..<Int(tokens[place].end), head: head, around: around,
+                isSure: isEdge && entry.form == .base && (!entry.isAlsoNoun || place == tokens.startIndex)))
+    }
+
+    /// The word that says what is done: a plain verb in front, else at the end, else inside; then words that may be nouns.
+    private static func lead(_ tokens: ArraySlice<Token>, _ rules: RuleSet) -> Int? {
+        var start = tokens.startIndex
+        while start < tokens.endIndex - 1, rules.entry(tokens[start]).grammar.contains(.modifier) { start += 1 }
+        guard start < tokens.endIndex else { return nil }
+        func isVerb(_ i: Int, plain: Bool) -> Bool {
+            let entry = rules.entry(tokens[i])
+            return entry.verb >= 0 && entry.form == .base && (!plain || !entry.isAlsoNoun)
+        }
+        if isVerb(start, plain: true) || rules.entry(tokens[start]).grammar.contains(.question) {
+            return isVerb(start, plain: false) ? start : nil
+        }
+        let last = tokens.endIndex - 1
+        if isVerb(last, plain: true) { return last }
+        // `imageBackgroundRemoval`, `imageMasking`: the noun of a doing at the end.
+        let end = rules.entry(tokens[last])
+        if !isVerb(start, plain: false) || end.form == .noun, end.verb >= 0, end.form == .gerund || end.form == .noun {
+            return last
+        }
+        if isVerb(start, plain: false), !rules.entry(tokens[last]).grammar.contains(.detail) || start == last {
+            return start
+        }
+        for i in start..<last where isVerb(i, plain: true) { return i }
+        for i in start...last where isVerb(i, plain: false) && i != start { return i }
+        return nil
+    }
+}

@@ -1,0 +1,158 @@
+internal import Policy
+
+/// What words argue for: the content of `Assets/risk/rules.json`, compiled. docs/classification.md explains the file.
+package struct RuleSet: Sendable {
+    /// The version that the file states.
+    package let version: String
+    let words: WordTable
+    /// By word id; 0 stands for every unknown word.
+    let entries: [WordEntry]
+    let acts: [Act]
+    let verbs: [Verb]
+    let moves: [SeverityMove]
+    let phrases: [Phrase]
+    /// By the first word's id: indices of `phrases`.
+    let phrasesByWord: [Int32: [Int]]
+    let parameters: [ParameterRule]
+    let roles: Roles
+
+    /// The rules that the program carries in itself.
+    package static let standard: RuleSet = {
+        do throws(RuleSetError) {
+            return try parse(EmbeddedAsset.riskRules)
+        } catch {
+            preconditionFailure("BUG: the embedded rules are wrong: \(error)")
+        }
+    }()
+}
+
+/// One kind of doing. Verbs lead to acts, acts to categories.
+struct Act: Sendable {
+    let name: String
+    let category: ToolCategory
+    let severity: Severity
+    /// For the rationale: `deletes data`.
+    let does: String
+    /// Others than the caller and the server notice it.
+    let isOutside: Bool
+    /// What it takes away does not come back.
+    let isFinal: Bool
+    /// What it does is known only from the description: without one it counts as `undescribed`.
+    let undescribed: Int?
+    /// Among `create, update or delete`, the list says what it does.
+    let isGeneral: Bool
+}
+
+/// A verb and what it means beside certain objects.
+struct Verb: Sendable {
+    let word: String
+    let act: Int
+    /// The first whose objects are there decides.
+    let readings: [Reading]
+}
+
+/// `clear` beside `cache` is another act than `clear` alone.
+struct Reading: Sendable {
+    let objects: ObjectSet
+    /// Only the thing that is acted on counts, not what stands around it.
+    let isHeadOnly: Bool
+    let act: Int
+}
+
+/// Groups of things, as a bit each.
+typealias ObjectSet = UInt64
+
+/// What a word is; a word may be several.
+struct WordEntry: Sendable {
+    var verb: Int16 = -1
+    var form: Form = .base
+    /// A verb that is as often a noun: `order`, `report`.
+    var isAlsoNoun = false
+    var startsPhrase = false
+    var grammar: Grammar = []
+    var objects: ObjectSet = 0
+
+    enum Form: UInt8, Sendable {
+        case base, third, gerund, past, noun
+    }
+}
+
+/// The little words that carry a sentence.
+struct Grammar: OptionSet, Sendable {
+    let rawValue: UInt32
+    static let names: [(String, Grammar)] = [
+        ("articles", .article), ("conjunctions", .conjunction), ("prepositions", .preposition),
+        ("of", .genitive), ("negations", .negation), ("fillers", .filler), ("purpose", .purpose),
+        ("subjects", .subject), ("auxiliaries", .auxiliary), ("use", .use), ("details", .detail),
+        ("headings", .heading), ("questions", .question), ("modifiers", .modifier), ("conditions", .condition),
+        ("actionParameters", .actionParameter), ("processNouns", .process),
+    ]
+    static let article = Grammar(rawValue: 1)
+    static let conjunction = Grammar(rawValue: 2)
+    static let preposition = Grammar(rawValue: 4)
+    static let genitive = Grammar(rawValue: 8)
+    static let negation = Grammar(rawValue: 16)
+    static let filler = Grammar(rawValue: 32)
+    static let purpose = Grammar(rawValue: 64)
+    static let subject = Grammar(rawValue: 128)
+    static let auxiliary = Grammar(rawValue: 256)
+    static let use = Grammar(rawValue: 512)
+    static let detail = Grammar(rawValue: 1024)
+    static let heading = Grammar(rawValue: 2048)
+    static let question = Grammar(rawValue: 4096)
+    static let modifier = Grammar(rawValue: 8192)
+    static let condition = Grammar(rawValue: 16384)
+    static let actionParameter = Grammar(rawValue: 32768)
+    static let process = Grammar(rawValue: 65536)
+}
+
+/// Words in a row that mean something whatever stands around them.
+struct Phrase: Sendable {
+    let words: [Int32]
+    let meaning: Meaning
+
+    enum Meaning: Sendable {
+        case irreversible, restorable, readOnly, bulk, external
+        case act(Int)
+    }
+}
+
+/// Objects and traits move the severity that the act gives.
+struct SeverityMove: Sendable {
+    let category: ToolCategory
+    /// Empty: any act of the category.
+    let acts: [Int]
+    let objects: ObjectSet
+    let isHeadOnly: Bool
+    let signals: [RiskSignal.Code]
+    let severity: Severity
+    /// For the rationale: `because it ...`.
+    let because: String
+}
+
+/// Which parameters make a signal.
+struct ParameterRule: Sendable {
+    let signal: RiskSignal.Code
+    /// `Accepts file system path`
+    let text: String
+    /// The last word of the name is one of these.
+    let heads: Set<Int32>
+    /// The word before the last is none of these.
+    let except: Set<Int32>
+    /// The whole name, words joined.
+    let names: Set<String>
+    /// `string`, `number`, `array`; empty: any.
+    let types: [String]
+}
+
+/// Acts that the classifier itself asks for by name.
+struct Roles: Sendable {
+    /// Does what nobody says.
+    let unknown: Int
+    /// Calls whatever the caller names: an HTTP method as a parameter.
+    let request: Int
+    /// The author states that it changes something.
+    let stated: Int
+    /// Nothing in the definition says that it does more than look.
+    let look: Int
+}

@@ -1,0 +1,272 @@
+/// What a description says.
+struct TextReading {
+    /// The verbs of the first sentence: what the tool does.
+    var leads: [Found] = []
+    /// What later sentences say that it does too.
+    var others: [Found] = []
+    /// It begins with a noun such as `Details of ...`.
+    var isDetail = false
+    var isIrreversible = false
+    var isRestorable = false
+    var isReadOnly = false
+    var isBulk = false
+    var isExternal = false
+    /// Things in the first sentence.
+    var objects: ObjectSet = 0
+    /// Where each phrase stands, for quoting.
+    var readOnlyRange: Range<Int>?
+    var finalRange: Range<Int>?
+    /// The first sentence.
+    var opening: Range<Int> = 0..<0
+
+    private let rules: RuleSet
+
+    init(_ tokens: [Token], in rules: RuleSet) {
+        self.rules = rules
+        guard !tokens.isEmpty else { return }
+        var start = 0
+        var sentence = 0
+        while start < tokens.count {
+            var end = start + 1
+            while end < tokens.count, !tokens[end].marks.contains(.sentence) { end += 1 }
+            // `Args:` and the like: from here on it is about the parameters.
+            if sentence > 0, end - start >= 1, rules.entry(tokens[start]).grammar.contains(.heading),
+                start + 1 >= tokens.count || tokens[start + 1].marks.contains(.colon)
+                    || start + 1 == end
+            {
+                break
+            }
+            if sentence == 0 { opening = Int(tokens[start].start)..<Int(tokens[end - 1].end) }
+            read(tokens, start..<end, sentence)
+            sentence += 1
+            start = end
+        }
+    }
+
+    // MARK: Sentences
+
+    private mutating func read(_ tokens: [Token], _ span: Range<Int>, _ number: Int) {
+        // Notes about other tools say nothing of this one.
+        var span = span
+        if let other = otherTool(tokens, span) {
+            if number > 0 || other <= span.lowerBound + 1 { return }
+            span = span.lowerBound..<other
+        }
+        readPhrases(tokens, span)
+        let isLeading = leads.isEmpty && number < 3
+        if number == 0 { for i in span { objects |= rules.entry(tokens[i]).objects } }
+        if isLeading {
+            guard number == 0 || !rules.entry(tokens[span.lowerBound]).grammar.contains(.condition) else { return }
+            readLead(tokens, span, number)
+        } else if let general = leads.first, rules.acts[general.act].isGeneral, number < 5 {
+            readList(tokens, span, from: span.lowerBound)
+        } else {
+            readLater(tokens, span)
+        }
+    }
+
+    /// Where a sentence turns to another tool: a verb of use before a name.
+    private func otherTool(_ tokens: [Token], _ span: Range<Int>) -> Int? {
+        var use: Int?
+        for i in span {
+            let grammar = rules.entry(tokens[i]).grammar
+            if grammar.contains(.use) { use = use ?? i }
+            if let use, tokens[i].marks.contains(.identifier), i - use < 8, i > use { return use }
+        }
+        return nil
+    }
+
+    private mutating func readLead(_ tokens: [Token], _ span: Range<Int>, _ number: Int) {
+        guard let lead = leadingVerb(tokens, span) else {
+            if number == 0 {
+                for i in span.prefix(5) where rules.entry(tokens[i]).grammar.contains(.detail) { isDetail = true }
+            }
+            return
+        }
+        append(lead, tokens, span, to: &leads)
+        guard let first = leads.first else { return }
+        if rules.acts[first.act].isGeneral { return readList(tokens, span, from: lead + 1) }
+        let form = rules.entry(tokens[lead]).form
+        var i = lead + 1
+        while i < span.upperBound {
+            let entry = rules.entry(tokens[i])
+            if entry.verb >= 0, entry.form == form, joins(tokens, i, span.lowerBound),
+                !entry.isAlsoNoun || isObject(tokens, i + 1, span), !isNegated(tokens, i, span),
+                !tokens[i].marks.contains(.upper) || tokens[lead].marks.contains(.upper)
+            {
+                append(i, tokens, span, to: &leads)
+            }
+            i += 1
+        }
+    }
+
+    /// After `manage`: whatever verbs the text lists.
+    private mutating func readList(_ tokens: [Token], _ span: Range<Int>, from start: Int) {
+        for i in start..<span.upperBound {
+            let entry = rules.entry(tokens[i])
+            guard entry.verb >= 0, entry.form != .past, !isNegated(tokens, i, span) else { continue }
+            let isListed = joins(tokens, i, span.lowerBound) || i == span.lowerBound || nextJoins(tokens, i, span)
+            guard isListed, !entry.isAlsoNoun || isListed && entry.form == .base else { continue }
+            append(i, tokens, span, to: &leads)
+        }
+    }
+
+    /// `This also deletes ...`, `It can be used to ...`: a subject that is the tool, little words, a verb.
+    private mutating func readLater(_ tokens: [Token], _ span: Range<Int>) {
+        var i = span.lowerBound
+        var hasSubject = false
+        while i < span.upperBound, i < span.lowerBound + 8 {
+            let entry = rules.entry(tokens[i])
+            if entry.verb >= 0, hasSubject, !entry.grammar.contains(.filler), !entry.isAlsoNoun, entry.form != .past,
+                entry.form != .noun
+            {
+                if !isNegated(tokens, i, span) { append(i, tokens, span, to: &others) }
+                return
+            }
+            guard
+                !entry.grammar.isDisjoint(with: [.subject, .auxiliary, .filler, .article, .purpose])
+                    || tokens[i].marks.contains(.adverb)
+            else { return }
+            if !entry.grammar.isDisjoint(with: [.subject, .auxiliary]) { hasSubject = true }
+            if entry.grammar.contains(.condition) { return }
+            i += 1
+        }
+    }
+
+    private func leadingVerb(_ tokens: [Token], _ span: Range<Int>) -> Int? {
+        var i = span.lowerBound
+        while i < span.upperBound, i < span.lowerBound + 16 {
+            let entry = rules.entry(tokens[i])
+            let next = i + 1 < span.upperBound ? rules.entry(tokens[i + 1]) : WordEntry()
+            if entry.verb >= 0, entry.form != .past, entry.form != .noun {
+                let isFiller =
+                    entry.grammar.contains(.filler) && (!next.grammar.isDisjoint(with: [.subject, .purpose]))
+                let isNoun =
+                    entry.isAlsoNoun
+                    && (next.grammar.contains(.detail) || i + 1 >= span.upperBound
+                        || entry.form == .third && !isObject(tokens, i + 1, span)
+                        || !next.grammar.isDisjoint(with: [.genitive]))
+                let isPrefix =
+                    i + 1 < span.upperBound && tokens[i + 1].marks.contains(.colon) && i < span.lowerBound + 2
+                if !isFiller, !isNoun, !isPrefix, !isNegated(tokens, i, span) { return i }
+                if isNoun, !isFiller { return purposeVerb(tokens, i..<span.upperBound) }
+                i += 1
+                continue
+            }
+            let isSmall =
+                !entry.grammar.isDisjoint(with: [.filler, .article, .subject, .auxiliary, .purpose, .modifier])
+                || tokens[i].marks.contains(.adverb) || tokens[i].marks.contains(.identifier)
+            let isPrefix =
+                i + 1 < span.upperBound && !tokens[i + 1].marks.isDisjoint(with: [.colon, .close, .dash])
+                && i < span.lowerBound + 4
+            guard isSmall || isPrefix else { return purposeVerb(tokens, i..<span.upperBound) }
+            i += 1
+        }
+        return nil
+    }
+
+    /// `Tool to delete ...`, `An interface for managing ...`, `... that lists ...`.
+    private func purposeVerb(_ tokens: [Token], _ span: Range<Int>) -> Int? {
+        guard span.count > 1 else { return nil }
+        for i in span.dropFirst() {
+            let entry = rules.entry(tokens[i])
+            guard entry.verb >= 0, !entry.isAlsoNoun, !isNegated(tokens, i, span) else { continue }
+            let before = rules.entry(tokens[i - 1]).grammar
+            if before.contains(.purpose) || before.contains(.auxiliary), entry.form != .past { return i }
+            if tokens[i].marks.contains(.dash) || tokens[i].marks.contains(.colon),
+                entry.form == .base || entry.form == .third
+            {
+                return i
+            }
+        }
+        return nil
+    }
+
+    // MARK: Words
+
+    private func append(_ place: Int, _ tokens: [Token], _ span: Range<Int>, to list: inout [Found]) {
+        let verb = Int(rules.entry(tokens[place]).verb)
+        var head: ObjectSet = 0
+        var around: ObjectSet = 0
+        var isHeadOpen = true
+        var i = place + 1
+        while i < span.upperBound, i < place + 12 {
+            let entry = rules.entry(tokens[i])
+            if entry.verb >= 0, !entry.isAlsoNoun, joins(tokens, i, span.lowerBound), entry.form != .noun { break }
+            if !tokens[i].marks.isDisjoint(with: [.open, .dash, .colon]) { isHeadOpen = false }
+            if entry.grammar.contains(.preposition) { isHeadOpen = false }
+            if entry.grammar.contains(.genitive), head != 0 { isHeadOpen = false }
+            if isHeadOpen, entry.objects != 0 { head = entry.objects }
+            around |= entry.objects
+            i += 1
+        }
+        list.append(
+            Found(
+                verb: verb, act: rules.act(of: verb, head: head, around: around),
+                range: Int(tokens[span.lowerBound].start)..<Int(tokens[span.upperBound - 1].end), head: head,
+                around: around,
+                isSure: !rules.entry(tokens[place]).isAlsoNoun))
+    }
+
+    private func joins(_ tokens: [Token], _ i: Int, _ start: Int) -> Bool {
+        if !tokens[i].marks.isDisjoint(with: [.comma, .slash, .open, .colon, .dash]) { return true }
+        guard i > start else { return false }
+        let before = rules.entry(tokens[i - 1]).grammar
+        if before.contains(.conjunction) { return true }
+        // `and optionally delete`, `and then send`
+        return i > start + 1 && (before.contains(.filler) || tokens[i - 1].marks.contains(.adverb))
+            && rules.entry(tokens[i - 2]).grammar.contains(.conjunction)
+    }
+
+    private func nextJoins(_ tokens: [Token], _ i: Int, _ span: Range<Int>) -> Bool {
+        guard i + 1 < span.upperBound else { return false }
+        return !tokens[i + 1].marks.isDisjoint(with: [.comma, .slash, .close])
+            || rules.entry(tokens[i + 1]).grammar.contains(.conjunction)
+    }
+
+    /// Whether something begins here that can be acted on: `the ...`, `a ...`, a known thing.
+    private func isObject(_ tokens: [Token], _ i: Int, _ span: Range<Int>) -> Bool {
+        guard i < span.upperBound, tokens[i].marks.isDisjoint(with: .breaks) else { return false }
+        return rules.entry(tokens[i]).grammar.contains(.article)
+    }
+
+    /// `does not delete`, `without deleting`, `instead of deleting`.
+    private func isNegated(_ tokens: [Token], _ i: Int, _ span: Range<Int>) -> Bool {
+        var k = i - 1
+        var steps = 0
+        var isClose = tokens[i].marks.isDisjoint(with: [.comma, .colon, .dash, .open])
+        while k >= span.lowerBound, steps < 4, isClose {
+            if rules.entry(tokens[k]).grammar.contains(.negation) { return true }
+            isClose = tokens[k].marks.isDisjoint(with: [.comma, .colon, .dash, .open])
+            k -= 1
+            steps += 1
+        }
+        return false
+    }
+
+    private mutating func readPhrases(_ tokens: [Token], _ span: Range<Int>) {
+        for i in span where rules.entry(tokens[i]).startsPhrase {
+            for index in rules.phrasesByWord[tokens[i].word] ?? [] {
+                let phrase = rules.phrases[index]
+                let end = i + phrase.words.count
+                guard end <= span.upperBound,
+                    (1..<phrase.words.count).allSatisfy({ tokens[i + $0].word == phrase.words[$0] }),
+                    !isNegated(tokens, i, span)
+                else { continue }
+                let range = Int(tokens[span.lowerBound].start)..<Int(tokens[span.upperBound - 1].end)
+                switch phrase.meaning {
+                case .irreversible:
+                    isIrreversible = true
+                    finalRange = range
+                case .restorable: isRestorable = true
+                case .readOnly:
+                    isReadOnly = true
+                    readOnlyRange = range
+                case .bulk: isBulk = true
+                case .external: isExternal = true
+                case .act(let act): others.append(Found(verb: -1, act: act, range: range))
+                }
+            }
+        }
+    }
+}
