@@ -1,0 +1,82 @@
+import JSON
+import Policy
+import Risk
+import Support
+import Testing
+
+@Suite struct RecommendationTests {
+    private func tool(_ text: String) throws -> ToolDefinition {
+        try #require(ToolDefinition(JSONDocument.parse(Array(text.utf8)).root))
+    }
+
+    private func judged(
+        _ tool: ToolDefinition, _ category: ToolCategory, _ signals: [RiskSignal] = []
+    ) -> (ToolDefinition, Classification) {
+        (
+            tool,
+            Classification(
+                category: category, severity: .medium, confidence: .high, rationale: "", evidence: [], signals: signals)
+        )
+    }
+
+    /// The policy is one that the gateway takes, and does what its own test expects; the test tries every rule.
+    private func check(_ recommendation: Recommendation) throws {
+        let report = PolicyTest.run(recommendation.test(policy: recommendation.policy).bytes, name: "recommended") {
+            _ in nil
+        }
+        #expect(report.isGood, "\(report.failures)")
+        // What is optional may be left out: that is what the warning says.
+        #expect(report.problems.allSatisfy { $0.code == "policy.unguarded_deny_if" }, "\(report.problems)")
+        #expect(report.unused.isEmpty, "\(report.unused)")
+    }
+
+    @Test func oneTableForCategories() throws {
+        let tools = try ["read", "write", "execute", "destructive", "financial"].map {
+            try tool(#"{"name":"\#($0)It"}"#)
+        }
+        let made = Recommendation(server: "s", judged: Array(zip(tools, ToolCategory.allCases)).map { judged($0, $1) })
+        #expect(
+            made.policy.text
+                == #"{"version":"1","description":"Recommended for s by the tools' risks","default":"deny","#
+                + #""hide":["destructiveIt"],"tools":{"readIt":{},"#
+                + #""writeIt":{"limits":[{"counter":"writeit_rate","window":"minute","max":30,"scope":"grant"}]},"#
+                + #""executeIt":{"limits":[{"counter":"executeit_rate","window":"minute","max":10,"scope":"grant"}]},"#
+                + #""financialIt":{"action":"require_approval"}}}"#)
+        try check(made)
+    }
+
+    @Test func argumentsThatAreDangerous() throws {
+        let schema = """
+            {"type":"object","required":["path","mode"],"properties":{"path":{"type":"string"},"backup":{"type":"string"},
+            "paths":{"type":"array","items":{"type":"string"}},"callbackUrl":{"type":"string","format":"uri"},
+            "mode":{"type":"string","description":"One of 'fast', 'slow'."},"sql":{"type":"string"},"limit":{"type":"integer"},
+            "format":{"type":"string","description":"Output format ('JPG', 'PNG', default: 'JPG')"}}}
+            """
+        let signals = [
+            RiskSignal(code: .acceptsFilePath, text: "", parameters: ["path", "backup", "paths"]),
+            RiskSignal(code: .acceptsURL, text: "", parameters: ["callbackUrl"]),
+            RiskSignal(code: .acceptsQuery, text: "", parameters: ["sql"]), RiskSignal(code: .bulk, text: ""),
+        ]
+        let tool = try tool(#"{"name":"importAll","inputSchema":\#(schema)}"#)
+        let made = Recommendation(server: "s", judged: [judged(tool, .execute, signals)])
+        let entry = try #require(made.entries["importAll"])
+        #expect(entry["require"]?.text.contains("path_within") == true)
+        for part in ["callbackUrl", "args.backup", "args.paths[*]", "args.limit", #"["JPG","PNG"]"#] {
+            #expect(entry["deny_if"]?.text.contains(part) == true, "\(part)")
+        }
+        #expect(entry["require"]?.text.contains(#"["fast","slow"]"#) == true)
+        #expect(entry["approve_if"]?.text.contains("args.sql") == true)
+        #expect(made.reasons.filter(\.needsEditing).count == 4)
+        try check(made)
+    }
+
+    /// Names are others' words: what a policy would read as a pattern gets no entry, and counters don't meet.
+    @Test func oddNames() throws {
+        let tools = try ["a*", "@read", "resource:x", "get/it", "getIt", "getit", "a.b", "ü"].map {
+            try tool(#"{"name":"\#($0)"}"#)
+        }
+        let made = Recommendation(server: "\u{202E}s", judged: tools.map { judged($0, .write) })
+        #expect(made.unnameable == ["a*", "@read", "resource:x"])
+        try check(made)
+    }
+}
