@@ -63,6 +63,7 @@ private struct Case {
 
     func judge() -> Classification {
         var claims = isDescribed ? describedClaims() : undescribedClaims()
+        claims = claims.map(besideParameters)
         claims += actionClaims(claims)
         var decision = decide(claims)
         let signals = signals(decision)
@@ -139,12 +140,20 @@ private struct Case {
     private func actionClaims(_ claims: [Claim]) -> [Claim] {
         // A tool that reads does not do more because a parameter chooses how it reads.
         let isReading = !claims.isEmpty && claims.allSatisfy { kind($0.found) == .read && $0.found.isSure }
-        return schema.actions.compactMap { action in
-            if isReading, !rules.acts[action.found.act].isGeneral, kind(action.found).rank < ToolCategory.execute.rank {
-                return nil
-            }
-            return Claim(found: action.found, place: action.place, quote: action.quote)
-        }
+        guard !isReading else { return [] }
+        return schema.actions.map { Claim(found: $0.found, place: $0.place, quote: $0.quote) }
+    }
+
+    /// What the verb means beside the things that the parameters name: `query` beside `sql`.
+    private func besideParameters(_ claim: Claim) -> Claim {
+        guard claim.found.verb >= 0, !text.isReadOnly else { return claim }
+        let verb = rules.verbs[claim.found.verb]
+        guard claim.found.act == verb.act || rules.acts[claim.found.act].category == .read,
+            let reading = verb.parameterReadings.first(where: { $0.objects & schema.objects != 0 })
+        else { return claim }
+        var claim = claim
+        claim.found.act = reading.act
+        return claim
     }
 
     private func decide(_ all: [Claim]) -> Decision {
@@ -154,7 +163,10 @@ private struct Case {
         if isDescribed, !name.found.isEmpty, name.found.allSatisfy({ $0.isSure && kind($0) == .read }),
             texts.allSatisfy({ kind($0.found).rank <= ToolCategory.write.rank })
         {
-            claims.removeAll { $0.place == "description" && kind($0.found) == .write }
+            claims.removeAll {
+                $0.place == "description"
+                    && (rules.acts[$0.found.act].isMaking || !$0.found.isSure && kind($0.found) == .write)
+            }
         }
         if text.isReadOnly {
             claims.removeAll { [.execute, .write].contains(kind($0.found)) && $0.place != "name" }

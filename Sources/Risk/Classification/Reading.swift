@@ -75,12 +75,15 @@ struct NameReading {
             around |= other.objects
         }
         let verb = Int(entry.verb)
-        let isEdge = place == tokens.startIndex || place == tokens.endIndex - 1
+        let isEdge =
+            place == tokens.endIndex - 1
+            || tokens[..<place].allSatisfy { rules.entry($0).verb < 0 || rules.entry($0).isAlsoNoun }
         found.append(
             Found(
                 verb: verb, act: rules.act(of: verb, head: head, around: around),
                 range: Int(tokens[place].start)..<Int(tokens[place].end), head: head, around: around,
-                isSure: isEdge && entry.form == .base && (!entry.isAlsoNoun || place == tokens.startIndex)))
+                isSure: isEdge && entry.form == .base
+                    && (!entry.isAlsoNoun || place == tokens.startIndex && tokens.count > 1)))
     }
 
     /// The word that says what is done: a plain verb in front, else at the end, else inside; then words that may be nouns.
@@ -102,10 +105,10 @@ struct NameReading {
         if !isVerb(start, plain: false) || end.form == .noun, end.verb >= 0, end.form == .gerund || end.form == .noun {
             return last
         }
+        for i in start..<last where isVerb(i, plain: true) { return i }
         if isVerb(start, plain: false), !rules.entry(tokens[last]).grammar.contains(.detail) || start == last {
             return start
         }
-        for i in start..<last where isVerb(i, plain: true) { return i }
         for i in start...last where isVerb(i, plain: false) && i != start { return i }
         return nil
     }

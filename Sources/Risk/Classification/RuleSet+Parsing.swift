@@ -78,9 +78,10 @@ private struct RuleReader {
         readGrammar(root["grammar"])
         let readings = readReadings(root["readings"])
         let verbs = verbAct.enumerated().map { index, verb in
-            Verb(
-                word: verb.word, act: verb.act,
-                readings: readings.filter { $0.verbs.contains(index) || $0.acts.contains(verb.act) }.map(\.reading))
+            let mine = readings.filter { $0.verbs.contains(index) || $0.acts.contains(verb.act) }
+            return Verb(
+                word: verb.word, act: verb.act, readings: mine.filter { !$0.isOfParameters }.map(\.reading),
+                parameterReadings: mine.filter(\.isOfParameters).map(\.reading))
         }
         let moves = elements(root["severities"]).compactMap { readMove($0) }
         let phrases = elements(root["phrases"]).flatMap { readPhrases($0) }
@@ -200,7 +201,8 @@ private struct RuleReader {
             check(
                 item,
                 [
-                    "act", "category", "severity", "does", "outside", "final", "undescribed", "general", "verbs",
+                    "act", "category", "severity", "does", "outside", "final", "undescribed", "general", "making",
+                    "verbs",
                     "nouns",
                     "about",
                 ])
@@ -216,7 +218,8 @@ private struct RuleReader {
                 Act(
                     name: item["act"]?.string ?? "", category: category, severity: severity, does: does,
                     isOutside: item["outside"]?.bool ?? false, isFinal: item["final"]?.bool ?? false,
-                    undescribed: item["undescribed"].flatMap { act($0) }, isGeneral: item["general"]?.bool ?? false))
+                    undescribed: item["undescribed"].flatMap { act($0) }, isGeneral: item["general"]?.bool ?? false,
+                    isMaking: item["making"]?.bool ?? false))
             for (list, isAlsoNoun) in [(item["verbs"], false), (item["nouns"], true)] {
                 for element in elements(list) {
                     guard let verb = element.string, verbIndex[verb] == nil else {
@@ -272,9 +275,11 @@ private struct RuleReader {
         }
     }
 
-    mutating func readReadings(_ view: JSONView?) -> [(verbs: Set<Int>, acts: Set<Int>, reading: Reading)] {
+    mutating func readReadings(_ view: JSONView?) -> [(
+        verbs: Set<Int>, acts: Set<Int>, isOfParameters: Bool, reading: Reading
+    )] {
         elements(view).compactMap { item in
-            check(item, ["verbs", "acts", "objects", "head", "act", "about"])
+            check(item, ["verbs", "acts", "objects", "head", "parameters", "act", "about"])
             guard let target = item["act"] else {
                 problem(item, "a reading needs `act`")
                 return nil
@@ -290,7 +295,7 @@ private struct RuleReader {
             let acts = Set(elements(item["acts"]).compactMap { act($0) })
             guard let index = act(target) else { return nil }
             return (
-                verbs, acts,
+                verbs, acts, item["parameters"]?.bool ?? false,
                 Reading(objects: objects(item["objects"]), isHeadOnly: item["head"]?.bool ?? false, act: index)
             )
         }

@@ -41,6 +41,8 @@ struct Act: Sendable {
     let undescribed: Int?
     /// Among `create, update or delete`, the list says what it does.
     let isGeneral: Bool
+    /// `get_report`: `Generates ...` still only looks.
+    let isMaking: Bool
 }
 
 /// A verb and what it means beside certain objects.
@@ -49,6 +51,8 @@ struct Verb: Sendable {
     let act: Int
     /// The first whose objects are there decides.
     let readings: [Reading]
+    /// The same for objects among the names of the parameters.
+    let parameterReadings: [Reading]
 }
 
 /// `clear` beside `cache` is another act than `clear` alone.

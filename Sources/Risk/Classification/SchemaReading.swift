@@ -6,6 +6,8 @@ struct SchemaReading {
     var parameters: [RiskSignal.Code: [String]] = [:]
     /// What the values of a parameter such as `action` do, and where they stand.
     var actions: [(found: Found, place: String, quote: String)] = []
+    /// Things that free parameters of the top level are named after.
+    var objects: ObjectSet = 0
     /// Top-level properties.
     var count = 0
     /// There is a schema, and it says which parameters there are.
@@ -45,8 +47,10 @@ struct SchemaReading {
             }
             let type = Self.type(of: value)
             if let head = tokens.last { match(key, head, type, value, properties, depth) }
-            if depth == 0, tokens.contains(where: { rules.entry($0).grammar.contains(.actionParameter) }),
-                type != "boolean"
+            if depth == 0, let head = tokens.last, type != "boolean", value["enum"] == nil {
+                objects |= rules.entry(head).objects
+            }
+            if depth == 0, let head = tokens.last, rules.entry(head).grammar.contains(.actionParameter), type != "boolean"
             {
                 readActions(key, value, path)
             }

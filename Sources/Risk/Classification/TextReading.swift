@@ -56,7 +56,11 @@ struct TextReading {
         let isLeading = leads.isEmpty && number < 3
         if number == 0 { for i in span { objects |= rules.entry(tokens[i]).objects } }
         if isLeading {
-            guard number == 0 || !rules.entry(tokens[span.lowerBound]).grammar.contains(.condition) else { return }
+            // Bullets and conditions tell when to use it or how, not what it does.
+            let first = tokens[span.lowerBound]
+            guard number == 0 || !rules.entry(first).grammar.contains(.condition) && !first.marks.contains(.dash) else {
+                return
+            }
             readLead(tokens, span, number)
         } else if let general = leads.first, rules.acts[general.act].isGeneral, number < 5 {
             readList(tokens, span, from: span.lowerBound)

@@ -1,4 +1,4 @@
-import Base
+internal import Base
 
 /// Texts in Base64 or hexadecimal digits inside a text.
 enum EncodedPayload {

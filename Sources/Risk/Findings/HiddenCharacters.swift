@@ -1,4 +1,4 @@
-import MCP
+internal import MCP
 
 /// Characters that a person does not see as the model reads them.
 ///

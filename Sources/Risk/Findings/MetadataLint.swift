@@ -1,6 +1,6 @@
-import Base
+internal import Base
 package import JSON
-import MCP
+internal import MCP
 
 /// Looks through a server's metadata for what should not be there. Pure: the same definitions and rules always give the
 /// same findings.

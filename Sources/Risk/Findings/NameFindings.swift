@@ -1,4 +1,4 @@
-import MCP
+internal import MCP
 
 /// What is odd about the tools of several servers seen together: names that are taken for each other, and descriptions that
 /// speak of other servers' tools.

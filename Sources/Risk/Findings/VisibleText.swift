@@ -1,4 +1,4 @@
-import MCP
+internal import MCP
 
 /// Texts of others as people may look at them.
 package enum VisibleText {
