@@ -52,10 +52,23 @@ package final class ProcessKeeper: Sendable {
 
     private func tell(_ line: String, _ state: inout State) -> Bool {
         if state.pipe >= 0, send(line, state.pipe) { return true }
-        // The first time; or somebody ended it.
-        leave(&state)
+        // The first time; or somebody ended it, or it has stalled.
+        dismiss(&state)
         guard start(&state) else { return false }
         return send(state.groups.map { "+\($0)\n" }.joined(), state.pipe)
+    }
+
+    /// Makes room for another. One that has only stalled must not see the end of its pipe: it would end the groups of children
+    /// that run, once it goes on.
+    private func dismiss(_ state: inout State) {
+        var status: Int32 = 0
+        if state.pid > 0 {
+            // It is ours and nobody else waits for it, so the number is still its own; and this signal none can keep waiting.
+            kill(state.pid, SIGKILL)
+            while waitpid(state.pid, &status, 0) < 0, errno == EINTR {}
+            state.pid = 0
+        }
+        leave(&state)
     }
 
     private func leave(_ state: inout State) {
