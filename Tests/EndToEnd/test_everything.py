@@ -33,15 +33,7 @@ KINDS = {  # name → (fixture, path or None for stdio, era)
 LARGE = [8388608, "0c77bc0a0795a93612d45256897456d0fcb24f151c44c150d07ecd03f4ef5168"]
 
 # "agent/kind/step" → why the gateway can't do it yet.
-# On the old transport a question comes on the server's one stream and names no call. A modern client's call that waits for
-# answers may not be gone yet when its next one runs: then the question could be either's, and is refused.
-TWO_MIGHT_HAVE_ASKED = "sometimes: the server's stream does not say which of two calls asks"
-PENDING = {
-    "fastmcp/sse2/input *": TWO_MIGHT_HAVE_ASKED,
-    "fastmcp/sse2/prompt input_required_result_prompt": TWO_MIGHT_HAVE_ASKED,
-    "mcp2-modern/sse2/input *": TWO_MIGHT_HAVE_ASKED,
-    "mcp2-modern/sse2/prompt input_required_result_prompt": TWO_MIGHT_HAVE_ASKED,
-}
+PENDING = {}
 
 
 def stdio_command(fixture):

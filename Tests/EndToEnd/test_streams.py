@@ -1,6 +1,7 @@
 """The client side's streams: questions in mid-call to clients without streams, taking a broken stream up again, and the
 transport of 2024-11-05."""
 
+import collections
 import datetime
 import json
 import os
@@ -12,7 +13,7 @@ import time
 
 from harness import ALLOW_BOTH_WAYS, CLIENTS, DEADLINE, Case, Fixture, request, until
 from test_everything import LARGE, difference, run_clients
-from upstreams.rawserver import RawServer, text
+from upstreams.rawserver import RawServer, dump, text
 from wire import Legacy, Modern, Stream, events
 
 PYTHON1 = CLIENTS["mcp-1.30.0"]
@@ -120,6 +121,54 @@ class Parked(Streams):
         until(lambda: [row for row in self.rows() if row["decision_seq"] is not None and row["tool"] in (None, "asks")]
               and len([row for row in self.rows() if row["decision_seq"] is not None]) == 2, "both outcomes")
         self.assertEqual(len(server.calls("asks")), 1)
+
+
+class ParkedOnTheOldTransport(Streams):
+    """There all that the server says comes on one stream, and a question names no call."""
+
+    class Old(RawServer):
+        def __init__(self):
+            super().__init__("legacy")
+            self.told = collections.defaultdict(queue.Queue)  # session → answers to its questions
+
+        def old_post(self, exchange):
+            if "method" not in exchange.message:
+                self.told[exchange.path].put(exchange.message)
+            return super().old_post(exchange)
+
+    def test_a_call_that_waits_for_its_client_is_in_nobody_s_way(self):
+        server = self.Old()
+        self.addCleanup(server.close)
+
+        def asks(server, exchange):
+            # Each session counts its questions anew, so all have the same id.
+            exchange.event({"jsonrpc": "2.0", "id": 1, "method": "elicitation/create", "params": {
+                "message": "?", "requestedSchema": {"type": "object", "properties": {"a": {"type": "string"}}}}})
+            answer = server.told[exchange.path].get(timeout=DEADLINE)
+            exchange.event(server.final(exchange, text(dump(answer["result"]))))
+        server.tools["asks"] = asks
+        self.sluice("server", "add", "raw", "--url", server.url("/sse"), "--allow-private")
+        self.put_policy("raw", ALLOW_BOTH_WAYS, "raw")
+        token = self.grant("raw", "raw", "raw")
+        self.gw = self.gateway()
+        clients = [Modern(self.gw.url("raw"), token) for _ in range(3)]
+        asked = [client.call("asks").result for client in clients]
+        self.assertEqual([result["resultType"] for result in asked], ["input_required"] * 3)
+        self.assertEqual(clients[0].call("echo", {"n": 1}).result["content"][0]["text"], '{"n":1}')
+        for number in (1, 0, 2):
+            answer = {"action": "accept", "content": {"a": str(number)}}
+            done = clients[number].call("asks", extra={
+                "inputResponses": {key: answer for key in asked[number]["inputRequests"]},
+                "requestState": asked[number]["requestState"]}).result
+            self.assertEqual(json.loads(done["content"][0]["text"]), answer)
+        self.assertEqual(len(server.calls("asks")), 3)
+
+        def sessions():
+            return len([entry for entry in server.streams if entry[0] == "sse"])
+        # One for each that waits, and one for the echo; nobody waits now, so nobody needs another.
+        self.assertEqual(sessions(), 4)
+        self.assertEqual(clients[1].call("asks").result["resultType"], "input_required")
+        self.assertEqual(sessions(), 4)
 
 
 class TakenUpAgain(Streams):

@@ -40,6 +40,12 @@ struct CallBook {
         }
     }
 
+    /// Whether the server waits for an answer in the middle of a request.
+    var isWaiting: Bool { entries.values.contains { !$0.asked.isEmpty } }
+
+    /// Whether a request is under way in which it might ask.
+    var mayBeAsking: Bool { entries.values.contains(where: \.mayAsk) }
+
     /// The sessions whose requests are under way.
     var senders: Set<Sender> { Set(entries.values.compactMap(\.sender)) }
 
@@ -120,16 +126,19 @@ extension Outgoing {
 }
 
 /// The wait for what comes first of a call on such a connection; silence and cancelling end it.
-/// - Parameter giveUp: takes the call out of the book and tells the server.
+/// - Parameters:
+///   - silence: told when the time ran out.
+///   - giveUp: takes the call out of the book and tells the server.
 func firstReply(
     to outgoing: Outgoing, _ inbox: Inbox, _ limits: UpstreamLimits, on loop: EventLoop, _ handle: CallHandle,
-    pass: GatePass?, giveUp: @escaping @Sendable () -> Void
+    pass: GatePass?, silence: Silence? = nil, giveUp: @escaping @Sendable () -> Void
 ) async throws(UpstreamError) -> UpstreamReply {
     handle.onCancel {
         giveUp()
         inbox.fail(UpstreamError(.cancelled, mayHaveRun: true, detail: "cancelled"))
     }
     let deadline = Deadline(limits, on: loop) {
+        silence?.grew()
         giveUp()
         inbox.fail(UpstreamError(.timeout, mayHaveRun: true, detail: "no answer within the call timeout"))
     }

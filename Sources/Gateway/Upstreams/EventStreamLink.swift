@@ -23,18 +23,25 @@ final class EventStreamLink: UpstreamLink {
         var left: [UnsafeContinuation<Void, Never>] = []
     }
 
-    private let route: HTTPRoute
-    private let client: ClientProfile
-    private let relays: Relays
+    let route: HTTPRoute
+    let client: ClientProfile
+    let relays: Relays
     /// Where the stream is read.
-    private let loop: EventLoop
+    let loop: EventLoop
+    /// 0 for the first session with the server, above that for those beside it.
+    let number: Int
+    /// The sessions beside the first.
+    let sides = Mutex<[EventStreamLink]>([])
     private let opening = SharedWork<Void>()
     private let counter = Atomic<Int64>(0)
     private let posts = Atomic<Int>(0)
     private static let maxPosts = 16
     private let state = Mutex(State())
 
-    private init(_ route: HTTPRoute, client: ClientProfile, relays: Relays, on loop: EventLoop) {
+    init(_ route: HTTPRoute, client: ClientProfile, relays: Relays, on loop: EventLoop, number: Int = 0) {
+        self.number = number
+        // Requests keep the id that the first session gave them.
+        counter.store(Int64(number) << 48, ordering: .relaxed)
         self.route = route
         self.client = client
         self.relays = relays
@@ -55,8 +62,17 @@ final class EventStreamLink: UpstreamLink {
     var hello: UpstreamHello { state.withLock { $0.hello } }
     var isShared: Bool { false }
     var speaksUnasked: Bool { true }
+    var seemsDown: Bool { state.withLock { !$0.isUp } || route.breaker.failuresInARow > 0 }
     var life: Int { state.withLock { 2 * $0.generation + ($0.isUp ? 1 : 0) } }
     func mintID() -> Int64 { counter.add(1, ordering: .relaxed).newValue }
+
+    var isClosed: Bool { state.withLock { $0.isClosed } }
+    /// Whether a call has asked its client something and was not told yet.
+    var waits: Bool { state.withLock { $0.book.isWaiting } }
+    /// Whether a call is under way in which the server might ask.
+    var mayBeAsking: Bool { state.withLock { $0.book.mayBeAsking } }
+    /// The server is told what it has asked.
+    func answered(_ asked: RequestID) { state.withLock { $0.book.answered(asked) } }
 
     func prepare() async throws(UpstreamError) {
         if state.withLock({ $0.isUp }) { return }
@@ -86,7 +102,7 @@ final class EventStreamLink: UpstreamLink {
         }
         var request = route.stream(route.streamFields)
         request.headTimeout = route.limits.start
-        let answer = try await route.open(request, on: loop, cancel: cancel, isStanding: true)
+        let answer = try await route.open(request, on: loop, cancel: cancel, isStanding: true, isOpening: true)
         guard case .stream(let body) = answer else { throw route.unusable(answer.head).asUnstarted }
         let events = HTTPEvents(body, maxEvent: route.limits.maxMessage, on: loop)
         let isOver = state.withLock { state in
@@ -130,7 +146,7 @@ final class EventStreamLink: UpstreamLink {
             guard event.event == nil || event.event == "message",
                 let message = try? RPCMessage(JSONDocument.parse(event.data, limits: .upstream))
             else { continue }
-            take(message)
+            take(marked(message))
         }
         state.withLock { state in
             guard state.generation == generation else { return }
@@ -153,6 +169,7 @@ final class EventStreamLink: UpstreamLink {
     func send(_ outgoing: Outgoing, on loop: EventLoop, handle: CallHandle) async throws(UpstreamError)
         -> UpstreamReply
     {
+        if let side = try await side(for: outgoing) { return try await side.send(outgoing, on: loop, handle: handle) }
         let pass = try await route.gate.enter(handle, on: loop)
         let id = outgoing.id
         let inbox = Inbox()
@@ -182,6 +199,11 @@ final class EventStreamLink: UpstreamLink {
     }
 
     func post(_ message: [UInt8], on loop: EventLoop) {
+        let (link, message) = addressed(message)
+        link.tell(message, on: loop)
+    }
+
+    private func tell(_ message: [UInt8], on loop: EventLoop) {
         guard posts.add(1, ordering: .relaxed).newValue <= Self.maxPosts else {
             posts.subtract(1, ordering: .relaxed)
             return
@@ -234,6 +256,7 @@ final class EventStreamLink: UpstreamLink {
             }
             return (state.stream, state.events, state.left)
         }
+        for side in sides.withLock({ $0 }) { side.close(on: loop) }
         for continuation in left { continuation.resume() }
         self.loop.execute {
             stream?.cancel()
