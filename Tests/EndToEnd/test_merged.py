@@ -1,10 +1,14 @@
 """`/mcp`: all servers of a grant behind one endpoint."""
 
 import json
+import os
+import signal
 import sys
 import unittest
 
-from harness import ALLOW_ALL, FAKE_STDIO, Case, EventStream, FakeUpstream, Session, request, until
+from harness import ALLOW_ALL, FAKE_STDIO, UPSTREAMS, Case, EventStream, FakeUpstream, Session, request, until
+from upstreams.rawserver import RawServer
+from wire import Legacy, Modern
 
 LARGE = 8 << 20
 
@@ -129,6 +133,60 @@ class Merged(Case):
         self.assertEqual(result["resultType"], "complete")
         denied = ask("tools/call", "two__slow", arguments={}).json["result"]
         self.assertTrue(denied["isError"])
+
+
+class Noticed(Case):
+    """A server that dies, and its return, are told to whoever listens, though nobody asks for anything."""
+
+    def setUp(self):
+        super().setUp()
+        self.broken = self.folder / "broken"
+        self.servers = {"streams": RawServer(), "plain": RawServer(), "newest": RawServer("modern")}
+        # Without a stream nothing ends with the server.
+        self.servers["plain"].get_status = 405
+        self.addCleanup(lambda: [server.close() for server in self.servers.values()])
+        for name, server in self.servers.items():
+            self.sluice("server", "add", name, "--url", server.url(), "--allow-private")
+        self.sluice("server", "add", "child", "--", sys.executable, UPSTREAMS / "stubborn.py", "--broken", self.broken)
+        self.names = [*self.servers, "child"]
+        for name in self.names:
+            self.put_policy(name, ALLOW_ALL, name)
+        others = [word for name in self.names[1:] for word in ("--also", f"{name}={name}")]
+        self.token = self.grant("streams", "streams", "all", *others)
+        self.gw = self.gateway()
+
+    def shown(self, client):
+        return {tool["name"].split("__")[0] for tool in client.send("tools/list").result["tools"]}
+
+    def test_by_clients_of_both_eras(self):
+        url = self.gw.url("").rstrip("/")
+        client, modern = Legacy(url, self.token), Modern(url, self.token)
+        self.addCleanup(client.close)
+        self.addCleanup(modern.close)
+        self.assertEqual(self.shown(client), set(self.names))
+        pid = json.loads(client.call("child__about").result["content"][0]["text"])["pid"]
+        streams = client.get(), modern.listen(toolsListChanged=True)
+        streams[1].wait_method("notifications/subscriptions/acknowledged")
+
+        def told(count, what):
+            change = "notifications/tools/list_changed"
+            until(lambda: all(len([got for got in list(stream.messages) if got.get("method") == change]) >= count
+                              for stream in streams), what)
+        until(lambda: self.servers["streams"].streams, "the gateway to listen")
+        self.broken.touch()
+        os.kill(pid, signal.SIGKILL)
+        self.servers["plain"].close()
+        told(2, "the end of two")
+        self.servers["streams"].close()
+        self.servers["newest"].close()
+        told(4, "the end of the others")
+        self.assertEqual(self.shown(client), set())
+        for name, server in self.servers.items():
+            self.servers[name] = RawServer("modern" if name == "newest" else "legacy", port=server.port)
+        self.broken.unlink()
+        told(8, "all to be back")
+        self.assertEqual(self.shown(client), set(self.names))
+        self.assertEqual((client.violations, modern.violations), ([], []))
 
 
 if __name__ == "__main__":

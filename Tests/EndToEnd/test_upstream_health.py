@@ -166,6 +166,33 @@ class Health(Life):
             self.assertRegex(health["last_error"], told)
             self.assertEqual(health["state"], "ready", "one bad answer is not a bad server")
 
+    def silent(self, session, tool):
+        """Three calls that time out."""
+        calls = [self.started(session, tool) for _ in range(3)]
+        until(lambda: all(calls), "the calls to time out")
+        self.assertEqual([self.code(answers[0]) for answers in calls], [-31002] * 3)
+        health = self.health()
+        self.assertEqual((health["state"], health["failures_in_a_row"]), ("failing", 3))
+        self.assertRegex(health["last_error"], "no answer|in time|silent")
+
+    def test_a_server_that_takes_calls_and_answers_none_is_not_ready(self):
+        server, session = self.raw("--call-timeout", "1s")
+        self.silent(session, "slow")
+        server.release.set()
+        self.assertEqual(session.outcome("echo"), "allowed", "nobody is kept away")
+        health = self.health()
+        self.assertEqual((health["state"], health["failures_in_a_row"]), ("ready", 0))
+
+    def test_a_child_that_hangs_is_not_ready(self):
+        session = self.stubborn("--call-timeout", "1s")
+        pid = json.loads(self.first(session.call("about")))["pid"]
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            self.silent(session, "echo")
+        finally:
+            os.kill(pid, signal.SIGCONT)
+        self.assertEqual(self.in_state("ready")["pids"], [pid], "the same child goes on")
+
     def test_a_modern_server(self):
         server = RawServer("modern")
         self.addCleanup(server.close)

@@ -38,6 +38,31 @@ import Testing
         for _ in 0..<3 { #expect(!Self.isOpen(breaker, Self.at(1))) }
     }
 
+    @Test func callsFromBeforeLetNoOtherThrough() {
+        let breaker = CircuitBreaker()
+        for _ in 0..<CircuitBreaker.threshold { breaker.failed("why", Self.at(0), isTry: false) }
+        #expect(!Self.isOpen(breaker, Self.at(1)))
+        breaker.unknown(isTry: false)
+        #expect(Self.isOpen(breaker, Self.at(1)), "the one that tries is still under way")
+        breaker.failed("late", Self.at(1), isTry: false)
+        #expect(Self.isOpen(breaker, Self.at(100)), "it still is")
+        breaker.failed("why", Self.at(100))
+        #expect(!Self.isOpen(breaker, Self.at(200)))
+    }
+
+    @Test func aServerIsSilentAfterSeveralCallsInARow() {
+        let silence = Silence()
+        for _ in 1..<Silence.threshold { silence.grew() }
+        #expect(!silence.isLong)
+        silence.ended()
+        for _ in 1..<Silence.threshold { silence.grew() }
+        #expect(!silence.isLong, "something was heard in between")
+        silence.grew()
+        #expect(silence.isLong && silence.count == Silence.threshold)
+        silence.ended()
+        #expect(!silence.isLong)
+    }
+
     @Test func pausesGrowToTheLongest() {
         let breaker = CircuitBreaker()
         for _ in 1..<CircuitBreaker.threshold { breaker.failed("why", Self.at(0)) }

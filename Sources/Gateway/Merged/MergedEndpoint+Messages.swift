@@ -149,7 +149,9 @@ extension MergedEndpoint {
         }
         let acknowledged = Subscription.acknowledgement(of: id, granted: granted)
         _ = stream.writeEventNow(SSEEvent(data: acknowledged, event: "message"))
+        session.granted(Listen(id: id, filter: granted, stream: whole))
         keepAlive(stream, session, arrival)
+        lookAfter(whole, session, arrival)
         for ((part, listen), handle) in zip(listens, handles) {
             endpoint.listen(listen.filter, part, handle, arrival.at(part.caller))
         }

@@ -13,8 +13,8 @@ import Synchronization
 final class MergedEndpoint: Sendable {
     /// The time that one slow server may hold up what concerns all.
     static let patience = TimeSpan.seconds(10)
-    /// How often servers that could not be reached are tried again, while somebody listens.
-    private static let retry = TimeSpan.seconds(5)
+    /// How often it is looked after the servers, while somebody listens.
+    private static let lookInterval = TimeSpan.seconds(5)
 
     let endpoint: Endpoint
     let sealer: any StateSealer
@@ -196,7 +196,7 @@ final class MergedEndpoint: Sendable {
         keepAlive(stream, session, arrival)
         guard let standing = session.events.connect(EventStream(stream), after: last) else { return }
         session.attach(standing)
-        revive(standing, session, arrival)
+        lookAfter(standing, session, arrival)
     }
 
     func keepAlive(_ stream: ResponseStream, _ session: MergedSession, _ arrival: Arrival) {
@@ -209,21 +209,41 @@ final class MergedEndpoint: Sendable {
         }
     }
 
-    /// Tries dead servers again while somebody listens.
-    func revive(_ stream: any EventSink, _ session: MergedSession, _ arrival: Arrival) {
-        _ = arrival.loop.schedule(after: Self.retry) { [weak stream] in
+    /// While somebody listens, dead servers are tried again, and one that dies is noticed though nobody asks it for anything.
+    func lookAfter(_ stream: any EventSink, _ session: MergedSession, _ arrival: Arrival) {
+        _ = arrival.loop.schedule(after: Self.lookInterval) { [weak stream] in
             guard let stream, !stream.isClosed, !session.isEnded else { return }
-            let dead = session.dead
-            for caller in arrival.holder.callers where dead.contains(caller.server.name) {
+            let now = arrival.loop.now
+            for caller in arrival.holder.callers {
+                let server = caller.server.name
+                if !session.dead.contains(server) {
+                    guard let part = session.part(of: server), part.server.wantsLook(through: part.link, now) else {
+                        continue
+                    }
+                }
+                guard session.looks(after: server) else { continue }
                 Task(executorPreference: arrival.loop) {
-                    guard let part = try? await self.part(caller, session, arrival),
-                        (try? await part.link.prepare()) != nil,
-                        (try? await part.link.ask("tools/list", on: arrival.loop)) != nil
-                    else { return }
-                    self.note(caller.server.name, session, isDead: false)
+                    let isThere = await within(Self.patience, on: arrival.loop) {
+                        await self.isThere(caller, session, arrival)
+                    }
+                    session.looked(after: server)
+                    self.note(server, session, isDead: isThere != true)
                 }
             }
-            self.revive(stream, session, arrival)
+            self.lookAfter(stream, session, arrival)
+        }
+    }
+
+    /// Whether a server answers, whatever. One whose process has ended is started again.
+    private func isThere(_ caller: Caller, _ session: MergedSession, _ arrival: Arrival) async -> Bool {
+        do throws(UpstreamError) {
+            let part = try await part(caller, session, arrival)
+            try await part.link.prepare()
+            let method = part.link.hello.version.era == .modern ? "server/discover" : "ping"
+            _ = try await part.link.ask(method, on: arrival.loop)
+            return true
+        } catch {
+            return false
         }
     }
 }

@@ -1,4 +1,5 @@
 import Base
+import JSON
 import MCP
 import Runtime
 import Store
@@ -11,11 +12,13 @@ final class MergedSession: Sendable {
         var parts: [String: ClientSession] = [:]
         /// Servers that could not be reached when last tried.
         var dead: Set<String> = []
+        /// Servers that are being looked after at the moment.
+        var watched: Set<String> = []
         var tools: NameTable
         var prompts: NameTable
         var stream: (any EventSink)?
-        /// The streams of modern clients' listens.
-        var listens: [ObjectIdentifier: any EventSink] = [:]
+        /// The streams of modern clients' listens, and what was granted; nil until it is known.
+        var listens: [ObjectIdentifier: (stream: any EventSink, granted: Listen?)] = [:]
         var isEnded = false
     }
 
@@ -70,6 +73,10 @@ final class MergedSession: Sendable {
 
     var dead: Set<String> { state.withLock { $0.dead } }
 
+    /// Begins to look after a server; false while somebody does.
+    func looks(after server: String) -> Bool { state.withLock { $0.watched.insert(server).inserted } }
+    func looked(after server: String) { _ = state.withLock { $0.watched.remove(server) } }
+
     // MARK: Names
 
     /// Takes over the names that a server has now.
@@ -103,8 +110,16 @@ final class MergedSession: Sendable {
     /// Holds a listen's stream, which ends with the session; false if that is over.
     func hold(_ listen: any EventSink) -> Bool {
         state.withLock { state in
-            if !state.isEnded { state.listens[ObjectIdentifier(listen)] = listen }
+            if !state.isEnded { state.listens[ObjectIdentifier(listen)] = (listen, nil) }
             return !state.isEnded
+        }
+    }
+
+    /// The client knows by now what was granted.
+    func granted(_ listen: Listen) {
+        state.withLock { state in
+            let key = ObjectIdentifier(listen.stream)
+            if state.listens[key] != nil { state.listens[key]?.granted = listen }
         }
     }
 
@@ -114,7 +129,7 @@ final class MergedSession: Sendable {
     func closeStreams() {
         let streams = state.withLock { state in
             defer { (state.stream, state.listens) = (nil, [:]) }
-            return Array(state.listens.values) + (state.stream.map { [$0] } ?? [])
+            return state.listens.values.map(\.stream) + (state.stream.map { [$0] } ?? [])
         }
         for stream in streams { stream.end() }
     }
@@ -127,9 +142,16 @@ final class MergedSession: Sendable {
 
     /// Says that the lists are others now.
     func announceChange() {
-        guard profile.era == .legacy else { return }
+        let listens = state.withLock { $0.listens.values.compactMap(\.granted) }
         for kind in [ListKind.tools, .prompts, .resources] {
-            send(RPCWriter.notification(method: kind.changeNotification))
+            let bytes = RPCWriter.notification(method: kind.changeNotification)
+            if profile.era == .legacy { send(bytes) }
+            guard !listens.isEmpty, let message = try? RPCMessage(JSONDocument.parse(bytes)) else { continue }
+            for listen in listens where listen.filter.passes(message) {
+                var splice = JSONSplice(message.document)
+                Subscription.stamp(message, listen.id, in: &splice)
+                listen.stream.send(splice.applied())
+            }
         }
     }
 

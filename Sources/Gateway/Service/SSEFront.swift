@@ -141,7 +141,7 @@ final class SSEFront: Sendable {
             endpoint.listen(.everything(of: session), session, listener, arrival)
         case .all(let session):
             session.attach(channel.stream)
-            merged.revive(channel.stream, session, arrival)
+            merged.lookAfter(channel.stream, session, arrival)
         }
         await reply.answer(opened.message)
     }

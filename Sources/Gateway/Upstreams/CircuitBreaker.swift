@@ -23,16 +23,18 @@ final class CircuitBreaker: Sendable {
     private let failures = Atomic<Int>(0)
     private let state = Mutex(State())
 
+    /// - Returns: whether this is the one call that tries the server after a pause.
     /// - Throws: `unreachable` while calls are kept away.
-    func admit(_ now: TimeSpan) throws(UpstreamError) {
+    @discardableResult
+    func admit(_ now: TimeSpan) throws(UpstreamError) -> Bool {
         let count = failures.load(ordering: .relaxed)
-        guard count >= Self.threshold else { return }
+        guard count >= Self.threshold else { return false }
         let refusal = state.withLock { state -> String? in
             guard now >= state.until, !state.isProbing else { return state.why }
             state.isProbing = true
             return nil
         }
-        guard let refusal else { return }
+        guard let refusal else { return true }
         throw UpstreamError(
             .unreachable, mayHaveRun: false,
             detail: "\(count) failures in a row; it is left alone for a while (\(refusal))")
@@ -44,13 +46,15 @@ final class CircuitBreaker: Sendable {
         state.withLock { $0 = State(trouble: $0.trouble) }
     }
 
-    func failed(_ why: String, _ now: TimeSpan) {
+    /// - Parameter isTry: what `admit` said. A call that was let through before all of them were kept away may end while
+    ///   another tries the server; that one is still the only one.
+    func failed(_ why: String, _ now: TimeSpan, isTry: Bool = true) {
         let count = failures.add(1, ordering: .relaxed).newValue
         let doublings = Int64(max(0, min(count - Self.threshold, 5)))
         let pause = min(Self.longestPause, .seconds(1 << doublings))
         let trouble = Trouble(why)
         state.withLock { state in
-            state.isProbing = false
+            if isTry { state.isProbing = false }
             state.why = why
             state.trouble = trouble
             state.nextTry = count >= Self.threshold ? trouble.at + pause : nil
@@ -59,8 +63,8 @@ final class CircuitBreaker: Sendable {
     }
 
     /// It was cancelled: nothing is known of the server.
-    func unknown() {
-        guard failures.load(ordering: .relaxed) > 0 else { return }
+    func unknown(isTry: Bool = true) {
+        guard isTry, failures.load(ordering: .relaxed) > 0 else { return }
         state.withLock { $0.isProbing = false }
     }
 

@@ -121,14 +121,14 @@ enum HTTPOpening {
         let sessionID = head.fields[.mcpSessionID]?.string
         if let sessionID { fields.append(.mcpSessionID, sessionID) }
         let ready = route.opening(RPCWriter.notification(method: "notifications/initialized"), fields)
-        _ = try await route.open(ready, on: loop, cancel: ClientCancel())
+        _ = try await route.open(ready, on: loop, cancel: ClientCancel(), isOpening: true)
         return .session(LegacyHTTPLink.Session(hello, id: sessionID, route))
     }
 
     private static func exchange(_ route: HTTPRoute, _ body: [UInt8], _ fields: Fields, on loop: EventLoop)
         async throws(UpstreamError) -> (ResponseHead, RPCMessage?, isEventStream: Bool)
     {
-        switch try await route.open(route.opening(body, fields), on: loop, cancel: ClientCancel()) {
+        switch try await route.open(route.opening(body, fields), on: loop, cancel: ClientCancel(), isOpening: true) {
         case .complete(let response): return (response.head, route.message(response.body), false)
         case .stream(let stream):
             let events = HTTPEvents(stream, to: 1, maxEvent: route.limits.maxMessage, on: loop)

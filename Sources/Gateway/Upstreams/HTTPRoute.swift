@@ -14,6 +14,7 @@ struct HTTPRoute: Sendable {
     let limits: UpstreamLimits
     let clients: HTTPClients
     let breaker: CircuitBreaker
+    let silence: Silence
     let gate: CallGate
     /// The server's own header fields; credentials are among them.
     private let own: Fields
@@ -23,7 +24,7 @@ struct HTTPRoute: Sendable {
     /// - Parameter trust: what a certificate is held against.
     init(
         _ address: String, headers: [NamedSecret], allowPrivate: Bool, trust: TLSTrust, limits: UpstreamLimits,
-        clients: HTTPClients, breaker: CircuitBreaker, gate: CallGate
+        clients: HTTPClients, breaker: CircuitBreaker, silence: Silence, gate: CallGate
     ) throws(UpstreamError) {
         var fields = Fields()
         do throws(HTTPError) {
@@ -41,6 +42,7 @@ struct HTTPRoute: Sendable {
         self.limits = limits
         self.clients = clients
         self.breaker = breaker
+        self.silence = silence
         self.gate = gate
     }
 
@@ -85,11 +87,14 @@ struct HTTPRoute: Sendable {
 
     // MARK: Exchanges
 
-    /// - Parameter isStanding: the answer is a stream that stays open for as long as the session.
-    func open(_ request: ClientRequest, on loop: EventLoop, cancel: ClientCancel, isStanding: Bool = false)
-        async throws(UpstreamError) -> ClientAnswer
-    {
-        try breaker.admit(loop.now)
+    /// - Parameters:
+    ///   - isStanding: the answer is a stream that stays open for as long as the session.
+    ///   - isOpening: it is one of the first requests, which every server answers at once.
+    func open(
+        _ request: ClientRequest, on loop: EventLoop, cancel: ClientCancel, isStanding: Bool = false,
+        isOpening: Bool = false
+    ) async throws(UpstreamError) -> ClientAnswer {
+        let isTry = try breaker.admit(loop.now)
         let answer: ClientAnswer
         do throws(HTTPClientError) {
             let client = isStanding ? clients.standing(on: loop) : clients.client(on: loop)
@@ -97,15 +102,20 @@ struct HTTPRoute: Sendable {
         } catch {
             let failure = UpstreamError(error)
             switch failure.code {
-            case .unreachable, .lost: breaker.failed(failure.detail, loop.now)
-            case .timeout where request.headTimeout == limits.start: breaker.failed(failure.detail, loop.now)
-            default: breaker.unknown()
+            case .unreachable, .lost: breaker.failed(failure.detail, loop.now, isTry: isTry)
+            case .timeout where isOpening: breaker.failed(failure.detail, loop.now, isTry: isTry)
+            default:
+                // A server may begin a standing stream with its first event. A call that it leaves without a word may be a
+                // slow one: the others are not kept away for that.
+                if failure.code == .timeout, !isStanding { silence.grew() }
+                breaker.unknown(isTry: isTry)
             }
             throw failure
         }
+        silence.ended()
         let status = Int(answer.head.status.code)
         if (502...504).contains(status) {
-            breaker.failed("HTTP status \(status)", loop.now)
+            breaker.failed("HTTP status \(status)", loop.now, isTry: isTry)
         } else {
             breaker.succeeded()
         }

@@ -44,6 +44,8 @@ final class LegacyHTTPLink: UpstreamLink {
     private let counter = Atomic<Int64>(1)
     /// Notifications and responses that are being sent; more are dropped.
     private let posts = Atomic<Int>(0)
+    /// Whether the server's standing stream is open.
+    private let isListening = Atomic<Bool>(false)
     private static let maxPosts = 16
 
     init(_ route: HTTPRoute, client: ClientProfile, relays: Relays, session: Session) {
@@ -61,6 +63,8 @@ final class LegacyHTTPLink: UpstreamLink {
     func mintID() -> Int64 { counter.add(1, ordering: .relaxed).newValue }
 
     var isShared: Bool { false }
+    var seemsDown: Bool { route.breaker.failuresInARow > 0 }
+    var hearsEnd: Bool { isListening.load(ordering: .relaxed) }
     var life: Int { session.withLock { $0.life } }
 
     func send(_ outgoing: Outgoing, on loop: EventLoop, handle: CallHandle) async throws(UpstreamError)
@@ -170,7 +174,9 @@ final class LegacyHTTPLink: UpstreamLink {
                         events.cancel()
                     }
                 }
+                isListening.store(true, ordering: .relaxed)
                 while let message = try? await events.next() { take(message) }
+                isListening.store(false, ordering: .relaxed)
                 if !events.lastEventID.isEmpty { lastEventID = events.lastEventID }
             case .notOffered: return
             case .forgotten:

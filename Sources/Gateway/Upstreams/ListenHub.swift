@@ -49,6 +49,9 @@ final class ListenHub: Sendable {
         self.all = all
     }
 
+    /// Whether the server has acknowledged what it was asked last, and its stream is open.
+    var isListening: Bool { state.withLock { $0.running[$0.acknowledged] != nil && $0.acknowledged == $0.number } }
+
     // MARK: Wishes
 
     /// Listens until the handle is cancelled or the link is closed.

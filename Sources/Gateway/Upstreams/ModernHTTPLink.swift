@@ -31,6 +31,8 @@ final class ModernHTTPLink: UpstreamLink {
     func prepare() async throws(UpstreamError) {}
     func mintID() -> Int64 { counter.add(1, ordering: .relaxed).newValue }
     var isShared: Bool { false }
+    var seemsDown: Bool { route.breaker.failuresInARow > 0 }
+    var hearsEnd: Bool { hub.isListening }
 
     func send(_ outgoing: Outgoing, on loop: EventLoop, handle: CallHandle) async throws(UpstreamError)
         -> UpstreamReply

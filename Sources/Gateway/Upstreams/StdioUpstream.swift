@@ -43,6 +43,7 @@ actor StdioUpstream: UpstreamLink {
     nonisolated let limits: UpstreamLimits
     private nonisolated let gate: CallGate
     nonisolated let vitals: UpstreamVitals
+    private nonisolated let silence: Silence
     nonisolated let latest = Mutex(ChildVitals())
     private nonisolated let hub: ListenHub
     /// Takes what the child says outside of calls, if it is not shared.
@@ -75,7 +76,7 @@ actor StdioUpstream: UpstreamLink {
     init(
         name: String, options: ProcessOptions, keeper: ProcessKeeper?, limits: UpstreamLimits, gate: CallGate,
         memory: EraMemory,
-        vitals: UpstreamVitals, owner: Owner, on loop: EventLoop, log: Log
+        vitals: UpstreamVitals, silence: Silence, owner: Owner, on loop: EventLoop, log: Log
     ) {
         self.name = name
         self.options = options
@@ -84,6 +85,7 @@ actor StdioUpstream: UpstreamLink {
         self.gate = gate
         self.memory = memory
         self.vitals = vitals
+        self.silence = silence
         self.owner = owner
         self.loop = loop
         self.log = log
@@ -101,6 +103,7 @@ actor StdioUpstream: UpstreamLink {
 
     nonisolated var isShared: Bool { owner.isShared }
     nonisolated var speaksUnasked: Bool { !owner.isShared }
+    nonisolated var seemsDown: Bool { latest.withLock { [.failing, .starting].contains($0.state) } }
     nonisolated var life: Int { lives.load(ordering: .relaxed) }
 
     nonisolated func prepare() async throws(UpstreamError) { _ = try await ready() }
@@ -117,7 +120,8 @@ actor StdioUpstream: UpstreamLink {
         let inbox = Inbox()
         let line = Relay.singleLine(outgoing.message)
         loop.execute { self.assumeIsolated { $0.begin(line, outgoing, inbox) } }
-        return try await firstReply(to: outgoing, inbox, limits, on: callerLoop, handle, pass: pass) { [loop] in
+        return try await firstReply(to: outgoing, inbox, limits, on: callerLoop, handle, pass: pass, silence: silence) {
+            [loop] in
             loop.execute { self.assumeIsolated { $0.cancel(id) } }
         }
     }
@@ -192,6 +196,7 @@ actor StdioUpstream: UpstreamLink {
 extension StdioUpstream {
     func took(_ generation: Int, _ bytes: UnsafeRawBufferPointer) {
         guard generation == self.generation else { return }
+        silence.ended()
         lines.feed(bytes) { piece in
             switch piece {
             case .line(let line): take(line)

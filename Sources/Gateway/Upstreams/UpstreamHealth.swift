@@ -11,7 +11,7 @@ package struct UpstreamHealth: Sendable, Hashable {
         /// It has not introduced itself yet.
         case starting
         case ready
-        /// The last try failed; the next call is another one.
+        /// The last try failed, or several calls in a row were left without a word; the next call is another try.
         case failing
         /// It has failed, and calls are refused until `nextTry`.
         case breakerOpen = "breaker_open"
@@ -116,6 +116,27 @@ final class UpstreamVitals: Sendable {
         }
         return health
     }
+}
+
+/// Calls in a row that ran out of time while nothing at all was heard of the server: what tells one that hangs from one that
+/// is slow now and then. Any thread.
+final class Silence: Sendable {
+    /// So many mean that it does not answer any more.
+    static let threshold = 3
+
+    private let calls = Atomic<Int>(0)
+
+    /// A call ran out of time.
+    func grew() { calls.add(1, ordering: .relaxed) }
+
+    /// Something was heard, whatever it was about.
+    func ended() {
+        // COST: asked for all that servers say.
+        if calls.load(ordering: .relaxed) != 0 { calls.store(0, ordering: .relaxed) }
+    }
+
+    var count: Int { calls.load(ordering: .relaxed) }
+    var isLong: Bool { count >= Self.threshold }
 }
 
 /// One child as others may see it at any time, from any thread.

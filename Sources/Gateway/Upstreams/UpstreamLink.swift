@@ -28,6 +28,12 @@ protocol UpstreamLink: AnyObject, Sendable {
     /// Whether it may speak outside of calls from its opening on, so that somebody has to listen at once.
     var speaksUnasked: Bool { get }
 
+    /// Whether the last try to reach the server failed, or it has ended; it may be there again by now.
+    var seemsDown: Bool { get }
+
+    /// Whether something is open that ends with the server, so that its end is noticed though nobody asks for anything.
+    var hearsEnd: Bool { get }
+
     /// Another number each time the other side begins anew: what it asked before, it doesn't know any more.
     var life: Int { get }
 
@@ -91,6 +97,8 @@ extension UpstreamStream {
 
 extension UpstreamLink {
     var speaksUnasked: Bool { false }
+    var seemsDown: Bool { false }
+    var hearsEnd: Bool { true }
     var life: Int { 0 }
     func subscribe(_ subscriptions: ListenFilter, on loop: EventLoop) {}
 

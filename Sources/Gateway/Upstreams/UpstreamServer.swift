@@ -24,6 +24,9 @@ final class UpstreamServer: Sendable {
     private let memory = EraMemory()
     private let breaker = CircuitBreaker()
     private let vitals = UpstreamVitals()
+    private let silence = Silence()
+    /// When somebody last looked whether it is still there, by the loops' clock.
+    private let lastLook = Atomic<Int64>(0)
     private let log: Log
     private let keeper: ProcessKeeper?
     /// The children of sessions.
@@ -55,7 +58,7 @@ final class UpstreamServer: Sendable {
                     try HTTPRoute(
                         url, headers: headers, allowPrivate: definition.allowPrivate,
                         trust: .files(authorities: tls.authorities, certificate: tls.certificate, key: tls.key),
-                        limits: limits, clients: clients, breaker: breaker, gate: gate))
+                        limits: limits, clients: clients, breaker: breaker, silence: silence, gate: gate))
             } catch {
                 way = .unusable(error)
             }
@@ -95,7 +98,7 @@ final class UpstreamServer: Sendable {
             way = .shared(
                 StdioUpstream(
                     name: definition.name, options: options, keeper: keeper, limits: limits, gate: gate,
-                    memory: memory, vitals: vitals, owner: owner, on: loop, log: log))
+                    memory: memory, vitals: vitals, silence: silence, owner: owner, on: loop, log: log))
         }
     }
 
@@ -110,10 +113,10 @@ final class UpstreamServer: Sendable {
             return upstream
         case .own(let options):
             // Each session's child has its own pauses; all of them together have these.
-            try breaker.admit(loop.now)
+            let isTry = try breaker.admit(loop.now)
             let child = child(options, for: client, relays: relays, on: loop)
             do throws(UpstreamError) { _ = try await child.ready() } catch {
-                breaker.failed(error.detail, loop.now)
+                breaker.failed(error.detail, loop.now, isTry: isTry)
                 child.close(on: loop)
                 throw error
             }
@@ -155,7 +158,7 @@ final class UpstreamServer: Sendable {
             })
         let child = StdioUpstream(
             name: definition.name, options: options, keeper: keeper, limits: limits, gate: gate, memory: memory,
-            vitals: vitals, owner: owner, on: loop, log: log)
+            vitals: vitals, silence: silence, owner: owner, on: loop, log: log)
         children.withLock { $0[ObjectIdentifier(child)] = child }
         return child
     }
@@ -195,7 +198,29 @@ final class UpstreamServer: Sendable {
                 breaker.describe(in: &health)
             }
         }
+        if health.state == .ready, silence.isLong {
+            health.state = .failing
+            health.failuresInARow = silence.count
+        }
         return health
+    }
+
+    // MARK: Looking after it
+
+    private static let lookInterval = TimeSpan.seconds(4)
+    /// For servers whose own stream says when they go; a machine that vanishes says nothing.
+    private static let rareLookInterval = TimeSpan.seconds(60)
+
+    /// Whether the caller should look if it is still there: nobody has to ask it for something to find out. Of all sessions
+    /// that wait for what it says only one looks at a time; what it finds out the others see here.
+    func wantsLook(through link: any UpstreamLink, _ now: TimeSpan) -> Bool {
+        if link.seemsDown || silence.isLong { return true }
+        // The end of a process is noticed, and a call that is under way finds out by itself.
+        guard case .http = way, gate.counts.inside == 0 else { return false }
+        let pause = link.hearsEnd ? Self.rareLookInterval : Self.lookInterval
+        let last = lastLook.load(ordering: .relaxed)
+        guard now.microseconds - last >= pause.microseconds else { return false }
+        return lastLook.compareExchange(expected: last, desired: now.microseconds, ordering: .relaxed).exchanged
     }
 
     /// After this a call is given up whatever is heard of it.
