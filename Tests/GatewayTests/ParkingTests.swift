@@ -129,56 +129,10 @@ final class CollectingReply: ReplyChannel {
     func json() throws -> JSONView { try JSONDocument.parse(Array(try #require(answers.first).utf8)).root }
 }
 
-/// An endpoint before one scripted link.
-struct Stage {
-    static let policy =
+/// A stand before one scripted link.
+extension Stand {
+    static let limited =
         #"{"version":"1","default":"deny","tools":{"t":{"limits":[{"window":"minute","max":5}]},"client:elicitation":{},"client:roots":{}}}"#
-    let endpoint: Endpoint
-    let ledger = FakeLedger()
-    let caller: Caller
-    let holder: Holder
-    let loop: EventLoop
-    let server: UpstreamServer
-    let upstreams: UpstreamTable
-
-    init(_ group: EventLoopGroup, policy text: String = Stage.policy, patience: TimeSpan = .seconds(120)) throws {
-        loop = group.next()
-        var options = GatewayOptions(listen: try #require(SocketAddress(ip: "127.0.0.1", port: 0)))
-        options.callTimeout = patience
-        let (quotas, metrics, log) = (Quotas(), GatewayMetrics(), Log { _, _, _ in })
-        let (hasher, judge) = (PlainHasher(), Scene.judge(quotas))
-        let recorder = Recorder(ledger: ledger, hasher: hasher, quotas: quotas)
-        let exchange = Exchange(
-            desk: AskDesk(judge: judge, recorder: recorder, metrics: metrics),
-            states: RequestStates(sealer: PlainSealer(), hasher: hasher))
-        let journey = CallJourney(
-            judge: judge, recorder: recorder, forwarder: Forwarder(exchange: exchange), metrics: metrics,
-            maxInFlight: 100, log: log)
-        let clients = HTTPClients(group, options: .init())
-        upstreams = UpstreamTable(
-            group, clients: clients, limits: StdioLimits(start: .seconds(1), call: .seconds(1)), log: log,
-            notified: { _, _ in })
-        endpoint = Endpoint(
-            options, upstreams: upstreams, journey: journey, sessions: SessionTable(capacity: 10), metrics: metrics,
-            log: log)
-        let definition = Server(
-            name: "s", transport: .stdio(command: ["/bin/true"], inherit: [], variables: [], directory: nil),
-            allowPrivate: false, created: Scene.start)
-        let grant = Grant(
-            id: "gr_1", server: "s", policy: "p", label: "l", identity: nil, created: Scene.start, expires: nil,
-            revoked: nil, rotated: nil)
-        let load = PolicyDocument.load(Array(text.utf8), name: "p", version: 1)
-        caller = Caller(grant: grant, server: definition, policy: load.policy)
-        holder = Holder(grant: grant, callers: [caller])
-        server = try upstreams.server(definition)
-    }
-
-    func arrival(_ body: String = "", _ fields: Fields = Fields()) -> Arrival {
-        Arrival(
-            requestID: "r", holder: holder, caller: caller, body: Array(body.utf8), fields: fields,
-            facts: RequestFacts(fields), peerIP: "127.0.0.1", loop: loop, started: loop.now)
-    }
-
     static let capabilities = #"{"elicitation":{},"roots":{}}"#
 
     func modern(_ id: Int, _ more: String = "", token: Int? = nil) throws -> RPCMessage {
@@ -190,28 +144,28 @@ struct Stage {
 
     func session(_ link: any UpstreamLink) throws -> ClientSession {
         let envelope = try RequestEnvelope(try modern(0))
-        let session = ClientSession(
-            id: "standing", caller: caller, server: server, profile: ClientProfile(envelope, version: .newest),
-            link: link, now: loop.now)
-        return session
+        let caller = holder.callers[0]
+        return ClientSession(
+            id: "standing", caller: caller, server: try upstreams.server(caller.server),
+            profile: ClientProfile(envelope, version: .newest), link: link, now: loop.now)
     }
 
     /// One modern request.
     func ask(_ message: RPCMessage, _ session: ClientSession, _ reply: CollectingReply) async throws {
         guard case .request(let id) = message.kind else { throw Unexpected() }
         let profile = ClientProfile(try RequestEnvelope(message), version: .newest)
-        try await endpoint.carryOut(message, id, profile, session, nil, arrival(), reply)
+        try await endpoint.carryOut(message, id, profile, session, nil, arrival(holder, ""), reply)
     }
 }
 
 /// Runs a test on a loop, with a group that ends after it.
 func onStage(
-    policy: String = Stage.policy, patience: TimeSpan = .seconds(120),
-    _ body: @escaping @Sendable (Stage) async throws -> Void
+    policy: String = Stand.limited, patience: TimeSpan = .seconds(120),
+    _ body: @escaping @Sendable (Stand) async throws -> Void
 ) async throws {
     let group = try EventLoopGroup(count: 1)
     defer { group.stop() }
-    let stage = try Stage(group, policy: policy, patience: patience)
+    let stage = try Stand(group, policy: policy, patience: patience)
     try await Task(executorPreference: stage.loop) { try await body(stage) }.value
 }
 
@@ -423,7 +377,7 @@ func onStage(
 @Suite struct URLRequiredTests {
     @Test(arguments: [true, false])
     func error32042BecomesAVisit(isListed: Bool) async throws {
-        let policy = isListed ? Stage.policy : #"{"version":"1","default":"deny","tools":{"t":{}}}"#
+        let policy = isListed ? Stand.limited : #"{"version":"1","default":"deny","tools":{"t":{}}}"#
         try await onStage(policy: policy) { stage in
             let link = FakeLink { id, request throws(UpstreamError) in
                 let text =

@@ -14,6 +14,7 @@ final class FakeLedger: Ledger {
 
     let state = Mutex(State())
     var rows: [LedgerRow] { state.withLock { $0.rows } }
+    var count: Int { state.withLock { $0.rows.count } }
     var isHealthy: Bool { state.withLock { $0.failure == nil } }
 
     func fail(_ error: StoreError?) { state.withLock { $0.failure = error } }

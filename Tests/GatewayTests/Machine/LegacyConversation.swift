@@ -23,19 +23,33 @@ protocol Conversation: AnyObject {
 }
 
 extension Conversation {
-    /// Lets everything that was started run until nothing moves.
-    func settle() async {
+    /// Lets everything that was started run until nothing moves: neither is anything noticed nor written down.
+    // COST: a timer would know when nothing waits any more, but it takes a millisecond, and this is done 100,000 times.
+    func settle(_ stand: Stand) async {
         var seen = -1
         var quiet = 0
-        while quiet < 12 {
+        while quiet < 16 {
             await Task.yield()
-            quiet = book.count == seen ? quiet + 1 : 0
-            seen = book.count
+            let now = book.count + stand.ledger.count
+            quiet = now == seen ? quiet + 1 : 0
+            seen = now
         }
+    }
+
+    /// The same at the end, when all requests must have been seen to.
+    func finish(_ posted: [WatchedReply], _ stand: Stand) async {
+        await settle(stand)
+        var patience = 10_000
+        while patience > 0, posted.contains(where: \.isPending) {
+            await settle(stand)
+            patience -= 1
+        }
+        if patience == 0 { book.fault("a request goes on after the end") }
+        if posted.contains(where: \.isWaiting) { book.fault("a request has no answer") }
     }
 }
 
-/// A legacy client before a legacy server.
+/// A legacy client before a server of either era.
 final class LegacyConversation: Conversation {
     let book = Notebook()
     private let stand: Stand
@@ -44,6 +58,7 @@ final class LegacyConversation: Conversation {
     private var session = "none"
     private var server: TalkingServer?
     private let shared = Shared()
+    private var posted: [WatchedReply] = []
     private var calls: [String: WatchedReply] = [:]
     /// The connections that took a call's stream over.
     private var takers: [String: WatchedSink] = [:]
@@ -78,7 +93,7 @@ final class LegacyConversation: Conversation {
 
     private func dial(_ label: String) {
         let (book, hello, shared) = (book, hello, shared)
-        stand.answers.set { client, loop in
+        stand.answers.set { _, client, loop in
             guard shared.isUp.withLock({ $0 }) else { return nil }
             let link = TalkingServer(client.era == .modern ? "modern" : label, hello, book, on: loop)
             shared.links.withLock { $0.append(link) }
@@ -93,7 +108,7 @@ final class LegacyConversation: Conversation {
             """#
         let reply = WatchedReply("reply", Postmark(id: "7"), book)
         await stand.endpoint.post(stand.arrival(holder, text), reply)
-        await settle()
+        await settle(stand)
         return reply.opened ?? ""
     }
 
@@ -120,7 +135,7 @@ final class LegacyConversation: Conversation {
 
     func clear() async {
         for session in stand.endpoint.sessions.removeAll(where: { _ in true }) { session.end(on: stand.loop) }
-        await settle()
+        await finish(posted, stand)
     }
 
     // MARK: The client
@@ -134,6 +149,7 @@ final class LegacyConversation: Conversation {
         if let version { fields.append(.mcpProtocolVersion, version) }
         let arrival = stand.arrival(holder ?? stand.holder, body, fields)
         let reply = reply ?? WatchedReply("reply", Postmark(id: id), book)
+        posted.append(reply)
         let endpoint = stand.endpoint
         Task(executorPreference: stand.loop) { await endpoint.post(arrival, reply) }
     }
@@ -177,8 +193,8 @@ final class LegacyConversation: Conversation {
         let sink = WatchedSink(label, Postmark(id: Self.names[label]), book) { [shared] id in
             shared.ids.withLock { $0[label] = id }
         }
+        // The gateway listens on for a while when the connection breaks.
         let listener = CallHandle()
-        sink.whenClosed { listener.cancel() }
         if label == "stream" { stream = sink } else { takers[label] = sink }
         sink.isReplaying.store(true, ordering: .relaxed)
         let standing = found.events.connect(sink, after: last)
@@ -231,7 +247,7 @@ final class LegacyConversation: Conversation {
         let reply = WatchedReply("raw", mark, book)
         requests.append(reply)
         await post(text, to: isModern ? nil : session, reply)
-        await settle()
+        await settle(stand)
     }
 
     /// The server writes a line.
@@ -239,12 +255,12 @@ final class LegacyConversation: Conversation {
         server?.write(line)
         let modern = shared.links.withLock { $0.last }
         if let modern, modern !== server { modern.write(line) }
-        await settle()
+        await settle(stand)
     }
 
     func hangUpLatest() async {
         requests.last { $0.isWaiting }?.hangUp()
-        await settle()
+        await settle(stand)
     }
 
     // MARK: Events
@@ -289,7 +305,9 @@ final class LegacyConversation: Conversation {
         case "stale answer": await answer((own?.asks.waiting.last ?? 0) + 1, to: session)
         case "bystander's answer": await answer(own?.asks.waiting.first ?? 1, to: bystander)
         case "get": await open(after: nil, "stream")
-        case "come back": await open(after: shared.ids.withLock { $0["stream"] }, "stream")
+        case "come back":
+            let last = version == .november2025 ? shared.ids.withLock { $0["stream"] } : "998-1"
+            await open(after: last, "stream")
         case "resume one":
             // Whoever comes back has given the old connection up.
             let last = shared.ids.withLock { $0["one"] }
@@ -301,7 +319,7 @@ final class LegacyConversation: Conversation {
         default: try takeFromServer(event, name)
         }
         let waiting = own?.asks.waiting.count ?? 0
-        await settle()
+        await settle(stand)
         if event == "withdraw", own?.asks.waiting.count ?? 0 < waiting { server?.forgetOldest() }
     }
 
@@ -310,7 +328,7 @@ final class LegacyConversation: Conversation {
         dial("other")
         let opened = await initialize(stand.holder)
         if let session = stand.endpoint.sessions.remove(opened) { session.end(on: stand.loop) }
-        await settle()
+        await settle(stand)
         dial("server")
         let (seen, faults) = book.take()
         for word in seen where !word.hasPrefix("other:") { book.note(word) }
@@ -326,10 +344,10 @@ final class LegacyConversation: Conversation {
         case "log":
             server?.say(
                 #"{"jsonrpc":"2.0","method":"notifications/message","params":{"level":"info","data":"d"}}"#)
-        case "changed": server?.say(#"{"jsonrpc":"2.0","method":"notifications/tools/list_changed"}"#)
+        case "changed": server?.change()
+        case "want one": server?.want(name)
         case "ask": server?.ask()
-        case "withdraw":
-            server?.withdraw()
+        case "withdraw": server?.withdraw()
         case "die":
             shared.isUp.withLock { $0 = false }
             server?.die()

@@ -7,10 +7,11 @@ import Synchronization
 
 @testable import Gateway
 
-/// A modern client before a legacy server.
+/// A modern client before a server of either era.
 final class ModernConversation: Conversation {
     let book = Notebook()
     private let stand: Stand
+    private let era: Era
     private let shared = Shared()
     /// What callbacks touch.
     private final class Shared: Sendable {
@@ -19,6 +20,7 @@ final class ModernConversation: Conversation {
         let isStranger = Mutex(false)
     }
 
+    private var posted: [WatchedReply] = []
     private var calls: [String: WatchedReply] = [:]
     private var listening: WatchedReply?
     /// The state that the client got last for call one, and whether the call is parked by now.
@@ -26,12 +28,13 @@ final class ModernConversation: Conversation {
     private var isParked = false
     private static let names = ["one": "1", "two": #""1""#]
 
-    init(_ stand: Stand) async throws {
+    init(_ stand: Stand, server era: Era = .legacy) async throws {
         self.stand = stand
-        guard let hello = TalkingServer.hello(.legacy) else { throw Stand.Problem("the server's greeting is none") }
+        self.era = era
+        guard let hello = TalkingServer.hello(era) else { throw Stand.Problem("the server's greeting is none") }
         stand.ledger.state.withLock { $0.rows = [] }
         let (book, shared) = (book, shared)
-        stand.answers.set { _, loop in
+        stand.answers.set { _, _, loop in
             guard shared.isUp.withLock({ $0 }) else { return nil }
             guard !shared.isStranger.withLock({ $0 }) else { return TalkingServer("stranger", hello, book, on: loop) }
             let link = TalkingServer("server", hello, book, on: loop)
@@ -56,12 +59,13 @@ final class ModernConversation: Conversation {
     func clear() async {
         for session in stand.endpoint.sessions.removeAll(where: { _ in true }) { session.end(on: stand.loop) }
         stand.endpoint.desk.lot.close()
-        await settle()
+        await finish(posted, stand)
     }
 
     // MARK: The client
 
     private func post(_ body: String, _ reply: WatchedReply, holder: Holder? = nil) {
+        posted.append(reply)
         let arrival = stand.arrival(holder ?? stand.holder, body)
         let endpoint = stand.endpoint
         Task(executorPreference: stand.loop) { await endpoint.post(arrival, reply) }
@@ -90,9 +94,11 @@ final class ModernConversation: Conversation {
     }
 
     private func retry(_ holder: Holder? = nil, withAnswers: Bool) {
-        let keys = 1...20
-        let answers = withAnswers ? keys.map { #""ask-\#($0)":{"roots":[]}"# }.joined(separator: ",") : ""
-        let more = #""inputResponses":{\#(answers)},"requestState":"\#(token)","#
+        // A modern server's state is good for as long as its seal; the one of a call that is over would begin another.
+        let state = era == .modern && holder == nil && !isParked ? "none" : token
+        let keys = ["k"] + (1...20).map { "ask-\($0)" }
+        let answers = withAnswers ? keys.map { #""\#($0)":{"roots":[]}"# }.joined(separator: ",") : ""
+        let more = #""inputResponses":{\#(answers)},"requestState":"\#(state)","#
         let isOwn = holder == nil && isParked
         let reply = call("one", more, label: isOwn ? "one" : "reply", holder: holder)
         if isOwn { calls["one"] = reply }
@@ -126,7 +132,7 @@ final class ModernConversation: Conversation {
         case "hang up listen": listening?.hangUp()
         default: try takeFromServer(event, name)
         }
-        await settle()
+        await settle(stand)
         if event == "withdraw", own?.callCount == 1 { shared.server.withLock { $0 }?.forgetOldest() }
         if let text = calls["one"]?.requestState { token = text }
         // With the session everything ends that was parked in it.
@@ -143,7 +149,8 @@ final class ModernConversation: Conversation {
         case "log":
             server?.say(
                 #"{"jsonrpc":"2.0","method":"notifications/message","params":{"level":"info","data":"d"}}"#)
-        case "changed": server?.say(#"{"jsonrpc":"2.0","method":"notifications/tools/list_changed"}"#)
+        case "changed": server?.change()
+        case "want one": server?.want(name)
         case "ask": server?.ask()
         case "withdraw": server?.withdraw()
         case "die":

@@ -10,10 +10,13 @@ struct SessionSpec {
     }
 
     /// What an event leads to.
-    enum Step: Equatable {
-        /// Not tried.
-        case beyond
-        case seen([String], then: State)
+    struct Step {
+        let seen: [String]
+        let after: State
+        /// Tried, but nothing is tried after it, so that there is an end to it: one more than a variable counts, or `…`.
+        let isLast: Bool
+        /// The variables don't say how it is afterwards.
+        let isUntold: Bool
     }
 
     struct Problem: Error, CustomStringConvertible {
@@ -40,7 +43,8 @@ struct SessionSpec {
     private(set) var variables: [Variable] = []
     /// In the order of the table.
     private(set) var events: [String] = []
-    private var rows: [Row] = []
+    /// By event.
+    private var rows: [String: [Row]] = [:]
 
     // MARK: Reading
 
@@ -100,7 +104,8 @@ struct SessionSpec {
             return Condition(name: name, values: values, isNegated: isNegated)
         }
         if !event.hasPrefix("→"), !events.contains(event) { events.append(event) }
-        rows.append(Row(line: line, event: event, conditions: conditions, seen: words(2), effects: words(3)))
+        rows[event, default: []].append(
+            Row(line: line, event: event, conditions: conditions, seen: words(2), effects: words(3)))
     }
 
     // MARK: Running
@@ -113,7 +118,11 @@ struct SessionSpec {
 
     private func derived(_ state: State) -> State {
         guard variables.contains(where: { $0.name == "only" }) else { return state }
-        let underWay = ["one", "two"].filter { !["none", "kept", "failed", nil].contains(state[$0]) }
+        let underWay = ["one", "two"].filter { call in
+            // A modern server that has asked has answered, and waits for the next request.
+            !["none", "kept", "failed", "input", nil].contains(state[call])
+                && !(call == "one" && state["wait"] == "yes")
+        }
         var state = state
         state["only"] = underWay.isEmpty ? "none" : underWay.count == 1 ? underWay[0] : "both"
         return state
@@ -121,25 +130,29 @@ struct SessionSpec {
 
     func step(_ state: State, _ event: String) throws -> Step {
         let full = derived(state)
-        let fitting = rows.filter { $0.event == event && $0.conditions.allSatisfy { $0.holds(in: full) } }
+        let fitting = (rows[event] ?? []).filter { $0.conditions.allSatisfy { $0.holds(in: full) } }
         guard fitting.count == 1 else {
             let lines = fitting.map { String($0.line) }.joined(separator: ", ")
             throw Problem(
                 "`\(event)` has \(fitting.isEmpty ? "no row" : "several rows (lines \(lines))") in \(Self.text(state))")
         }
-        if fitting[0].seen == ["beyond"] { return .beyond }
         var next = state
         var seen: [String] = []
         try apply(fitting[0], event, full, &next, &seen)
-        return .seen(seen.sorted(), then: next)
+        let isUntold = fitting[0].effects.contains("…")
+        let isBeyond = next.contains { name, value in
+            guard let known = variables.first(where: { $0.name == name })?.values else { return false }
+            return !known.isEmpty && !known.contains(value)
+        }
+        return Step(seen: seen.sorted(), after: next, isLast: isUntold || isBeyond, isUntold: isUntold)
     }
 
     private func apply(_ row: Row, _ event: String, _ before: State, _ next: inout State, _ seen: inout [String]) throws
     {
         seen += row.seen.map { $0.hasSuffix("EVENT") ? $0.dropLast(5) + event : $0 }
-        for effect in row.effects {
+        for effect in row.effects where effect != "…" {
             if effect.hasPrefix("→") {
-                for inner in rows where inner.event == effect && inner.conditions.allSatisfy({ $0.holds(in: before) }) {
+                for inner in rows[effect] ?? [] where inner.conditions.allSatisfy({ $0.holds(in: before) }) {
                     try apply(inner, event, before, &next, &seen)
                 }
                 continue
@@ -147,7 +160,8 @@ struct SessionSpec {
             if effect.hasSuffix("+1") || effect.hasSuffix("-1") {
                 let name = String(effect.dropLast(2))
                 let number = (Int(before[name] ?? "") ?? 0) + (effect.hasSuffix("+1") ? 1 : -1)
-                try set(name, String(number), row, &next)
+                guard number >= 0 else { throw Problem("line \(row.line): `\(effect)` of nothing") }
+                next[name] = String(number)
                 continue
             }
             let parts = effect.split(separator: "=", maxSplits: 1).map(String.init)

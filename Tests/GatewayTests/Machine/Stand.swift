@@ -9,27 +9,41 @@ import Synchronization
 
 @testable import Gateway
 
-/// The gateway's own types around one endpoint, without sockets, files and processes.
+/// The gateway's own types around its endpoints, without sockets, files and processes.
 final class Stand: Sendable {
     static let policy = #"{"version":"1","default":"deny","tools":{"t":{},"client:roots":{},"client:elicitation":{}}}"#
+    private static let start = Instant(microseconds: 1_800_000_000_000_000)
 
-    let endpoint: Endpoint
-    let ledger = FakeLedger()
-    let loop: EventLoop
-    let holder: Holder
-    /// Another grant of the same server.
-    let stranger: Holder
-
+    /// What is wrong with a test itself.
     struct Problem: Error, CustomStringConvertible {
         let description: String
         init(_ description: String) { self.description = description }
     }
 
-    init(_ group: EventLoopGroup) throws {
+    /// In front of the server `s`.
+    let endpoint: Endpoint
+    /// In front of all servers of a grant.
+    let merged: MergedEndpoint
+    let ledger = FakeLedger()
+    let loop: EventLoop
+    /// A grant of the server `s`.
+    let holder: Holder
+    /// Another one.
+    let stranger: Holder
+    /// A grant of two servers, `a` and `b`.
+    let manifold: Holder
+    let upstreams: UpstreamTable
+    /// What comes of opening a way to a server.
+    let answers: Dialled
+
+    /// - Parameters:
+    ///   - policy: of all grants.
+    ///   - patience: with whoever is silent.
+    init(_ group: EventLoopGroup, policy text: String = Stand.policy, patience: TimeSpan = .seconds(600)) throws {
         loop = group.next()
         guard let address = SocketAddress(ip: "127.0.0.1", port: 0) else { throw Problem("no address") }
         var options = GatewayOptions(listen: address)
-        options.callTimeout = .seconds(600)
+        options.callTimeout = patience
         let (quotas, metrics, log) = (Quotas(), GatewayMetrics(), Log { _, _, _ in })
         let hasher = PlainHasher()
         let judge = Judge(quotas: quotas, pins: PinDesk(hasher: hasher, ledger: ledger, log: log)) { visit, _ in
@@ -42,7 +56,7 @@ final class Stand: Sendable {
         let journey = CallJourney(
             judge: judge, recorder: recorder, forwarder: Forwarder(exchange: exchange), metrics: metrics,
             maxInFlight: 1_000, log: log)
-        let upstreams = UpstreamTable(
+        upstreams = UpstreamTable(
             group, clients: HTTPClients(group, options: .init()),
             limits: StdioLimits(start: .seconds(600), call: .seconds(600)), log: log, notified: { _, _ in })
         let dialled = Dialled()
@@ -50,34 +64,41 @@ final class Stand: Sendable {
         endpoint = Endpoint(
             options, upstreams: upstreams, journey: journey, sessions: SessionTable(capacity: 100), metrics: metrics,
             log: log,
-            dial: { _, client, _, loop async throws(UpstreamError) in try dialled.link(for: client, on: loop) })
-        let start = Instant(microseconds: 1_800_000_000_000_000)
-        let server = Server(
-            name: "s", transport: .stdio(command: ["/bin/true"], inherit: [], variables: [], directory: nil),
-            allowPrivate: false, created: start)
-        let policy = PolicyDocument.load(Array(Self.policy.utf8), name: "p", version: 1).policy
-        func holder(_ id: String) -> Holder {
+            dial: { server, client, _, loop async throws(UpstreamError) in
+                try dialled.link(to: server.definition.name, for: client, on: loop)
+            })
+        merged = MergedEndpoint(endpoint, sealer: PlainSealer(), hasher: hasher, digest: { Array($0.prefix(32)) })
+        let policy = PolicyDocument.load(Array(text.utf8), name: "p", version: 1).policy
+        func holder(_ id: String, of servers: [String]) -> Holder {
             let grant = Grant(
-                id: id, server: "s", policy: "p", label: "l", identity: nil, created: start, expires: nil, revoked: nil,
-                rotated: nil)
-            return Holder(grant: grant, callers: [Caller(grant: grant, server: server, policy: policy)])
+                id: id, server: servers[0], policy: "p", label: "l", identity: nil, created: Self.start, expires: nil,
+                revoked: nil, rotated: nil)
+            return Holder(
+                grant: grant,
+                callers: servers.map { name in
+                    let server = Server(
+                        name: name,
+                        transport: .stdio(command: ["/bin/true"], inherit: [], variables: [], directory: nil),
+                        allowPrivate: false, created: Self.start)
+                    return Caller(grant: grant, server: server, policy: policy)
+                })
         }
-        self.holder = holder("gr_1")
-        stranger = holder("gr_2")
+        self.holder = holder("gr_1", of: ["s"])
+        stranger = holder("gr_2", of: ["s"])
+        manifold = holder("gr_3", of: ["a", "b"])
     }
 
-    /// What comes of opening a way to the server.
-    let answers: Dialled
-
+    /// The servers that tests have.
     final class Dialled: Sendable {
-        private let make = Mutex<(@Sendable (ClientProfile, EventLoop) -> (any UpstreamLink)?)?>(nil)
+        typealias Make = @Sendable (_ server: String, ClientProfile, EventLoop) -> (any UpstreamLink)?
+        private let make = Mutex<Make?>(nil)
 
-        func set(_ make: @escaping @Sendable (ClientProfile, EventLoop) -> (any UpstreamLink)?) {
-            self.make.withLock { $0 = make }
-        }
+        func set(_ make: @escaping Make) { self.make.withLock { $0 = make } }
 
-        func link(for client: ClientProfile, on loop: EventLoop) throws(UpstreamError) -> any UpstreamLink {
-            guard let link = make.withLock({ $0 })?(client, loop) else {
+        func link(to server: String, for client: ClientProfile, on loop: EventLoop) throws(UpstreamError)
+            -> any UpstreamLink
+        {
+            guard let link = make.withLock({ $0 })?(server, client, loop) else {
                 throw UpstreamError(.unreachable, mayHaveRun: false, detail: "it is down")
             }
             return link

@@ -18,6 +18,8 @@ final class TalkingServer: UpstreamLink {
         var life = 0
         /// Under which ids calls were sent, by the client's names for them.
         var calls: [String: Int64] = [:]
+        /// What a modern one is listened to by, the newest last.
+        var listens: [(id: Int64, inbox: Inbox)] = []
         /// What it has asked and not heard of again.
         var asked: [String] = []
         var lastAsk = 0
@@ -27,7 +29,9 @@ final class TalkingServer: UpstreamLink {
 
     let hello: UpstreamHello
     let isShared = false
-    let speaksUnasked = true
+    /// A modern one speaks when it is listened to.
+    var speaksUnasked: Bool { !isModern }
+    private var isModern: Bool { hello.version.era == .modern }
     var life: Int { state.withLock { $0.life } }
     private let label: String
     private let book: Notebook
@@ -75,7 +79,9 @@ final class TalkingServer: UpstreamLink {
         let id = outgoing.id
         guard let request = Self.message(outgoing.message) else { throw Self.unreachable }
         if outgoing.method == "tools/list" {
-            let tools = #"{"jsonrpc":"2.0","id":\#(id),"result":{"tools":[{"name":"t"},{"name":"forbidden"}]}}"#
+            let more = isModern ? #""resultType":"complete","ttlMs":0,"cacheScope":"private","# : ""
+            let tools =
+                #"{"jsonrpc":"2.0","id":\#(id),"result":{\#(more)"tools":[{"name":"t"},{"name":"forbidden"}]}}"#
             guard let list = Self.message(Array(tools.utf8)) else { throw Self.unreachable }
             return .response(list, status: nil)
         }
@@ -91,7 +97,7 @@ final class TalkingServer: UpstreamLink {
         if let token = request.params?["_meta"]?["progressToken"], token.int != id {
             book.fault("the progress token is not ours")
         }
-        book.note("\(label):call")
+        book.note(request.params?["inputResponses"] == nil ? "\(label):call" : "\(label):retry")
         return try await firstReply(to: outgoing, inbox, Self.limits, on: loop, handle, pass: nil) { [self] in
             guard state.withLock({ $0.book.end(id) }) != nil else { return }
             book.note("\(label):cancelled")
@@ -119,8 +125,42 @@ final class TalkingServer: UpstreamLink {
     func listen(
         _ filter: ListenFilter, on loop: EventLoop, handle: CallHandle, _ take: @escaping @Sendable (RPCMessage) -> Void
     ) async {
-        state.withLock { if $0.listener == nil { $0.listener = take } }
-        await hub.join(filter, handle, of: self, on: loop, take)
+        if !isModern { state.withLock { if $0.listener == nil { $0.listener = take } } }
+        await hub.join(filter, handle, of: Ears(self), on: loop, take)
+    }
+
+    func subscribe(_ subscriptions: ListenFilter, on loop: EventLoop) {
+        hub.subscribe(subscriptions, of: Ears(self), on: loop)
+    }
+
+    /// `subscriptions/listen`. It is opened and stays open although the server is down: trying again takes time, and there is
+    /// no time here. What is said meanwhile is not heard.
+    fileprivate func open(listen id: Int64, _ handle: CallHandle) throws(UpstreamError) -> UpstreamReply {
+        let acknowledged =
+            #"{"jsonrpc":"2.0","method":"notifications/subscriptions/acknowledged","params":{\#(Self.stamp(id))}}"#
+        guard let message = Self.message(Array(acknowledged.utf8)) else { throw Self.unreachable }
+        let inbox = Inbox()
+        inbox.put(message)
+        state.withLock { $0.listens.append((id, inbox)) }
+        handle.onCancel { [self] in
+            state.withLock { $0.listens.removeAll { $0.id == id } }
+            inbox.fail(UpstreamError(.cancelled, mayHaveRun: false, detail: "nobody listens"))
+        }
+        return .stream(inbox)
+    }
+
+    private static func stamp(_ id: Int64) -> String {
+        #""_meta":{"io.modelcontextprotocol/subscriptionId":\#(id)}"#
+    }
+
+    /// The server's lists have changed.
+    func change() {
+        let method = "notifications/tools/list_changed"
+        guard isModern else { return say(#"{"jsonrpc":"2.0","method":"\#(method)"}"#) }
+        let (isUp, listen) = state.withLock { ($0.isUp && !$0.isClosed, $0.listens.last) }
+        guard isUp, let listen else { return }
+        let text = #"{"jsonrpc":"2.0","method":"\#(method)","params":{\#(Self.stamp(listen.id))}}"#
+        if let message = Self.message(Array(text.utf8)) { listen.inbox.put(message) }
     }
 
     func close(on loop: EventLoop) {
@@ -171,7 +211,16 @@ final class TalkingServer: UpstreamLink {
         )
     }
 
-    func result(_ call: String) { say(#"{"jsonrpc":"2.0","id":\#(id(of: call)),"result":{"content":[]}}"#) }
+    func result(_ call: String) {
+        let type = isModern ? #""resultType":"complete","# : ""
+        say(#"{"jsonrpc":"2.0","id":\#(id(of: call)),"result":{\#(type)"content":[]}}"#)
+    }
+
+    /// A modern one asks by its answer.
+    func want(_ call: String) {
+        let asked = #""inputRequests":{"k":{"method":"roots/list"}},"requestState":"of the server""#
+        say(#"{"jsonrpc":"2.0","id":\#(id(of: call)),"result":{"resultType":"input_required",\#(asked)}}"#)
+    }
 
     func error(_ call: String) {
         say(#"{"jsonrpc":"2.0","id":\#(id(of: call)),"error":{"code":-32603,"message":"m"}}"#)
@@ -215,4 +264,23 @@ final class TalkingServer: UpstreamLink {
 extension RequestID {
     /// As JSON.
     var text: String { String(decoding: raw, as: UTF8.self) }
+}
+
+/// How a modern server is listened to: a way that never fails.
+private final class Ears: UpstreamLink {
+    private let server: TalkingServer
+    init(_ server: TalkingServer) { self.server = server }
+
+    var hello: UpstreamHello { server.hello }
+    var isShared: Bool { server.isShared }
+    func prepare() async throws(UpstreamError) {}
+    func mintID() -> Int64 { server.mintID() }
+    func send(_ outgoing: Outgoing, on loop: EventLoop, handle: CallHandle) async throws(UpstreamError)
+        -> UpstreamReply
+    { try server.open(listen: outgoing.id, handle) }
+    func post(_ message: [UInt8], on loop: EventLoop) {}
+    func listen(
+        _ filter: ListenFilter, on loop: EventLoop, handle: CallHandle, _ take: @escaping @Sendable (RPCMessage) -> Void
+    ) async {}
+    func close(on loop: EventLoop) {}
 }

@@ -11,7 +11,7 @@ final class Notebook: Sendable {
 
     func note(_ word: String) {
         // That somebody else's idle session ends is nobody's business here.
-        guard word != "stranger:closed" else { return }
+        guard word != "stranger:closed", !word.hasPrefix("other ") else { return }
         state.withLock { state in
             state.words.append(word)
             state.count += 1
@@ -175,6 +175,9 @@ final class WatchedReply: ReplyChannel, @unchecked Sendable {
     /// Whether the gateway has not done with it, whoever still listens.
     var isOpen: Bool { phase != .over }
 
+    /// Whether somebody still sees to it, a standing stream aside.
+    var isPending: Bool { phase != .over && sink == nil }
+
     /// Whether its client still waits for an answer.
     var isWaiting: Bool { !hasHungUp && (phase == .fresh || phase == .streaming && sink == nil && !isTakenOver) }
 
@@ -232,8 +235,10 @@ final class WatchedReply: ReplyChannel, @unchecked Sendable {
 
     /// What the answer wants to have back with the retry; nil if it wants none.
     private(set) var requestState: String?
+    private(set) var lastAnswer: [UInt8] = []
 
     private func learn(_ answer: [UInt8]) {
+        lastAnswer = answer
         requestState = (try? JSONDocument.parse(answer))?.root["result"]?["requestState"]?.string
     }
 
