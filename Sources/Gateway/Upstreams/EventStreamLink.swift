@@ -170,7 +170,7 @@ final class EventStreamLink: UpstreamLink {
         -> UpstreamReply
     {
         if let side = try await side(for: outgoing) { return try await side.send(outgoing, on: loop, handle: handle) }
-        let pass = try await route.gate.enter(handle, on: loop)
+        let pass = outgoing.takesPlace ? try await route.gate.enter(handle, on: loop) : nil
         let id = outgoing.id
         let inbox = Inbox()
         let isUp = state.withLock { state in

@@ -70,13 +70,15 @@ final class LegacyHTTPLink: UpstreamLink {
     func send(_ outgoing: Outgoing, on loop: EventLoop, handle: CallHandle) async throws(UpstreamError)
         -> UpstreamReply
     {
-        let pass = try await route.gate.enter(handle, on: loop)
+        let pass = outgoing.takesPlace ? try await route.gate.enter(handle, on: loop) : nil
         let (message, id) = (outgoing.message, outgoing.id)
         let current = session.withLock { $0 }
         let request = route.post(message, current.postFields)
         let cancel = ClientCancel()
         onCancel(handle, id, on: loop) { cancel.cancel() }
-        let answer = try await route.open(request, on: loop, cancel: cancel)
+        // The end of a task may be far away: nor does it take one of the connections that calls share.
+        let waits = outgoing.task != nil
+        let answer = try await route.open(request, on: loop, cancel: cancel, isStanding: waits)
         if case .complete(let response) = answer, response.head.status.code == 404, let stale = current.id,
             !isAnswered(response, id)
         {
@@ -84,7 +86,8 @@ final class LegacyHTTPLink: UpstreamLink {
             // request was not taken up, so sending it once more is safe.
             let fresh = try await renewed(stale, on: loop)
             let again = route.post(message, fresh.postFields)
-            return try await reply(route.open(again, on: loop, cancel: cancel), to: id, on: loop, handle, cancel, pass)
+            let reopened = try await route.open(again, on: loop, cancel: cancel, isStanding: waits)
+            return try await reply(reopened, to: id, on: loop, handle, cancel, pass)
         }
         return try await reply(answer, to: id, on: loop, handle, cancel, pass)
     }

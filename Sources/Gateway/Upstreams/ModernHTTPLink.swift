@@ -37,7 +37,7 @@ final class ModernHTTPLink: UpstreamLink {
     func send(_ outgoing: Outgoing, on loop: EventLoop, handle: CallHandle) async throws(UpstreamError)
         -> UpstreamReply
     {
-        let pass = outgoing.isListen ? nil : try await route.gate.enter(handle, on: loop)
+        let pass = outgoing.takesPlace ? try await route.gate.enter(handle, on: loop) : nil
         let cancel = ClientCancel()
         // SPEC: 2026-07-28: closing the exchange cancels.
         handle.onCancel { loop.execute { cancel.cancel() } }

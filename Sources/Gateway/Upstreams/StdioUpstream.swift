@@ -115,7 +115,7 @@ actor StdioUpstream: UpstreamLink {
     nonisolated func send(_ outgoing: Outgoing, on callerLoop: EventLoop, handle: CallHandle)
         async throws(UpstreamError) -> UpstreamReply
     {
-        let pass = outgoing.isListen ? nil : try await gate.enter(handle, on: callerLoop)
+        let pass = outgoing.takesPlace ? try await gate.enter(handle, on: callerLoop) : nil
         let id = outgoing.id
         let inbox = Inbox()
         let line = Relay.singleLine(outgoing.message)
