@@ -68,11 +68,11 @@ struct GatewayCore: Sendable {
             }
         }
         let pins = PinDesk(hasher: hasher, ledger: ledger, log: log)
-        let judge = Judge(quotas: quotas, pins: pins) { visit, now throws(StoreError) in
-            guard !visit.session.isEnded,
+        let judge = Judge(quotas: quotas, pins: pins) { session, now throws(StoreError) in
+            guard !session.isEnded,
                 let caller = try snapshots.snapshot().caller(
-                    grant: visit.caller.grant.id, server: visit.caller.server.name, at: now),
-                caller.server == visit.session.server.definition
+                    grant: session.grantID, server: session.caller.server.name, at: now),
+                caller.server == session.server.definition
             else { return nil }
             return caller
         }

@@ -15,6 +15,7 @@ package final class GatewayMetrics: Sendable {
     package let sessions = Atomic<Int>(0)
     package let historyBytes = Atomic<Int>(0)
     package let forgottenEvents = Atomic<Int>(0)
+    package let keptBytes = Atomic<Int>(0)
     package let droppedLogs = Atomic<Int>(0)
 
     package init() {}
@@ -52,6 +53,9 @@ package final class GatewayMetrics: Sendable {
         put(
             "forgotten_events_total", "counter", "Events of streams that were forgotten for want of room.",
             [("", read(forgottenEvents))])
+        put(
+            "kept_results_bytes", "gauge", "Results that are kept for clients that wanted a task.",
+            [("", read(keptBytes))])
         return text
     }
 }

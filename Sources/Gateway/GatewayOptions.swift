@@ -21,8 +21,12 @@ package struct GatewayOptions: Sendable {
     package var maxSessions = 10_000
     /// A session that no request has used for this long ends.
     package var sessionIdle = TimeSpan.hours(1)
-    /// Bytes that are kept of legacy streams for clients that come back, all sessions together; the oldest events go first.
+    /// Bytes that are kept of legacy streams for clients that come back, all sessions together; the oldest events of the grant
+    /// that has most go first.
     package var maxHistory = 64 << 20
+    /// Bytes that are kept of results that clients wanted as tasks, all sessions together; a grant has at most as much as it
+    /// leaves for the others.
+    package var maxKeptResults = 64 << 20
     /// Calls between decision and answer, all servers together; more are refused with 503.
     package var maxCallsInFlight = 1_024
     /// How long `drain` waits for calls in flight.

@@ -6,7 +6,9 @@ import signal
 import sys
 import threading
 
+import wire
 from harness import ALLOW_ALL, DEADLINE, FAKE_STDIO, Case, Session, alive, request, until
+from upstreams.rawserver import RawServer
 
 
 class LiveChanges(Case):
@@ -53,6 +55,45 @@ class LiveChanges(Case):
         new = json.loads(self.sluice("grant", "rotate", "test", "--json").stdout)["token"]
         self.assertEqual(session.call("echo").status, 401)
         self.assertEqual(Session(gateway, "fake", new).outcome("echo"), "allowed")
+
+    def test_changes_of_a_resource_are_told_only_while_it_may_be_read(self):
+        server = RawServer("legacy", tools=["echo"])
+        self.addCleanup(server.close)
+        self.sluice("server", "add", "raw", "--url", server.url(), "--allow-private")
+
+        def open_to(*uris):
+            tools = {f"resource:{uri}": {} for uri in uris}
+            self.put_policy("p", {"version": "1", "default": "deny", "tools": tools}, "raw")
+        both = ["raw://one", "raw://two"]
+        open_to(*both)
+        token = self.grant("raw", "p")
+        gateway = self.gateway()
+        old, new = wire.Legacy(gateway.url("raw"), token), wire.Modern(gateway.url("raw"), token)
+        streams = [old.get(), new.listen(resourceSubscriptions=both)]
+        self.addCleanup(old.close)
+        self.addCleanup(new.close)
+        for uri in both:
+            self.assertEqual(old.send("resources/subscribe", {"uri": uri}).result, {})
+        streams[1].wait(lambda message: True, "the acknowledgement")
+        until(lambda: len(server.streams) == 2, "both streams upstream")
+
+        def told(message):
+            params = message.get("params", {})
+            return params.get("uri"), params.get("number")
+
+        def heard(number):
+            for uri in both:
+                server.notify("notifications/resources/updated", {"uri": uri, "number": number})
+            seen = []
+            for stream in streams:
+                stream.wait(lambda message: told(message) == ("raw://two", number), "what may be read still")
+                seen.append([told(message)[0] for message in stream.messages if told(message)[1] == number])
+            return seen
+        self.assertEqual(heard(1), [both, both])
+        open_to("raw://two")
+        self.assertEqual(heard(2), [["raw://two"], ["raw://two"]])
+        open_to(*both)
+        self.assertEqual(heard(3), [both, both])
 
     def test_limits_survive_a_new_policy_version(self):
         limited = {"version": "1", "default": "deny", "tools": {

@@ -83,7 +83,7 @@ struct Scene {
                 states: RequestStates(sealer: PlainSealer(), hasher: hasher)))
     }
 
-    static func judge(_ quotas: Quotas) -> Judge { Judge(quotas: quotas, pins: pins) { visit, _ in visit.caller } }
+    static func judge(_ quotas: Quotas) -> Judge { Judge(quotas: quotas, pins: pins) { session, _ in session.caller } }
 
     static let pins = PinDesk(hasher: PlainHasher(), ledger: FakeLedger(), log: Log { _, _, _ in })
 
@@ -123,7 +123,8 @@ struct Scene {
             clients: HTTPClients(group, options: .init()), on: loop, log: Log { _, _, _ in }, notified: { _, _ in })
         let caller = Caller(grant: grant, server: server, policy: load.policy)
         let session = ClientSession(
-            id: "session", caller: caller, server: upstream, profile: .gateway, link: link, now: .zero)
+            id: "session", caller: caller, server: upstream, profile: .gateway, link: link, now: .zero,
+            mayHear: { _, _, _ in true })
         guard case .request(let id) = message.kind else { throw Unexpected() }
         visit = Visit(
             requestID: "r1", caller: caller, session: session,

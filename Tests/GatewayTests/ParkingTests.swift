@@ -147,7 +147,8 @@ extension Stand {
         let caller = holder.callers[0]
         return ClientSession(
             id: "standing", caller: caller, server: try upstreams.server(caller.server),
-            profile: ClientProfile(envelope, version: .newest), link: link, now: loop.now)
+            profile: ClientProfile(envelope, version: .newest), link: link, now: loop.now,
+            mayHear: { _, _, _ in true })
     }
 
     /// One modern request.

@@ -104,9 +104,9 @@ final class ListSink: EventSink {
 
     // MARK: All sessions together
 
-    @Test func theOldestEventsGoFirstWhosever() throws {
+    @Test func theOldestEventsOfAGrantGoFirst() throws {
         let budget = EventBudget(capacity: 10 * 164)
-        let all = (0..<5).map { _ in SessionEvents(budget: budget) }
+        let all = (0..<5).map { _ in SessionEvents(budget: budget.share(of: "one")) }
         let streams = all.map { $0.beginAnswer() }
         let hundred = [UInt8](repeating: 120, count: 100)
         for _ in 0..<2 {
@@ -126,10 +126,33 @@ final class ListSink: EventSink {
         #expect(sink.sent.isEmpty)
     }
 
+    @Test func aGrantsTrafficPushesOutNobodyElsesEvents() throws {
+        let budget = EventBudget(capacity: 10 * 164)
+        func session(_ grant: String) -> (events: SessionEvents, stream: UInt64) {
+            let events = SessionEvents(budget: budget.share(of: grant))
+            return (events, events.beginAnswer())
+        }
+        let hundred = [UInt8](repeating: 120, count: 100)
+        let quiet = session("quiet")
+        for _ in 0..<3 { _ = quiet.events.note(hundred, on: quiet.stream) }
+        let loud = (0..<4).map { _ in session("loud") }
+        for turn in 0..<100 { _ = loud[turn % 4].events.note(hundred, on: loud[turn % 4].stream) }
+        #expect(budget.size == 10 * 164)
+        #expect(quiet.events.keeps(1), "it came first, and is still there")
+        // Who comes later gets a fair part of what another has taken.
+        let late = session("late")
+        for _ in 0..<4 { _ = late.events.note(hundred, on: late.stream) }
+        #expect(late.events.keeps(1) && quiet.events.keeps(1))
+        for _ in 0..<100 { _ = late.events.note(hundred, on: late.stream) }
+        #expect(budget.size == 10 * 164)
+        #expect(quiet.events.keeps(1))
+        #expect(loud.contains { session in (1...25).contains { session.events.keeps($0) } })
+    }
+
     @Test func endedSessionsAndStreamsGiveTheirShareBack() throws {
         let budget = EventBudget(capacity: 1 << 20)
         do {
-            let events = SessionEvents(.november2025, budget: budget)
+            let events = SessionEvents(.november2025, budget: budget.share(of: "one"))
             let stream = events.beginAnswer()
             #expect(events.prime(stream) == EventID(stream: stream, number: 1))
             _ = events.note(bytes("four"), on: stream)
@@ -142,7 +165,7 @@ final class ListSink: EventSink {
         #expect(budget.size == 0)
         // More than what is cleaned at once, from sessions that are gone.
         for _ in 0..<5_000 {
-            let events = SessionEvents(budget: budget)
+            let events = SessionEvents(budget: budget.share(of: "one"))
             _ = events.note([1], on: events.beginAnswer())
         }
         #expect(budget.size == 0)
@@ -151,10 +174,10 @@ final class ListSink: EventSink {
     @Test func manyThreadsKeepTheCap() async {
         let budget = EventBudget(capacity: 50_000)
         await withTaskGroup(of: Void.self) { group in
-            for _ in 0..<8 {
+            for grant in 0..<8 {
                 group.addTask {
-                    for _ in 0..<20 {
-                        let events = SessionEvents(budget: budget)
+                    for round in 0..<20 {
+                        let events = SessionEvents(budget: budget.share(of: "\(grant / 2 + round % 3)"))
                         let stream = events.beginAnswer()
                         for size in 0..<200 { _ = events.note([UInt8](repeating: 1, count: size * 7), on: stream) }
                         events.abandon(stream)

@@ -2,6 +2,7 @@ import Base
 import JSON
 import MCP
 import Policy
+import Runtime
 import Store
 
 /// Second step: the decision. The only source of permits is the policy engine.
@@ -16,7 +17,7 @@ struct Judge: Sendable {
     let quotas: Quotas
     let pins: PinDesk
     /// The grant as it stands now; nil when it may no longer speak. A call may have waited since it was authenticated.
-    let currentCaller: @Sendable (_ visit: Visit, _ now: Instant) throws(StoreError) -> Caller?
+    let currentCaller: @Sendable (_ session: ClientSession, _ now: Instant) throws(StoreError) -> Caller?
 
     /// Decides on the bytes that will be forwarded. Nothing waits between here and the record of the decision.
     /// - Throws: when the server can't be reached or its tools can't be listed, so that nothing is known of the tool.
@@ -31,7 +32,7 @@ struct Judge: Sendable {
         let now = clock()
         let caller: Caller
         do throws(StoreError) {
-            guard let current = try currentCaller(visit, now) else { return .refused(.grantEnded) }
+            guard let current = try currentCaller(session, now) else { return .refused(.grantEnded) }
             caller = current
         } catch {
             return .undecided
@@ -58,5 +59,36 @@ struct Judge: Sendable {
         case .ask(let request):
             return .refused(.needsApproval(request))
         }
+    }
+
+    /// Whether somebody may hear now of changes of a resource: judged like `resources/subscribe`, by the grant as it stands.
+    /// - Parameter uri: the server's.
+    func mayHear(of uri: String, _ session: ClientSession, _ hearer: Hearer) -> Bool {
+        guard let caller = try? currentCaller(session, EventLoop.wallNow) else { return false }
+        return caller.reaches(subscription: uri, session, hearer)
+    }
+}
+
+extension Caller {
+    /// Whether it may have to do with a prompt or resource other than by a call.
+    /// - Parameters:
+    ///   - name: the server's name or URI.
+    ///   - arguments: what the policy's `args` are, where they are known.
+    func reaches(
+        _ subject: Subject, _ name: String, arguments: JSONView? = nil, _ session: ClientSession, _ hearer: Hearer
+    ) -> Bool {
+        guard let policy, subject != .resource || policy.canJudge(resource: name) else { return false }
+        return policy.reaches(
+            CallFacts(
+                subject: subject, tool: subject.selectorName(of: name), arguments: arguments, server: server.name,
+                grant: facts, client: hearer.client, session: session.scopeID, ip: hearer.ip,
+                now: EventLoop.wallNow))
+    }
+
+    /// Whether it may hear of changes of a resource: judged like `resources/subscribe`.
+    func reaches(subscription uri: String, _ session: ClientSession, _ hearer: Hearer) -> Bool {
+        let arguments = try? JSONDocument.parse(JSONValue.object([JSONMember("uri", .string(uri))]).bytes)
+        guard let arguments else { return false }
+        return reaches(.resource, uri, arguments: arguments.root, session, hearer)
     }
 }

@@ -66,6 +66,9 @@ final class Visit: Sendable {
             round: round, parked: parked)
     }
 
+    /// Who listens, if it is a request to hear of something.
+    var hearer: Hearer { Hearer(client: profile.facts, ip: peerIP) }
+
     /// Whose requests the server gets.
     var sender: CallBook.Sender { CallBook.Sender(grant: caller.grant.id, session: session.id, era: profile.era) }
 

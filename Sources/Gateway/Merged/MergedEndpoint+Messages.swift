@@ -134,7 +134,7 @@ extension MergedEndpoint {
             own = own.granted(by: part.link.hello.capabilities ?? JSONDocument.emptyObject.root)
             own.toolsListChanged = wanted.toolsListChanged
             let sink = RenamingSink(whole, server)
-            let listen = Listen(id: id, filter: own, stream: sink)
+            let listen = Listen(id: id, filter: own, stream: sink, hearer: visit.hearer)
             guard part.attach(listen) else { continue }
             listens.append((part, listen))
             var shown = own

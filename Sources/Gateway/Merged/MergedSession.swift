@@ -34,7 +34,7 @@ final class MergedSession: Sendable {
     init(
         id: String, grantID: String, profile: ClientProfile, naming: ToolNaming, history: EventBudget, now: TimeSpan
     ) {
-        events = SessionEvents(profile.version, budget: history)
+        events = SessionEvents(profile.version, budget: history.share(of: grantID))
         self.id = id
         self.grantID = grantID
         self.profile = profile

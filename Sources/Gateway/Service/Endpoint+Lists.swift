@@ -47,21 +47,12 @@ extension Endpoint {
     /// arguments. The name or URI is the server's.
     /// - Parameter arguments: what the policy's `args` are, where they are known.
     func isReachable(_ subject: Subject, _ name: String, arguments: JSONView? = nil, _ visit: Visit) -> Bool {
-        guard let policy = visit.caller.policy else { return false }
-        let errand = Errand(visit.message.method, subject, name, arguments)
-        guard subject != .resource || policy.canJudge(resource: name) else { return false }
-        return policy.reaches(
-            CallFacts(
-                subject: subject, tool: errand.selectorName, arguments: arguments, server: visit.caller.server.name,
-                grant: visit.caller.facts, client: visit.profile.facts, session: visit.session.scopeID,
-                ip: visit.peerIP, now: EventLoop.wallNow))
+        visit.caller.reaches(subject, name, arguments: arguments, visit.session, visit.hearer)
     }
 
     /// Whether the caller may hear of changes of a resource: judged like `resources/subscribe`.
     func isReachable(subscription uri: String, _ visit: Visit) -> Bool {
-        let arguments = try? JSONDocument.parse(JSONValue.object([JSONMember("uri", .string(uri))]).bytes)
-        guard let arguments else { return false }
-        return isReachable(.resource, uri, arguments: arguments.root, visit)
+        visit.caller.reaches(subscription: uri, visit.session, visit.hearer)
     }
 
     /// The message with what was to be taken out taken out; never the message itself instead.

@@ -143,7 +143,7 @@ extension Endpoint {
         guard let stream = reply.openEvents(closed: { end.cancel() }) else {
             throw ProtocolFault(.unknownMethod, "subscriptions/listen needs a way to send events")
         }
-        let listen = Listen(id: visit.id, filter: filter, stream: stream)
+        let listen = Listen(id: visit.id, filter: filter, stream: stream, hearer: visit.hearer)
         guard session.attach(listen) else { return stream.end() }
         let handle = CallHandle()
         end.onCancel {

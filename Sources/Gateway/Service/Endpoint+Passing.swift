@@ -90,7 +90,7 @@ extension Endpoint {
                 data: ["uri": .string(uri)])
             return await reply.answer(answer)
         }
-        guard visit.session.subscribe(to: uri) else {
+        guard visit.session.subscribe(to: uri, by: visit.hearer) else {
             return await refuse(visit, .overloaded, "this session has too many subscriptions", reply)
         }
         guard visit.session.link.hello.version.era == .legacy else {

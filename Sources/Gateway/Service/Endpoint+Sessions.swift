@@ -60,7 +60,7 @@ extension Endpoint {
         let link = try await dial(server, profile, caller.relays, arrival.loop)
         let session = ClientSession(
             id: id, caller: caller, server: server, profile: profile, link: link, asks: asks, history: history,
-            now: arrival.started)
+            kept: kept, now: arrival.started, mayHear: mayHear)
         // What such a server says before the client listens must find somebody; it ends with the link.
         if link.speaksUnasked { listen(ListenFilter(), session, CallHandle(), arrival) }
         return session
@@ -76,6 +76,7 @@ extension Endpoint {
     func sweep(now: TimeSpan, on loop: EventLoop) {
         let limit = TimeSpan(microseconds: now.microseconds - options.sessionIdle.microseconds)
         for session in sessions.removeAll(where: { $0.isIdle(since: limit) }) { session.end(on: loop) }
+        sessions.forgetExpired(now: EventLoop.wallNow)
         metrics.sessions.store(sessions.count, ordering: .relaxed)
     }
 

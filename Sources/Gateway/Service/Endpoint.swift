@@ -28,6 +28,10 @@ final class Endpoint: Sendable {
     let dial: Dial
     /// What sessions keep of their streams, all together.
     let history: EventBudget
+    /// What they keep of results, all together.
+    let kept: KeptBudget
+    /// What sessions ask before they tell of a resource.
+    let mayHear: ClientSession.MayHear
 
     /// - Parameter dial: tests have servers of their own.
     init(
@@ -45,6 +49,8 @@ final class Endpoint: Sendable {
         self.metrics = metrics
         self.log = log
         history = EventBudget(capacity: options.maxHistory, metrics: metrics)
+        kept = KeptBudget(capacity: options.maxKeptResults, metrics: metrics)
+        mayHear = { [judge = journey.judge] uri, session, hearer in judge.mayHear(of: uri, session, hearer) }
     }
 
     var isAbleToRecord: Bool { journey.recorder.ledger.isHealthy }

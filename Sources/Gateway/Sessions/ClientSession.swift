@@ -21,10 +21,13 @@ final class ClientSession: Sendable {
         var isEnded = false
         var logLevel: LogLevel?
         var subscriptions = ListenFilter()
+        /// Who has subscribed last.
+        var subscriber: Hearer?
         var listens: [ObjectIdentifier: Listen] = [:]
     }
 
     private static let maxListens = 32
+    typealias MayHear = @Sendable (_ uri: String, _ session: ClientSession, _ hearer: Hearer) -> Bool
 
     let id: String
     let caller: Caller
@@ -38,13 +41,17 @@ final class ClientSession: Sendable {
     /// Where the pages of lists lead.
     let pages = PageTrail()
     /// What its calls have started that goes on after them.
-    let tasks = TaskBook()
+    let tasks: TaskBook
+    /// Asks the policy of this moment: it may have changed since somebody began to listen.
+    private let mayHear: MayHear
     private let lastUsed: Atomic<Int64>
     private let state = Mutex(State())
 
+    /// - Parameter mayHear: whether somebody may hear of changes of a resource now.
     init(
         id: String, caller: Caller, server: UpstreamServer, profile: ClientProfile, link: any UpstreamLink,
-        asks: AskBook = AskBook(), history: EventBudget? = nil, now: TimeSpan
+        asks: AskBook = AskBook(), history: EventBudget? = nil, kept: KeptBudget? = nil, now: TimeSpan,
+        mayHear: @escaping MayHear
     ) {
         self.id = id
         self.caller = caller
@@ -52,7 +59,9 @@ final class ClientSession: Sendable {
         self.profile = profile
         self.link = link
         self.asks = asks
-        events = SessionEvents(profile.version, budget: history)
+        self.mayHear = mayHear
+        events = SessionEvents(profile.version, budget: history?.share(of: caller.grant.id))
+        tasks = TaskBook(budget: kept?.share(of: caller.grant.id))
         lastUsed = Atomic(now.microseconds)
     }
 
@@ -122,11 +131,24 @@ extension ClientSession {
 
 // MARK: - What belongs to no call
 
+/// Who listens: what a policy may look at.
+// COST: a class, since most sessions have none.
+final class Hearer: Sendable {
+    let client: ClientFacts
+    let ip: String?
+
+    init(client: ClientFacts, ip: String?) {
+        self.client = client
+        self.ip = ip
+    }
+}
+
 /// One `subscriptions/listen` of a modern client.
 struct Listen: Sendable {
     let id: RequestID
     let filter: ListenFilter
     let stream: any EventSink
+    let hearer: Hearer
 }
 
 extension ClientSession {
@@ -152,7 +174,12 @@ extension ClientSession {
     }
 
     /// False when there is no room for another.
-    func subscribe(to uri: String) -> Bool { state.withLock { $0.subscriptions.subscribe(to: uri) } }
+    func subscribe(to uri: String, by hearer: Hearer) -> Bool {
+        state.withLock { state in
+            state.subscriber = hearer
+            return state.subscriptions.subscribe(to: uri)
+        }
+    }
     func unsubscribe(from uri: String) { state.withLock { $0.subscriptions.unsubscribe(from: uri) } }
 
     /// Takes the place of an older stream: behind proxies a dead one is often not noticed by the server.
@@ -182,7 +209,7 @@ extension ClientSession {
             // What the server asks is judged when the client asks after the task.
             if notification.method == "notifications/tasks", notification.params?["inputRequests"] != nil { return }
             let listens = state.withLock { Array($0.listens.values) }
-            for listen in listens where listen.filter.passes(notification) {
+            for listen in listens where listen.filter.passes(notification) && mayHear(notification, listen.hearer) {
                 var splice = JSONSplice(notification.document)
                 Subscription.stamp(notification, listen.id, in: &splice)
                 listen.stream.send(splice.applied())
@@ -192,7 +219,8 @@ extension ClientSession {
         switch notification.method {
         case "notifications/message" where !wantsLog(notification): return
         // A shared server reports what any of its clients has asked for, and any server may report what it likes.
-        case "notifications/resources/updated" where !wanted.passes(notification): return
+        case "notifications/resources/updated":
+            guard wanted.passes(notification), mayHear(notification, state.withLock { $0.subscriber }) else { return }
         case "notifications/tasks/status" where link.isShared:
             guard let task = notification.params?["taskId"]?.string, tasks.owns(task) else { return }
         case "notifications/progress":
@@ -209,6 +237,13 @@ extension ClientSession {
         var splice = JSONSplice(notification.document)
         Subscription.unstamp(notification, in: &splice)
         push(splice.isEmpty ? notification.document.bytes : splice.applied())
+    }
+
+    /// What may not be read any more is nobody's business, and neither is a part of it that may not.
+    private func mayHear(_ notification: RPCMessage, _ hearer: Hearer?) -> Bool {
+        guard notification.method == "notifications/resources/updated" else { return true }
+        guard let hearer, let uri = notification.params?["uri"]?.string else { return false }
+        return mayHear(uri, self, hearer)
     }
 
     /// Whether a log message is severe enough. A legacy client that set no level leaves it to the server.

@@ -14,10 +14,10 @@ final class SessionEvents: Sendable {
     private let state = Mutex(State())
     /// Whether each stream begins with an event that has an id and nothing else.
     private let primes: Bool
-    private let budget: EventBudget?
+    private let budget: EventBudget.Share?
 
     /// - Parameter version: what is spoken with the client.
-    init(_ version: ProtocolVersion = .march2025, budget: EventBudget? = nil) {
+    init(_ version: ProtocolVersion = .march2025, budget: EventBudget.Share? = nil) {
         // SPEC: 2025-11-25: an event without data tells the client at once where to go on. Older clients would parse it.
         primes = version >= .november2025
         self.budget = budget

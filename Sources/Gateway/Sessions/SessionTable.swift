@@ -81,6 +81,11 @@ final class SessionTable: Sendable {
         loop.execute { for session in over { session.end(on: loop) } }
     }
 
+    /// Gives back what is kept of tasks whose time is over.
+    func forgetExpired(now: Instant) {
+        for session in sessions.withLock({ Array($0.values) }) { session.tasks.forgetExpired(now: now) }
+    }
+
     /// Ends the standing streams of all sessions; calls go on.
     func closeStreams() {
         for session in sessions.withLock({ Array($0.values) }) { session.closeStreams() }

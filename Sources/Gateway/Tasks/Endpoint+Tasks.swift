@@ -21,6 +21,11 @@ extension Endpoint {
             return await refuse(visit, .invalidParams, text, reply)
         }
         let visit = owner === visit.session ? visit : visit.moved(to: owner)
+        let waits = visit.message.method == "tasks/result"
+        guard !waits || owner.tasks.beginWait() else {
+            return await refuse(visit, .overloaded, "too many requests of this session wait for tasks", reply)
+        }
+        defer { if waits { owner.tasks.endWait() } }
         let handle = CallHandle()
         visit.begin(handle, reply)
         defer { visit.finish(handle) }
@@ -229,14 +234,15 @@ extension Endpoint {
                 do throws(InputFault) { input = try InputRequired(ofTask: asked) } catch {
                     throw UpstreamError(.broken, mayHaveRun: true, detail: "tasks/get: \(error.rawValue)")
                 }
-                // A server may still show what was answered a moment ago.
-                let open = input.only { !answered.contains($0.key) }
+                // A server may still show what was answered a moment ago. What it has taken back it may ask anew.
+                answered.formIntersection(input.requests.map(exchange.words))
+                let open = input.only { !answered.contains(exchange.words(of: $0)) }
                 guard !open.requests.isEmpty else { break }
                 let answers = try await exchange.collect(open, visit, task: id) { message in
                     await reply.notify(message)
                     return !reply.isGone
                 }
-                for answer in answers { answered.insert(answer.key) }
+                answered.formUnion(open.requests.map(exchange.words))
                 var writer = JSONWriter()
                 writer.beginObject()
                 for answer in answers {
@@ -248,7 +254,7 @@ extension Endpoint {
                     "tasks/update", of: id, with: [("inputResponses", writer.bytes)], visit, handle)
                 guard case .response(_, isError: false) = update.kind else { return translated(update, visit) }
                 continue
-            case .pending: break
+            case .pending: answered = []
             }
             let wish = state["pollIntervalMs"]?.int ?? 1_000
             let pause = min(max(wish, Self.looks.lowerBound), Self.looks.upperBound)
@@ -329,7 +335,7 @@ extension Endpoint {
             }
         case "input_required":
             let questions = await self.questions(of: id, visit)
-            let open = questions?.inputRequests
+            let open = questions?.inputRequests(for: visit.profile.capabilities)
             state = TaskShape.modernTask(
                 task, resultType: "complete", status: open == nil ? "working" : nil, inputRequests: open, meta: meta)
         case "cancelled":
@@ -346,10 +352,14 @@ extension Endpoint {
     /// What a legacy server asks comes on the answer to `tasks/result`, so somebody has to wait for that.
     private func questions(of task: String, _ visit: Visit) async -> TaskQuestions? {
         guard let questions = visit.session.tasks.questions(of: task, { TaskQuestions() }) else { return nil }
+        let book = visit.session.tasks
         if questions.begin() {
             let exchange = exchange
             Task(executorPreference: visit.loop) {
-                await exchange.hear(questions, of: task, visit)
+                if book.beginWait() {
+                    await exchange.hear(questions, of: task, visit)
+                    book.endWait()
+                }
                 questions.isDone()
             }
         }

@@ -150,13 +150,16 @@ extension Exchange {
         return .response(edited, status: nil)
     }
 
-    /// What a verdict holds for: these very words under this key, and the policy that judged them. Another question under
-    /// the same key is another one, and so is the same one once the policy has changed.
+    /// The very words of a question and its key: another question under the same key is another one.
+    func words(of request: InputRequest) -> String {
+        let digest = desk.recorder.hasher.argumentDigest(request.params.map { Array($0.rawBytes) } ?? [])
+        return "\(request.method) \(digest) \(request.key)"
+    }
+
+    /// What a verdict holds for: a question, and the policy that judged it.
     private func question(_ request: InputRequest, _ visit: Visit) -> String {
-        let words = request.params.map { Array($0.rawBytes) } ?? []
-        let digest = desk.recorder.hasher.argumentDigest(words)
         let policy = visit.caller.policy.map { "\($0.name)@\($0.version)" } ?? ""
-        return "\(request.method) \(digest) \(policy) \(request.key)"
+        return "\(policy) \(words(of: request))"
     }
 
     /// Whether the client may be asked; nil when it can't be, because it has not declared that it can.

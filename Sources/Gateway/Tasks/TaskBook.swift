@@ -1,6 +1,4 @@
 import Base
-import JSON
-import MCP
 import Synchronization
 
 /// The tasks that one session's calls have started, and what the gateway has to remember of each. Nobody else can ask after
@@ -14,6 +12,9 @@ final class TaskBook: Sendable {
         /// The result of the call, with the task's name in `_meta`.
         let result: [UInt8]
         let until: Instant
+
+        /// What keeping it costs, in bytes.
+        var size: Int { task.count + result.count + 512 }
     }
 
     private struct Entry {
@@ -32,6 +33,10 @@ final class TaskBook: Sendable {
         var entries: [String: Entry] = [:]
         var count: UInt64 = 0
         var keptBytes = 0
+        /// Requests that wait for the end of a task.
+        var waits = 0
+        /// Questions that nobody will answer any more, and that have still to be told so.
+        var dropped: [TaskQuestions] = []
         /// What clients call progress, by what the server calls it: a task goes on after its call was answered.
         var tokens: [Int64: [UInt8]] = [:]
         var isClosed = false
@@ -40,12 +45,36 @@ final class TaskBook: Sendable {
     static let maxTasks = 1_000
     private static let maxKeptBytes = 4 << 20
     private static let maxQuestions = 256
+    /// Requests of one session that wait for the end of a task at once. They take no place of their server's calls.
+    static let maxWaits = 256
     /// The longest id of a task, in bytes.
     private static let maxID = 1_024
 
     private let state = Mutex(State())
+    private let budget: KeptBudget.Share?
+
+    /// - Parameter budget: what all sessions may keep together.
+    init(budget: KeptBudget.Share? = nil) {
+        self.budget = budget
+    }
+
+    deinit {
+        let held = state.withLock { $0.keptBytes }
+        if held > 0 { budget?.give(held) }
+    }
 
     var isEmpty: Bool { state.withLock { $0.entries.isEmpty } }
+
+    /// Questions are dropped when the lock is free again: that may lead back here.
+    private func change<Result: Sendable>(_ body: (inout State) -> Result) -> Result {
+        let (result, dropped) = state.withLock { state in
+            let result = body(&state)
+            defer { state.dropped = [] }
+            return (result, state.dropped)
+        }
+        for questions in dropped { questions.drop() }
+        return result
+    }
 
     // MARK: Whose they are
 
@@ -54,12 +83,14 @@ final class TaskBook: Sendable {
     /// A call has started it. A full book forgets what is over first, and the oldest of those.
     /// - Parameter token: of the call upstream.
     func began(_ task: String, token: Int64? = nil) {
-        state.withLock { state in
+        change { state in
             guard !state.isClosed, task.utf8.count <= Self.maxID else {
                 if let token { state.tokens[token] = nil }
                 return
             }
-            Self.makeRoom(in: &state)
+            // A server may give a name twice: what was known under it is over.
+            remove(task, from: &state)
+            makeRoom(in: &state)
             state.count += 1
             state.entries[task] = Entry(number: state.count, token: token)
         }
@@ -72,20 +103,36 @@ final class TaskBook: Sendable {
         }
     }
 
-    private static func makeRoom(in state: inout State) {
-        guard state.entries.count >= maxTasks else { return }
+    private func makeRoom(in state: inout State) {
+        guard state.entries.count >= Self.maxTasks else { return }
         let oldest = state.entries.min { a, b in
             (a.value.isOver ? 0 : 1, a.value.number) < (b.value.isOver ? 0 : 1, b.value.number)
         }
         if let oldest { remove(oldest.key, from: &state) }
     }
 
-    private static func remove(_ task: String, from state: inout State) {
+    private func remove(_ task: String, from state: inout State) {
         guard let gone = state.entries.removeValue(forKey: task) else { return }
         if let token = gone.token { state.tokens[token] = nil }
-        if let kept = gone.kept { state.keptBytes -= kept.result.count }
-        gone.questions?.drop()
+        if let kept = gone.kept {
+            state.keptBytes -= kept.size
+            budget?.give(kept.size)
+        }
+        if let questions = gone.questions { state.dropped.append(questions) }
     }
+
+    // MARK: Waiting for their end
+
+    /// False when too many wait already.
+    func beginWait() -> Bool {
+        state.withLock { state in
+            guard state.waits < Self.maxWaits else { return false }
+            state.waits += 1
+            return true
+        }
+    }
+
+    func endWait() { state.withLock { $0.waits -= 1 } }
 
     // MARK: Progress
 
@@ -107,26 +154,37 @@ final class TaskBook: Sendable {
 
     /// False when there is no room for it; then the client has to be given the result itself.
     func keep(_ kept: Kept, as task: String, now: Instant) -> Bool {
-        state.withLock { state in
+        change { state in
             guard !state.isClosed else { return false }
-            for (id, entry) in state.entries {
-                if let old = entry.kept, old.until <= now { Self.remove(id, from: &state) }
+            forgetExpired(now, in: &state)
+            guard state.keptBytes + kept.size <= Self.maxKeptBytes, budget?.take(kept.size) != false else {
+                return false
             }
-            guard state.keptBytes + kept.result.count <= Self.maxKeptBytes else { return false }
-            Self.makeRoom(in: &state)
+            remove(task, from: &state)
+            makeRoom(in: &state)
             state.count += 1
-            state.keptBytes += kept.result.count
+            state.keptBytes += kept.size
             state.entries[task] = Entry(number: state.count, isOver: true, kept: kept)
             return true
         }
     }
 
+    /// Gives back what is kept of tasks whose time is over.
+    func forgetExpired(now: Instant) { change { forgetExpired(now, in: &$0) } }
+
+    private func forgetExpired(_ now: Instant, in state: inout State) {
+        guard state.keptBytes > 0 else { return }
+        for (id, entry) in state.entries {
+            if let old = entry.kept, old.until <= now { remove(id, from: &state) }
+        }
+    }
+
     /// Nil if the task is its server's, or is forgotten.
     func kept(_ task: String, now: Instant) -> Kept? {
-        state.withLock { state in
+        change { state in
             guard let kept = state.entries[task]?.kept else { return nil }
             guard kept.until > now else {
-                Self.remove(task, from: &state)
+                remove(task, from: &state)
                 return nil
             }
             return kept
@@ -165,118 +223,10 @@ final class TaskBook: Sendable {
 
     /// The session is over: nobody will answer any more.
     func close() {
-        let all = state.withLock { state in
+        change { state in
             state.isClosed = true
-            defer { (state.entries, state.tokens) = ([:], [:]) }
-            return state.entries.values.compactMap(\.questions)
+            for task in Array(state.entries.keys) { remove(task, from: &state) }
+            state.tokens = [:]
         }
-        for questions in all { questions.drop() }
-    }
-}
-
-/// What a legacy server asks in the course of a task, on the answer to `tasks/result`, for a modern client that answers by
-/// `tasks/update`.
-final class TaskQuestions: Sendable {
-    struct Question: Sendable {
-        /// Under which the client answers.
-        let key: String
-        /// The id that the server gave it.
-        let id: RequestID
-        let kind: InputKind
-        let method: String
-        let params: [UInt8]?
-        /// Told how it ended: the answer, or nil if there will be none.
-        let ended: @Sendable (RPCMessage?) -> Void
-    }
-
-    private struct State {
-        var open: [Question] = []
-        var lastKey = 0
-        var isListening = false
-        var isDropped = false
-    }
-
-    private let state = Mutex(State())
-    /// Ends the wait upstream.
-    let handle = CallHandle()
-
-    var open: [Question] { state.withLock { $0.open } }
-
-    /// True for the one who has to wait for what the server asks; then `isDone()` ends it.
-    func begin() -> Bool {
-        state.withLock { state in
-            guard !state.isListening, !state.isDropped else { return false }
-            state.isListening = true
-            return true
-        }
-    }
-
-    func isDone() { state.withLock { $0.isListening = false } }
-
-    /// False when there is no room.
-    func add(
-        _ id: RequestID, _ kind: InputKind, _ method: String, _ params: [UInt8]?,
-        ended: @escaping @Sendable (RPCMessage?) -> Void
-    ) -> Bool {
-        state.withLock { state in
-            guard !state.isDropped, state.open.count < InputRequired.maximumRequests else { return false }
-            state.lastKey += 1
-            let key = "ask-\(state.lastKey)"
-            state.open.append(
-                Question(key: key, id: id, kind: kind, method: method, params: params, ended: ended))
-            return true
-        }
-    }
-
-    /// Takes out what the client has answered well, with the answers.
-    func take(_ responses: InputResponses) -> [(question: Question, result: JSONView)] {
-        state.withLock { state in
-            var taken: [(Question, JSONView)] = []
-            state.open.removeAll { question in
-                guard let result = responses[question.key], question.kind.isAnswered(by: result) else { return false }
-                taken.append((question, result))
-                return true
-            }
-            return taken
-        }
-    }
-
-    /// The server takes a question back.
-    func withdraw(_ id: RequestID) {
-        let gone = state.withLock { state in
-            state.open.firstIndex { $0.id == id }.map { state.open.remove(at: $0) }
-        }
-        gone?.ended(nil)
-    }
-
-    /// Nobody will answer any more.
-    func drop() {
-        let open = state.withLock { state in
-            state.isDropped = true
-            defer { state.open = [] }
-            return state.open
-        }
-        handle.cancel()
-        for question in open { question.ended(nil) }
-    }
-
-    /// What is asked now, as `inputRequests`; nil if it is nothing.
-    var inputRequests: [UInt8]? {
-        let open = open
-        guard !open.isEmpty else { return nil }
-        var writer = JSONWriter()
-        writer.beginObject()
-        for question in open {
-            writer.key(question.key)
-            writer.beginObject()
-            writer.member("method", question.method)
-            if let params = question.params {
-                writer.key("params")
-                writer.raw(params)
-            }
-            writer.endObject()
-        }
-        writer.endObject()
-        return writer.bytes
     }
 }

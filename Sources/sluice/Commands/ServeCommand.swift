@@ -41,6 +41,9 @@ enum ServeCommand {
                 .value(
                     "max-history", "SIZE",
                     "kept of streams for clients that come back, all sessions together (default: 64MiB)"),
+                .value(
+                    "max-kept-results", "SIZE",
+                    "kept of results that clients wanted as tasks, all sessions together (default: 64MiB)"),
                 .value("max-calls", "N", "calls in flight at most (default: 1024)"),
                 .value("call-timeout", "SPAN", "longest wait for a server's answer (default: 120s)"),
                 .value("connect-timeout", "SPAN", "longest wait for a connection to a server (default: 5s)"),
@@ -139,6 +142,8 @@ enum ServeCommand {
         options.maxBody = try arguments.bytes("max-body", in: 1 << 10...256 << 20, default: options.maxBody)
         options.maxSessions = try arguments.number("max-sessions", in: 1...1_000_000, default: options.maxSessions)
         options.maxCallsInFlight = try arguments.number("max-calls", in: 1...100_000, default: options.maxCallsInFlight)
+        options.maxKeptResults = try arguments.bytes(
+            "max-kept-results", in: 0...16 << 30, default: options.maxKeptResults)
         options.maxHistory = try arguments.bytes("max-history", in: 0...16 << 30, default: options.maxHistory)
         func span(_ name: String, upTo most: Int, _ current: TimeSpan) throws(UsageError) -> TimeSpan {
             .seconds(Int64(try arguments.seconds(name, in: 1...most, default: Int(current.microseconds / 1_000_000))))

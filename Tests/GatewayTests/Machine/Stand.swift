@@ -46,8 +46,8 @@ final class Stand: Sendable {
         options.callTimeout = patience
         let (quotas, metrics, log) = (Quotas(), GatewayMetrics(), Log { _, _, _ in })
         let hasher = PlainHasher()
-        let judge = Judge(quotas: quotas, pins: PinDesk(hasher: hasher, ledger: ledger, log: log)) { visit, _ in
-            visit.caller
+        let judge = Judge(quotas: quotas, pins: PinDesk(hasher: hasher, ledger: ledger, log: log)) { session, _ in
+            session.caller
         }
         let recorder = Recorder(ledger: ledger, hasher: hasher, quotas: quotas)
         let exchange = Exchange(
