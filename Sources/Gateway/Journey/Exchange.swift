@@ -42,7 +42,7 @@ struct Exchange: Sendable {
                 name: errand?.name ?? Self.name(in: visit.message), arguments: errand?.arguments,
                 headerParameters: crossing.serverVersion.era == .modern
                     ? errand.map { visit.session.server.catalogue.headerParameters(of: $0) } ?? [] : [],
-                sender: visit.sender)
+                startsTask: crossing.needsTask, sender: visit.sender)
             let token = expectProgress(id, visit)
             let response: RPCMessage, status: Int?, lacking: InputKind?
             do throws(UpstreamError) {

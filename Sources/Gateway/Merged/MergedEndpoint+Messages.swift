@@ -149,7 +149,8 @@ extension MergedEndpoint {
         }
         let acknowledged = Subscription.acknowledgement(of: id, granted: granted)
         _ = stream.writeEventNow(SSEEvent(data: acknowledged, event: "message"))
-        session.granted(Listen(id: id, filter: granted, stream: whole))
+        let hearer = Hearer(client: profile.facts, ip: arrival.peerIP)
+        session.granted(Listen(id: id, filter: granted, stream: whole, hearer: hearer))
         keepAlive(stream, session, arrival)
         lookAfter(whole, session, arrival)
         for ((part, listen), handle) in zip(listens, handles) {

@@ -124,6 +124,8 @@ extension Outgoing {
     var takesPlace: Bool { !isListen && !method.hasPrefix("tasks/") }
     /// A request in the middle of which a server may ask its client something.
     var mayAsk: Bool { MethodTable.mayRequireInput.contains(method) || method == "tasks/result" }
+    /// Whether it starts a task, or is about one.
+    var isOfTask: Bool { startsTask || method.hasPrefix("tasks/") }
     /// The task whose end is waited for.
     var task: String? { method == "tasks/result" ? name : nil }
 }

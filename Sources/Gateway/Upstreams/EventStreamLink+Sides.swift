@@ -15,7 +15,7 @@ extension EventStreamLink {
 
     /// The session in which a request goes out, if it is not this one.
     func side(for outgoing: Outgoing) async throws(UpstreamError) -> EventStreamLink? {
-        guard number == 0, client.era == .modern, outgoing.mayAsk, waits else { return nil }
+        guard number == 0, client.era == .modern, outgoing.mayAsk, !outgoing.isOfTask, waits else { return nil }
         let side = sides.withLock { sides -> EventStreamLink? in
             if let free = sides.first(where: { !$0.mayBeAsking }) { return free }
             guard sides.count < Self.maxSides else { return sides.first { !$0.waits } }

@@ -12,6 +12,8 @@ struct Outgoing: Sendable {
     var name: String?
     var arguments: JSONView?
     var headerParameters: [HeaderParameter] = []
+    /// A call that becomes a task: requests about the task have to reach the session that has it.
+    var startsTask = false
     /// On whose behalf; nil for the gateway's own requests.
     var sender: CallBook.Sender?
 }
