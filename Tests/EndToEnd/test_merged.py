@@ -158,6 +158,27 @@ class Noticed(Case):
     def shown(self, client):
         return {tool["name"].split("__")[0] for tool in client.send("tools/list").result["tools"]}
 
+    def test_a_listen_that_began_without_a_server_hears_it_later(self):
+        for server in self.servers.values():
+            server.close()
+        modern = Modern(self.gw.url("").rstrip("/"), self.token)
+        self.addCleanup(modern.close)
+        stream = modern.listen(toolsListChanged=True, promptsListChanged=True)
+        stream.wait_method("notifications/subscriptions/acknowledged")
+
+        def heard():
+            return len([got for got in list(stream.messages) if got["method"] == "notifications/tools/list_changed"])
+        for name in ("streams", "newest"):
+            count = heard()
+            server = RawServer("modern" if name == "newest" else "legacy", port=self.servers[name].port)
+            self.servers[name] = server
+            until(lambda: heard() > count, "it to be back")
+            until(lambda: server.streams, "the gateway to listen")
+            count = heard()
+            server.notify("notifications/tools/list_changed")
+            until(lambda: heard() > count, "its own change")
+        self.assertEqual(modern.violations, [])
+
     def test_by_clients_of_both_eras(self):
         url = self.gw.url("").rstrip("/")
         client, modern = Legacy(url, self.token), Modern(url, self.token)

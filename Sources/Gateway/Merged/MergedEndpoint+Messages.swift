@@ -116,9 +116,14 @@ extension MergedEndpoint {
             throw ProtocolFault(.unknownMethod, "subscriptions/listen needs a way to send events")
         }
         let whole = EventStream(stream)
-        guard session.hold(whole) else { return whole.end() }
+        let listen = MergedListen(id, whole, Hearer(client: profile.facts, ip: arrival.peerIP))
+        guard session.hold(listen) else { return whole.end() }
+        stream.onClose {
+            session.release(listen)
+            listen.close()
+        }
         var granted = ListenFilter()
-        var listens: [(ClientSession, Listen)] = []
+        var shares: [(part: ClientSession, filter: ListenFilter, handle: CallHandle)] = []
         for part in await parts(session, arrival, profile: profile) {
             let server = part.caller.server.name
             var own = wanted
@@ -133,29 +138,18 @@ extension MergedEndpoint {
             own.resourceSubscriptions = visible
             own = own.granted(by: part.link.hello.capabilities ?? JSONDocument.emptyObject.root)
             own.toolsListChanged = wanted.toolsListChanged
-            let sink = RenamingSink(whole, server)
-            let listen = Listen(id: id, filter: own, stream: sink, hearer: visit.hearer)
-            guard part.attach(listen) else { continue }
-            listens.append((part, listen))
+            guard let handle = listen.join(part, own) else { continue }
+            shares.append((part, own, handle))
             var shown = own
             shown.resourceSubscriptions = own.resourceSubscriptions.map { ServerURI.exposed($0, of: server) }
             granted = granted.joined(with: shown)
         }
-        let handles = listens.map { _ in CallHandle() }
-        stream.onClose { [listens, whole] in
-            session.release(whole)
-            for handle in handles { handle.cancel() }
-            for (part, listen) in listens { part.detach(listen) }
-        }
         let acknowledged = Subscription.acknowledgement(of: id, granted: granted)
         _ = stream.writeEventNow(SSEEvent(data: acknowledged, event: "message"))
-        let hearer = Hearer(client: profile.facts, ip: arrival.peerIP)
-        session.granted(Listen(id: id, filter: granted, stream: whole, hearer: hearer))
+        listen.granted = granted
         keepAlive(stream, session, arrival)
         lookAfter(whole, session, arrival)
-        for ((part, listen), handle) in zip(listens, handles) {
-            endpoint.listen(listen.filter, part, handle, arrival.at(part.caller))
-        }
+        for (part, filter, handle) in shares { endpoint.listen(filter, part, handle, arrival.at(part.caller)) }
     }
 
     // MARK: Both eras
@@ -267,19 +261,4 @@ extension MergedEndpoint {
         guard holder.caller(of: server) != nil, self.exposed(name, of: server) == exposed else { return nil }
         return Target(server: server, name: name)
     }
-}
-
-/// One server's notifications on a stream of its own for the client.
-private final class RenamingSink: EventSink {
-    private let whole: any EventSink
-    private let renaming: Renaming
-
-    init(_ whole: any EventSink, _ server: String) {
-        self.whole = whole
-        renaming = Renaming(server: server)
-    }
-
-    var isClosed: Bool { whole.isClosed }
-    func send(_ message: [UInt8]) { whole.send(renaming.toClient(message, answering: "")) }
-    func end() { whole.end() }
 }

@@ -130,6 +130,8 @@ final class MergedEndpoint: Sendable {
                 fresh.end(on: arrival.loop)
             } else if session.profile.era == .legacy {
                 listen(kept, session, arrival.at(caller))
+            } else {
+                joinLate(kept, session, arrival)
             }
             note(server, session, isDead: false)
             return kept
@@ -144,6 +146,14 @@ final class MergedEndpoint: Sendable {
         let handle = CallHandle()
         part.attach(session.sink(for: part.caller.server.name), listener: handle)
         endpoint.listen(.everything(of: part), part, handle, arrival)
+    }
+
+    /// Has listens that began without the server hear of it.
+    private func joinLate(_ part: ClientSession, _ session: MergedSession, _ arrival: Arrival) {
+        for listen in session.listens {
+            guard let filter = listen.filter(forLate: part), let handle = listen.join(part, filter) else { continue }
+            endpoint.listen(filter, part, handle, arrival.at(part.caller))
+        }
     }
 
     /// Says to the client that a server has gone or come back, once.
@@ -241,6 +251,7 @@ final class MergedEndpoint: Sendable {
             try await part.link.prepare()
             let method = part.link.hello.version.era == .modern ? "server/discover" : "ping"
             _ = try await part.link.ask(method, on: arrival.loop)
+            joinLate(part, session, arrival)
             return true
         } catch {
             return false

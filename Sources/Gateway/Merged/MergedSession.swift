@@ -17,8 +17,8 @@ final class MergedSession: Sendable {
         var tools: NameTable
         var prompts: NameTable
         var stream: (any EventSink)?
-        /// The streams of modern clients' listens, and what was granted; nil until it is known.
-        var listens: [ObjectIdentifier: (stream: any EventSink, granted: Listen?)] = [:]
+        /// Of modern clients.
+        var listens: [ObjectIdentifier: MergedListen] = [:]
         var isEnded = false
     }
 
@@ -107,23 +107,16 @@ final class MergedSession: Sendable {
         old?.end()
     }
 
-    /// Holds a listen's stream, which ends with the session; false if that is over.
-    func hold(_ listen: any EventSink) -> Bool {
+    /// Holds a listen, whose stream ends with the session; false if that is over.
+    func hold(_ listen: MergedListen) -> Bool {
         state.withLock { state in
-            if !state.isEnded { state.listens[ObjectIdentifier(listen)] = (listen, nil) }
+            if !state.isEnded { state.listens[ObjectIdentifier(listen)] = listen }
             return !state.isEnded
         }
     }
 
-    /// The client knows by now what was granted.
-    func granted(_ listen: Listen) {
-        state.withLock { state in
-            let key = ObjectIdentifier(listen.stream)
-            if state.listens[key] != nil { state.listens[key]?.granted = listen }
-        }
-    }
-
-    func release(_ listen: any EventSink) { state.withLock { $0.listens[ObjectIdentifier(listen)] = nil } }
+    var listens: [MergedListen] { state.withLock { Array($0.listens.values) } }
+    func release(_ listen: MergedListen) { state.withLock { $0.listens[ObjectIdentifier(listen)] = nil } }
 
     /// Ends the standing streams; calls go on.
     func closeStreams() {
@@ -142,12 +135,12 @@ final class MergedSession: Sendable {
 
     /// Says that the lists are others now.
     func announceChange() {
-        let listens = state.withLock { $0.listens.values.compactMap(\.granted) }
+        let listens = listens
         for kind in [ListKind.tools, .prompts, .resources] {
             let bytes = RPCWriter.notification(method: kind.changeNotification)
             if profile.era == .legacy { send(bytes) }
             guard !listens.isEmpty, let message = try? RPCMessage(JSONDocument.parse(bytes)) else { continue }
-            for listen in listens where listen.filter.passes(message) {
+            for listen in listens where listen.granted?.passes(message) == true {
                 var splice = JSONSplice(message.document)
                 Subscription.stamp(message, listen.id, in: &splice)
                 listen.stream.send(splice.applied())
