@@ -64,6 +64,7 @@ let package = Package(
         room("Policy", uses: ["Base", "JSON", "CRE2"]),
         room("MCP", uses: ["Base", "JSON"]),
         room("Risk", uses: ["Base", "JSON", "MCP", "Policy", "CAssets", "CRE2"]),
+        room("Attacks", uses: ["Base", "JSON", "Policy", "Risk", "CAssets"]),
 
         // Floor 3: the outside world
         room("Runtime", uses: ["Base", "CUV", "COpenSSL"]),
@@ -96,7 +97,8 @@ let package = Package(
         tests("ArgumentsTests", uses: ["Arguments"]),
         tests("PolicyTests", uses: ["Policy", "JSON", "Base"]),
         tests("PolicyImportTests", uses: ["PolicyImport", "Policy", "JSON", "Base"], data: ["Cases"]),
-        tests("RiskTests", uses: ["Risk", "Policy", "JSON", "Base"], data: ["Labels"]),
+        tests("AttacksTests", uses: ["Attacks", "Risk", "Policy", "MCP", "JSON", "Base"]),
+        tests("RiskTests", uses: ["Risk", "Policy", "JSON", "Base"], data: ["Labels", "Poisoned"]),
         tests("MCPTests", uses: ["MCP", "JSON", "Base"]),
         tests("RuntimeTests", uses: ["Runtime", "Base"]),
         tests("HTTPTests", uses: ["HTTP", "Runtime", "Base"], data: ["Golden", "h11_decisions.py"]),

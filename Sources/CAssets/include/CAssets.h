@@ -15,4 +15,7 @@ SluiceAsset sluice_asset_risk_rules(void);
 // Assets/risk/findings.json
 SluiceAsset sluice_asset_finding_rules(void);
 
+// The files of Assets/attacks, by the order of their names; nothing behind the last one.
+SluiceAsset sluice_asset_attacks(size_t index);
+
 #endif
