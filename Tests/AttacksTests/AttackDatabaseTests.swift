@@ -9,6 +9,7 @@ import Testing
 /// Every documented attack, played again.
 @Suite struct AttackDatabaseTests {
     static let database = try? AttackDatabase.standard()
+    static let lint = try? MetadataLint.standard()
     static let attacks = database.map { Array($0.attacks) } ?? []
 
     @Test func allAreThere() throws {
@@ -74,7 +75,7 @@ import Testing
     func findingsAreFound(id: String) throws {
         let attack = try #require(Self.attacks.first { $0.id == id })
         let tools = attack.replay["tools"].map { $0.elements.compactMap(ToolDefinition.init) } ?? []
-        let lint = try MetadataLint.standard()
+        let lint = try #require(Self.lint)
         var found = Set(tools.flatMap { lint.findings(in: $0) }.map(\.code.rawValue))
         let servers = Dictionary(grouping: tools) { $0.entry["server"]?.string ?? "server" }
         found.formUnion(

@@ -11,6 +11,8 @@ struct DefinitionText {
 /// Every text in a definition, keys of schemas included: all of it reaches the model.
 struct DefinitionTexts {
     private(set) var texts: [DefinitionText] = []
+    /// The place of the enumeration with the most values, and their number.
+    private(set) var longestList: (place: String, count: Int)?
 
     /// - Parameter entry: of `tools/list`, `prompts/list` or `resources/list`.
     init(_ entry: JSONView) {
@@ -32,7 +34,9 @@ struct DefinitionTexts {
 
     private mutating func add(_ value: JSONView, _ place: String, _ role: TextRole) {
         guard let text = value.string, !text.isEmpty else { return }
-        texts.append(DefinitionText(place: place, role: role, text: text))
+        // A name of several words is read like any other sentence.
+        let isSentence = role == .name && text.utf8.count(where: { $0 == UInt8(ascii: " ") }) >= 4
+        texts.append(DefinitionText(place: place, role: isSentence ? .text : role, text: text))
     }
 
     /// A value of any shape: its texts and its keys.
@@ -65,10 +69,17 @@ struct DefinitionTexts {
                     add(name, place, .name)
                     self.schema(schema, place)
                 }
-            case "default", "const", "enum", "examples", "example": all(member, below, .value)
+            case "default", "const", "enum", "examples", "example":
+                if key == "enum", member.count > longestList?.count ?? 0 { longestList = (below, member.count) }
+                all(member, below, .value)
             case "required", "dependentRequired": all(member, below, .name)
-            case "$ref", "$dynamicRef", "$recursiveRef": add(member, below, .reference)
-            case "type", "format", "$schema", "$id", "pattern": break
+            case "$ref", "$dynamicRef", "$recursiveRef", "$schema", "$id":
+                if let target = member.string {
+                    texts.append(DefinitionText(place: below, role: .reference, text: "\(key) : \(target)"))
+                }
+            // Words of the schema language; a sentence there is none of them.
+            case "type", "format", "pattern":
+                if member.string?.contains(" ") == true, key != "pattern" { add(member, below, .text) }
             default:
                 if member.kind == .string { add(member, below, .text) } else { schema(member, below) }
             }

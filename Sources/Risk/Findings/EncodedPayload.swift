@@ -42,7 +42,8 @@ enum EncodedPayload {
     }
 
     private static func decode(_ run: Slice<UnsafeBufferPointer<UInt8>>) -> String? {
-        let text = String(decoding: run, as: UTF8.self)
+        var text = String(decoding: run, as: UTF8.self)
+        if text.hasPrefix("0x") { text.removeFirst(2) }
         let bare = text.replacing("=")
         return [
             Hex.decode(text), Base64.decode(padded(bare, "-_", "+/")),
@@ -59,13 +60,12 @@ enum EncodedPayload {
         return result
     }
 
-    /// The text, if it is one: printable, and with spaces between words.
+    /// The text, if it is one. Other data is hardly ever printable from start to end.
     private static func words(_ bytes: [UInt8]) -> String? {
         guard bytes.count >= 24, bytes.allSatisfy({ (32..<127).contains($0) || $0 == 10 || $0 == 9 || $0 == 13 }) else {
             return nil
         }
-        let text = String(decoding: bytes, as: UTF8.self)
-        return text.split(whereSeparator: \.isWhitespace).count >= 4 ? text : nil
+        return String(decoding: bytes, as: UTF8.self)
     }
 }
 

@@ -125,7 +125,11 @@ struct HiddenCharacters {
             let end = scalars[start...].firstIndex { !$0.properties.isAlphabetic } ?? scalars.count
             let word = scalars[start..<end]
             let forged = word.filter(isForgery)
-            if !forged.isEmpty, word.contains(where: { $0.isASCII }) || (role == .name && forged.count == word.count) {
+            // Whole words of mathematical letters are no mathematics.
+            let isStyled = word.allSatisfy { (0x1D400...0x1D7FF).contains($0.value) }
+            if !forged.isEmpty,
+                word.contains(where: { $0.isASCII }) || isStyled || (role == .name && forged.count == word.count)
+            {
                 let seen = LookAlikeNames.readable(String(String.UnicodeScalarView(word)))
                 if seen.unicodeScalars.allSatisfy(\.isASCII), end - start > 2 {
                     return Hit(

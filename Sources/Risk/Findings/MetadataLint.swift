@@ -9,6 +9,10 @@ package struct MetadataLint: Sendable {
 
     /// Texts longer than this, in characters, cost more than they tell.
     static let longText = 8_000
+    /// Names of more words than this, joined by underscores, are sentences.
+    private static let sentenceLength = 5
+    /// Lists of values longer than this are read by nobody.
+    static let longList = 500
 
     /// - Parameter rules: a file like `Assets/risk/findings.json`.
     /// - Throws: what is wrong with it.
@@ -37,15 +41,28 @@ package struct MetadataLint: Sendable {
     private func findings(entry: JSONView, tool: String?) -> [MetadataFinding] {
         // COST: nearly all definitions are plain and match nothing; that takes one pass over their bytes and no texts.
         guard isSuspicious(entry) else { return [] }
-        return findings(DefinitionTexts(entry).texts, tool: tool)
+        let texts = DefinitionTexts(entry)
+        var findings = findings(texts.texts, tool: tool)
+        if let (place, count) = texts.longestList, count > MetadataLint.longList {
+            findings.append(
+                MetadataFinding(
+                    code: .overlongText, severity: .low, tool: tool, place: place, quote: "",
+                    text: "the list has \(count) values; something among them is easily overlooked",
+                    mend: "let a tool look values up, or take a pattern"))
+        }
+        return findings
     }
 
     private func findings(_ texts: [DefinitionText], tool: String?) -> [MetadataFinding] {
         var findings: [MetadataFinding] = []
         for text in texts {
-            for finding in self.findings(in: text, tool)
-            where !findings.contains(where: { $0.code == finding.code && $0.place == finding.place }) {
-                findings.append(finding)
+            // Of several of a kind in one place the gravest says enough.
+            for finding in self.findings(in: text, tool) {
+                if let same = findings.firstIndex(where: { $0.code == finding.code && $0.place == finding.place }) {
+                    if findings[same].severity < finding.severity { findings[same] = finding }
+                } else {
+                    findings.append(finding)
+                }
             }
         }
         return findings
@@ -56,7 +73,7 @@ package struct MetadataLint: Sendable {
     /// Whether the entry has to be looked at text by text. Says yes too often rather than too seldom.
     private func isSuspicious(_ entry: JSONView) -> Bool {
         let bytes = entry.rawBytes
-        guard bytes.count <= 64 << 10 else { return true }
+        guard bytes.count <= 8 << 10 else { return true }
         return withUnsafeTemporaryAllocation(of: UInt8.self, capacity: bytes.count) { scratch in
             bytes.withUnsafeBufferPointer { source in
                 var isPlain = true
@@ -78,6 +95,8 @@ package struct MetadataLint: Sendable {
         _ longest: inout Int
     ) -> Int {
         var (from, to, line) = (0, 0, 0)
+        // Underscores since the last character that no name has.
+        var joints = 0
         while from < source.count {
             var byte = source[from]
             from += 1
@@ -95,6 +114,12 @@ package struct MetadataLint: Sendable {
                 line = to
             } else if byte >= 0x80, !isOrdinary(byte, source, from) {
                 isPlain = false
+            }
+            if byte == UInt8(ascii: "_") {
+                joints += 1
+                if joints >= sentenceLength { isPlain = false }
+            } else if byte <= UInt8(ascii: "\"") {
+                joints = 0
             }
             // Several spaces, as lists in descriptions have them, count as one.
             if byte == UInt8(ascii: " "), to > 0, scratch[to - 1] == byte { continue }
@@ -163,21 +188,30 @@ package struct MetadataLint: Sendable {
             findings.append(
                 finding(hit.code, hit.severity, VisibleText.quote(text.text, around: hit.place), hit.text, hit.mend))
         }
-        var readable = MetadataLint.readable(text.text)
-        readable.withUTF8 { bytes in
-            for (rule, place) in matches(bytes, text.role) {
-                let quote = MetadataLint.quote(bytes, place)
-                findings.append(finding(rule.code, rule.severity, quote, rule.text, rule.mend))
+        // Letters of other scripts are read both as themselves and as what they look like.
+        for var reading in MetadataLint.readings(text.text, text.role) {
+            reading.withUTF8 { bytes in
+                for (rule, severity, place) in matches(bytes, text.role) {
+                    let quote = MetadataLint.quote(bytes, place)
+                    findings.append(finding(rule.code, severity, quote, rule.text, rule.mend))
+                }
+                for run in EncodedPayload.runs(in: bytes) {
+                    var decoded = MetadataLint.readings(run.decoded, .text)[0]
+                    let isOrder = decoded.withUTF8 { !matches($0, .text).isEmpty }
+                    findings.append(
+                        finding(
+                            .encodedPayload, isOrder ? .high : .medium, MetadataLint.quote(bytes, run.place),
+                            "encoded text says `\(VisibleText.quote(run.decoded, around: 0..<1))`",
+                            "write it in plain words, or remove it"))
+                }
             }
-            for run in EncodedPayload.runs(in: bytes) {
-                var decoded = MetadataLint.readable(run.decoded)
-                let isOrder = decoded.withUTF8 { !matches($0, .text).isEmpty }
-                findings.append(
-                    finding(
-                        .encodedPayload, isOrder ? .high : .medium, MetadataLint.quote(bytes, run.place),
-                        "encoded text says `\(VisibleText.quote(run.decoded, around: 0..<1))`",
-                        "write it in plain words, or remove it"))
-            }
+        }
+        if text.role == .value, SecretValue.isSecret(text) {
+            findings.append(
+                finding(
+                    .secretInDefault, .high, VisibleText.quote(String(text.text.prefix(4)) + "…", around: 0..<1),
+                    "the value of something secret looks like a real one",
+                    "remove it, and have it revoked: whoever lists the tools has it"))
         }
         if text.role == .text, text.text.utf8.count > MetadataLint.longText, text.text.count > MetadataLint.longText {
             findings.append(
@@ -189,29 +223,37 @@ package struct MetadataLint: Sendable {
         return findings
     }
 
-    /// The rules that the text breaks, with the place of each one's first match in bytes.
-    private func matches(_ text: UnsafeBufferPointer<UInt8>, _ role: TextRole) -> [(FindingRule, Range<Int>)] {
-        var broken: [(FindingRule, Range<Int>)] = []
-        var excused: Set<Int>?
+    /// The rules that the text breaks, each with its severity here and the place of its first match in bytes.
+    private func matches(
+        _ text: UnsafeBufferPointer<UInt8>, _ role: TextRole
+    ) -> [(rule: FindingRule, severity: Severity, place: Range<Int>)] {
+        var broken: [(rule: FindingRule, severity: Severity, place: Range<Int>)] = []
+        var excuses: Set<Int>?
         rules.patterns.matches(text) { index in
             let rule = rules.rules[rules.ruleOfPattern[index]]
-            guard rule.roles.contains(role), !broken.contains(where: { $0.0.id == rule.id }) else { return }
+            guard rule.roles.contains(role), !broken.contains(where: { $0.rule.id == rule.id }),
+                let place = rules.patterns.place(of: index, in: text)
+            else { return }
+            var severity = rule.severity
             if !rule.unless.isEmpty {
-                if excused == nil {
+                if excuses == nil {
                     var found: Set<Int> = []
                     rules.exceptions.matches(text) { found.insert($0) }
-                    excused = found
+                    excuses = found
                 }
-                if rule.unless.contains(where: { excused?.contains($0) ?? false }) { return }
+                // Whoever writes a poisoned text can write an excuse into it: it makes the finding less grave, not silent.
+                if rule.unless.contains(where: { excuses?.contains($0) ?? false }) {
+                    severity = rule.severity >= .high ? .medium : .low
+                }
             }
-            guard let place = rules.patterns.place(of: index, in: text) else { return }
-            broken.append((rule, place))
+            broken.append((rule, severity, place))
         }
         return broken
     }
 
-    /// The text as a model may read it, white space as single spaces.
-    static func readable(_ text: String) -> String {
+    /// The text as it may be read, white space as single spaces: with look-alike letters made Latin, and, where that
+    /// changes something, as it stands; a name or a value that is a sentence also with its words apart.
+    private static func readings(_ text: String, _ role: TextRole) -> [String] {
         var plain = String.UnicodeScalarView()
         for scalar in text.unicodeScalars {
             if scalar.properties.isWhitespace {
@@ -221,7 +263,12 @@ package struct MetadataLint: Sendable {
             }
         }
         let spaced = String(plain)
-        return spaced.utf8.allSatisfy { $0 < 0x80 } ? spaced : LookAlikeNames.readable(spaced)
+        var readings = [spaced]
+        if spaced.utf8.contains(where: { $0 >= 0x80 }) { readings.insert(LookAlikeNames.readable(spaced), at: 0) }
+        if role != .text, spaced.utf8.count(where: { $0 == UInt8(ascii: "_") }) >= sentenceLength {
+            readings.append(String(readings[0].map { $0 == "_" ? " " : $0 }))
+        }
+        return readings
     }
 
     private static func quote(_ text: UnsafeBufferPointer<UInt8>, _ place: Range<Int>) -> String {

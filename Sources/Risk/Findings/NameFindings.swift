@@ -1,3 +1,4 @@
+internal import Base
 internal import MCP
 
 /// What is odd about the tools of several servers seen together: names that are taken for each other, and descriptions that
@@ -5,7 +6,7 @@ internal import MCP
 package enum NameFindings {
     /// Findings about all servers at once; `tool` and `place` name the first of those concerned as `server/tool`.
     package static func findings(_ servers: [ServerProfile]) -> [MetadataFinding] {
-        lookAlikes(servers) + references(servers)
+        lookAlikes(servers) + swappedLetters(servers) + serversAlike(servers) + references(servers)
     }
 
     private static func lookAlikes(_ servers: [ServerProfile]) -> [MetadataFinding] {
@@ -40,6 +41,61 @@ package enum NameFindings {
             case .hiddenCharacters: return nil
             }
         }
+    }
+
+    /// Tools of different servers whose names differ in two neighbouring letters that changed places.
+    private static func swappedLetters(_ servers: [ServerProfile]) -> [MetadataFinding] {
+        var groups: [[UInt8]: [(server: String, name: String)]] = [:]
+        for server in servers {
+            for name in Set(server.tools.map(\.name)) where name.utf8.count >= 6 {
+                groups[name.utf8.sorted(), default: []].append((server.name, name))
+            }
+        }
+        var findings: [MetadataFinding] = []
+        for group in groups.values where group.count > 1 {
+            let sorted = group.sorted { ($0.server, $0.name) < ($1.server, $1.name) }
+            for (index, one) in sorted.enumerated() {
+                for other in sorted[(index + 1)...] where one.server != other.server && isSwapped(one.name, other.name)
+                {
+                    findings.append(
+                        MetadataFinding(
+                            code: .lookAlikeName, severity: .medium, tool: one.name, place: "\(one.server)/\(one.name)",
+                            quote: VisibleText.shown("\(one.server)/\(one.name), \(other.server)/\(other.name)"),
+                            text: "different names that look alike: two letters changed places",
+                            mend: "look which one is genuine, and hide the other"))
+                }
+            }
+        }
+        return findings.sorted { $0.place < $1.place }
+    }
+
+    private static func isSwapped(_ a: String, _ b: String) -> Bool {
+        let different = zip(a.utf8, b.utf8).enumerated().filter { $0.element.0 != $0.element.1 }.map(\.offset)
+        return different.count == 2 && different[1] == different[0] + 1
+    }
+
+    /// Servers whose names are one letter apart, or look alike: one may pass for the other.
+    private static func serversAlike(_ servers: [ServerProfile]) -> [MetadataFinding] {
+        var findings: [MetadataFinding] = []
+        for (index, server) in servers.enumerated() {
+            for other in servers[(index + 1)...] where server.name != other.name && isAlike(server.name, other.name) {
+                findings.append(
+                    MetadataFinding(
+                        code: .lookAlikeName, severity: .medium, tool: nil, place: server.name,
+                        quote: VisibleText.shown("\(server.name), \(other.name)"),
+                        text: "two servers have names that look alike",
+                        mend: "look which one is genuine, and remove the other"))
+            }
+        }
+        return findings
+    }
+
+    private static func isAlike(_ a: String, _ b: String) -> Bool {
+        let (first, second) = (LookAlikeNames.skeleton(a), LookAlikeNames.skeleton(b))
+        if first == second { return true }
+        // Names that count on, `shard1` and `shard2`, are meant to.
+        return min(first.utf8.count, second.utf8.count) >= 5 && editDistance(first, second, limit: 1) != nil
+            && a.filter { !$0.isNumber } != b.filter { !$0.isNumber }
     }
 
     /// Names that are plain words stand in many texts by chance; those that are put together are meant.
