@@ -31,19 +31,22 @@ private struct Case {
         let lexer = Lexer(table: rules.words)
         var tokens: [Token] = []
         tokens.reserveCapacity(tool.description.utf8.count / 5 + 8)
-        var text = tool.name
-        text.withUTF8 { lexer.name($0, into: &tokens) }
-        name = NameReading(tokens, in: rules, prefix: Self.prefix(tokens, tool.name, server, rules))
         func read(_ string: String) -> TextReading {
             tokens.removeAll(keepingCapacity: true)
             var string = string
             string.withUTF8 { lexer.text($0, into: &tokens) }
             return TextReading(tokens, in: rules)
         }
-        self.text = read(tool.description)
+        text = read(tool.description)
         isDescribed = !tokens.isEmpty
         title = tool.title.map(read) ?? TextReading([], in: rules)
         schema = SchemaReading(tool.inputSchema, in: rules)
+        tokens.removeAll(keepingCapacity: true)
+        var name = tool.name
+        name.withUTF8 { lexer.name($0, into: &tokens) }
+        self.name = NameReading(
+            tokens, in: rules, prefix: Self.prefix(tokens, tool.name, server, rules), said: text.leads.first?.verb ?? -1
+        )
     }
 
     /// Words in front that most siblings share (`jira_`, `browser_`) say nothing of this tool.
@@ -52,10 +55,10 @@ private struct Case {
         let entry = rules.entry(tokens[0])
         if entry.verb >= 0, !entry.isAlsoNoun { return 0 }
         let length = Int(tokens[0].end)
-        let start = name.utf8.prefix(length)
+        let start = String(decoding: name.utf8.prefix(length), as: UTF8.self)
         var shared = 0
         let some = server.tools.prefix(40)
-        for other in some where other.name.utf8.starts(with: start) { shared += 1 }
+        for other in some where other.name.hasPrefix(start) { shared += 1 }
         return shared * 5 >= some.count * 3 ? 1 : 0
     }
 
@@ -109,13 +112,22 @@ private struct Case {
         if leads.isEmpty, !text.isDetail {
             leads = title.leads.map { Claim(found: $0, place: "title", quote: tool.title ?? "") }
         }
+        // `Performs ...` says less than a plain name.
+        if let only = leads.first, leads.count == 1, only.found.verb >= 0,
+            only.found.act == rules.verbs[only.found.verb].act,
+            rules.verbs[only.found.verb].isLight, names.first?.found.isSure == true
+        {
+            leads = []
+        }
         claims += leads
         if let first = names.first {
-            let isNameRead = kind(first.found) == .read
             if leads.isEmpty {
                 // `order_status`: a noun in front of what is shown.
                 if !(text.isDetail && !first.found.isSure) { claims += names }
-            } else if first.found.isSure || isNameRead {
+            } else if first.found.verb == leads[0].found.verb
+                || !rules.verbs[first.found.verb].isAlsoNoun && first.found.isSure
+                || kind(first.found) == .read
+            {
                 claims += names
             }
         } else if name.isDetail, leads.isEmpty {
@@ -141,7 +153,21 @@ private struct Case {
         // A tool that reads does not do more because a parameter chooses how it reads.
         let isReading = !claims.isEmpty && claims.allSatisfy { kind($0.found) == .read && $0.found.isSure }
         guard !isReading else { return [] }
-        return schema.actions.map { Claim(found: $0.found, place: $0.place, quote: $0.quote) }
+        let about = (text.leads + name.found).first { $0.around != 0 }
+        let isWriting = claims.contains { $0.found.isSure && kind($0.found) == .write }
+        return schema.actions.compactMap { action in
+            var found = action.found
+            // The definition of a request that is only stored.
+            if found.act == rules.roles.request, isWriting { return nil }
+            // `remove` among the actions of `manage_tags` is about tags.
+            if let about, found.around == 0, found.verb >= 0 {
+                found.head = about.head
+                found.near = about.near
+                found.around = about.around
+                found.act = rules.act(found)
+            }
+            return Claim(found: found, place: action.place, quote: action.quote)
+        }
     }
 
     /// What the verb means beside the things that the parameters name: `query` beside `sql`.
@@ -149,7 +175,10 @@ private struct Case {
         guard claim.found.verb >= 0, !text.isReadOnly else { return claim }
         let verb = rules.verbs[claim.found.verb]
         guard claim.found.act == verb.act || rules.acts[claim.found.act].category == .read,
-            let reading = verb.parameterReadings.first(where: { $0.objects & schema.objects != 0 })
+            let reading = verb.farReadings.first(where: { reading in
+                let things = reading.scope == .anywhere ? schema.objects | text.mentions : schema.objects
+                return reading.objects & things != 0 && (reading.with == 0 || reading.with & claim.found.around != 0)
+            })
         else { return claim }
         var claim = claim
         claim.found.act = reading.act
@@ -163,25 +192,17 @@ private struct Case {
         if isDescribed, !name.found.isEmpty, name.found.allSatisfy({ $0.isSure && kind($0) == .read }),
             texts.allSatisfy({ kind($0.found).rank <= ToolCategory.write.rank })
         {
-            claims.removeAll {
-                $0.place == "description"
-                    && (rules.acts[$0.found.act].isMaking || !$0.found.isSure && kind($0.found) == .write)
+            let verb = name.found[0].verb
+            claims.removeAll { claim in
+                guard claim.place == "description", kind(claim.found) == .write else { return false }
+                return rules.acts[claim.found.act].isMaking || !claim.found.isSure && claim.found.verb != verb
             }
         }
-        if text.isReadOnly {
-            claims.removeAll { [.execute, .write].contains(kind($0.found)) && $0.place != "name" }
-            if claims.allSatisfy({ [.execute, .read, .write].contains(kind($0.found)) }) {
-                claims = claims.map {
-                    var claim = $0
-                    claim.found.act = kind($0.found) == .read ? $0.found.act : rules.roles.look
-                    return claim
-                }
-            }
-            if claims.isEmpty {
-                claims.append(
-                    Claim(
-                        found: Found(verb: -1, act: rules.roles.look, range: 0..<0), place: "description",
-                        quote: text.readOnlyRange.map { Quote.part(tool.description, $0) } ?? ""))
+        if text.isReadOnly, claims.allSatisfy({ [.read, .execute].contains(kind($0.found)) }) {
+            for i in claims.indices where kind(claims[i].found) == .execute { claims[i].found.act = rules.roles.query }
+            if claims.isEmpty, let range = text.readOnlyRange {
+                let found = Found(verb: -1, act: rules.roles.query, range: range)
+                claims.append(Claim(found: found, place: "description", quote: Quote.part(tool.description, range)))
             }
         }
         guard let leading = claims.max(by: { weight($0) < weight($1) }) else {

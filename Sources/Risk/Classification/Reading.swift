@@ -7,6 +7,8 @@ struct Found {
     var range: Range<Int>
     /// The thing that is acted on.
     var head: ObjectSet = 0
+    /// The things up to the next preposition.
+    var near: ObjectSet = 0
     /// All things around.
     var around: ObjectSet = 0
     /// Nobody would read it otherwise: no noun, in the place of a verb.
@@ -15,10 +17,17 @@ struct Found {
 
 extension RuleSet {
     /// What a verb means beside these things.
-    func act(of verb: Int, head: ObjectSet, around: ObjectSet) -> Int {
-        let verb = verbs[verb]
-        for reading in verb.readings where reading.objects & (reading.isHeadOnly ? head : around) != 0 {
-            return reading.act
+    func act(_ found: Found) -> Int {
+        guard found.verb >= 0 else { return found.act }
+        let verb = verbs[found.verb]
+        for reading in verb.readings where reading.with == 0 || reading.with & found.around != 0 {
+            let things =
+                switch reading.scope {
+                case .head: found.head
+                case .near: found.near
+                default: found.around
+                }
+            if reading.objects & things != 0 { return reading.act }
         }
         return verb.act
     }
@@ -32,21 +41,22 @@ struct NameReading {
     var found: [Found] = []
     /// It names something to look at: `status`, `details`.
     var isDetail = false
-    /// It names a process: `inference`.
-    var isProcess = false
-    var isBulk = false
     var objects: ObjectSet = 0
 
-    init(_ tokens: [Token], in rules: RuleSet, prefix: Int) {
+    /// - Parameter said: the verb that the description begins with, or -1; it tells which word of the name is the verb.
+    init(_ tokens: [Token], in rules: RuleSet, prefix: Int, said: Int = -1) {
         let tokens = tokens.dropFirst(prefix < tokens.count ? prefix : 0)
         for token in tokens {
             let entry = rules.entry(token)
             objects |= entry.objects
-            if entry.grammar.contains(.process) { isProcess = true }
         }
         if let last = tokens.last { isDetail = rules.entry(last).grammar.contains(.detail) }
-        guard let lead = Self.lead(tokens, rules) else { return }
+        let same = tokens.indices.first {
+            said >= 0 && Int(rules.entry(tokens[$0]).verb) == said && rules.entry(tokens[$0]).form == .base
+        }
+        guard let lead = same ?? Self.lead(tokens, rules) else { return }
         append(lead, tokens, rules)
+        if same != nil { found[0].isSure = true }
         // `find_and_replace`, `create_or_update`.
         var i = lead + 2
         while i < tokens.endIndex {
@@ -60,30 +70,31 @@ struct NameReading {
 
     private mutating func append(_ place: Int, _ tokens: ArraySlice<Token>, _ rules: RuleSet) {
         let entry = rules.entry(tokens[place])
-        var head: ObjectSet = 0
-        var around: ObjectSet = 0
-        var isHeadOpen = true
+        var new = Found(
+            verb: Int(entry.verb), act: 0, range: Int(tokens[place].start)..<Int(tokens[place].end))
+        var isNear = true
         for i in place + 1..<max(tokens.endIndex, place + 1) {
             let other = rules.entry(tokens[i])
-            if other.grammar.contains(.preposition) { isHeadOpen = false }
-            if isHeadOpen, other.objects != 0 { head = other.objects }
-            around |= other.objects
+            if other.grammar.contains(.preposition) { isNear = false }
+            if isNear, other.objects != 0 { new.head = other.objects }
+            if isNear { new.near |= other.objects }
+            new.around |= other.objects
         }
         for i in tokens.startIndex..<place {
             let other = rules.entry(tokens[i])
-            if place == tokens.endIndex - 1, other.objects != 0 { head = other.objects }
-            around |= other.objects
+            if place == tokens.endIndex - 1 {
+                if other.objects != 0 { new.head = other.objects }
+                new.near |= other.objects
+            }
+            new.around |= other.objects
         }
-        let verb = Int(entry.verb)
         let isEdge =
             place == tokens.endIndex - 1
             || tokens[..<place].allSatisfy { rules.entry($0).verb < 0 || rules.entry($0).isAlsoNoun }
-        found.append(
-            Found(
-                verb: verb, act: rules.act(of: verb, head: head, around: around),
-                range: Int(tokens[place].start)..<Int(tokens[place].end), head: head, around: around,
-                isSure: isEdge && entry.form == .base
-                    && (!entry.isAlsoNoun || place == tokens.startIndex && tokens.count > 1)))
+        new.isSure =
+            isEdge && entry.form == .base && (!entry.isAlsoNoun || place == tokens.startIndex && tokens.count > 1)
+        new.act = rules.act(new)
+        found.append(new)
     }
 
     /// The word that says what is done: a plain verb in front, else at the end, else inside; then words that may be nouns.
@@ -93,7 +104,9 @@ struct NameReading {
         guard start < tokens.endIndex else { return nil }
         func isVerb(_ i: Int, plain: Bool) -> Bool {
             let entry = rules.entry(tokens[i])
+            // `mark_as_read`: what follows a preposition leads nothing.
             return entry.verb >= 0 && entry.form == .base && (!plain || !entry.isAlsoNoun)
+                && (i == start || !rules.entry(tokens[i - 1]).grammar.contains(.preposition))
         }
         if isVerb(start, plain: true) || rules.entry(tokens[start]).grammar.contains(.question) {
             return isVerb(start, plain: false) ? start : nil

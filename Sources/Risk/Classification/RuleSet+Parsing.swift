@@ -80,12 +80,14 @@ private struct RuleReader {
         let verbs = verbAct.enumerated().map { index, verb in
             let mine = readings.filter { $0.verbs.contains(index) || $0.acts.contains(verb.act) }
             return Verb(
-                word: verb.word, act: verb.act, readings: mine.filter { !$0.isOfParameters }.map(\.reading),
-                parameterReadings: mine.filter(\.isOfParameters).map(\.reading))
+                word: verb.word, act: verb.act, isAlsoNoun: entries[Int(words.find(verb.word))].isAlsoNoun,
+                isLight: entries[Int(words.find(verb.word))].grammar.contains(.light),
+                readings: mine.map(\.reading).filter { ![.parameters, .anywhere].contains($0.scope) },
+                farReadings: mine.map(\.reading).filter { [.parameters, .anywhere].contains($0.scope) })
         }
         let moves = elements(root["severities"]).compactMap { readMove($0) }
         let phrases = elements(root["phrases"]).flatMap { readPhrases($0) }
-        let parameters = elements(root["parameters"]).compactMap { readParameter($0) }
+        let parameters = elements(root["parameters"]).enumerated().compactMap { readParameter($1, $0) }
         guard let roles = readRoles(root["roles"]) else { return nil }
         return RuleSet(
             version: version, words: words, entries: entries, acts: acts, verbs: verbs, moves: moves, phrases: phrases,
@@ -276,10 +278,10 @@ private struct RuleReader {
     }
 
     mutating func readReadings(_ view: JSONView?) -> [(
-        verbs: Set<Int>, acts: Set<Int>, isOfParameters: Bool, reading: Reading
+        verbs: Set<Int>, acts: Set<Int>, reading: Reading
     )] {
         elements(view).compactMap { item in
-            check(item, ["verbs", "acts", "objects", "head", "parameters", "act", "about"])
+            check(item, ["verbs", "acts", "objects", "in", "with", "act", "about"])
             guard let target = item["act"] else {
                 problem(item, "a reading needs `act`")
                 return nil
@@ -294,10 +296,10 @@ private struct RuleReader {
             }
             let acts = Set(elements(item["acts"]).compactMap { act($0) })
             guard let index = act(target) else { return nil }
-            return (
-                verbs, acts, item["parameters"]?.bool ?? false,
-                Reading(objects: objects(item["objects"]), isHeadOnly: item["head"]?.bool ?? false, act: index)
-            )
+            let scope = item["in"].flatMap { word($0, at: item, Reading.Scope.self) } ?? .around
+            let reading = Reading(
+                objects: objects(item["objects"]), scope: scope, with: objects(item["with"]), act: index)
+            return (verbs, acts, reading)
         }
     }
 
@@ -344,22 +346,26 @@ private struct RuleReader {
         }
     }
 
-    mutating func readParameter(_ item: JSONView) -> ParameterRule? {
-        check(item, ["signal", "text", "heads", "except", "names", "types"])
-        guard let signal = word(item["signal"], at: item, RiskSignal.Code.self), let text = item["text"]?.string else {
-            problem(item, "a rule for parameters needs `signal` and `text`")
+    mutating func readParameter(_ item: JSONView, _ number: Int) -> ParameterRule? {
+        check(item, ["signal", "text", "heads", "except", "types"])
+        guard let signal = word(item["signal"], at: item, RiskSignal.Code.self), let text = item["text"]?.string,
+            number < 16
+        else {
+            problem(item, "a rule for parameters needs `signal` and `text`, and there are at most 16")
             return nil
         }
-        func ids(_ list: [String]) -> Set<Int32> {
-            Set(
-                list.map { text in
-                    entry(text) { _ in }
-                    return words.find(text)
-                })
+        let bit: UInt16 = 1 << UInt16(number)
+        for text in texts(item["heads"]) { entry(text) { $0.heads |= bit } }
+        for text in texts(item["except"]) { entry(text) { $0.exceptions |= bit } }
+        var types: ValueTypes = []
+        for element in elements(item["types"]) {
+            guard let type = ValueTypes.names.first(where: { element.string == $0.0 })?.1 else {
+                problem(element, "expected one of \(ValueTypes.names.map(\.0).joined(separator: ", "))")
+                continue
+            }
+            types.insert(type)
         }
-        return ParameterRule(
-            signal: signal, text: text, heads: ids(texts(item["heads"])), except: ids(texts(item["except"])),
-            names: Set(texts(item["names"])), types: texts(item["types"]))
+        return ParameterRule(signal: signal, text: text, bit: bit, types: types)
     }
 
     mutating func readRoles(_ view: JSONView?) -> Roles? {
@@ -373,9 +379,12 @@ private struct RuleReader {
         let unknown = role("unknown")
         let request = role("request")
         let stated = role("stated")
+        let query = role("query")
         let look = role("look")
-        guard let unknown, let request, let stated, let look else { return nil }
-        return Roles(unknown: unknown, request: request, stated: stated, look: look)
+        guard let unknown, let request, let stated, let query, let look else { return nil }
+        return Roles(
+            unknown: unknown, request: request, stated: stated, query: query, texts: objects(view?["texts"]), look: look
+        )
     }
 }
 

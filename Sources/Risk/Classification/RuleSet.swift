@@ -49,18 +49,37 @@ struct Act: Sendable {
 struct Verb: Sendable {
     let word: String
     let act: Int
+    /// As often a noun.
+    let isAlsoNoun: Bool
+    /// `perform`, `do`: the noun after it says what.
+    let isLight: Bool
     /// The first whose objects are there decides.
     let readings: [Reading]
-    /// The same for objects among the names of the parameters.
-    let parameterReadings: [Reading]
+    /// The same for objects further away.
+    let farReadings: [Reading]
 }
 
 /// `clear` beside `cache` is another act than `clear` alone.
 struct Reading: Sendable {
     let objects: ObjectSet
-    /// Only the thing that is acted on counts, not what stands around it.
-    let isHeadOnly: Bool
+    let scope: Scope
+    /// One of these must be about too; 0: nothing.
+    let with: ObjectSet
     let act: Int
+
+    /// Where the objects are looked for.
+    enum Scope: String, Sendable, CaseIterable {
+        /// The very thing that is acted on: `comment` in `add a comment to an order`.
+        case head
+        /// The words up to the next preposition: `bank transaction`.
+        case near
+        /// The rest of the clause.
+        case around
+        /// The names of the parameters.
+        case parameters
+        /// The names of the parameters, and everything that the description names.
+        case anywhere
+    }
 }
 
 /// Groups of things, as a bit each.
@@ -75,6 +94,10 @@ struct WordEntry: Sendable {
     var startsPhrase = false
     var grammar: Grammar = []
     var objects: ObjectSet = 0
+    /// Rules of parameters for names that end with this word.
+    var heads: UInt16 = 0
+    /// Rules that don't apply when this word stands before the last.
+    var exceptions: UInt16 = 0
 
     enum Form: UInt8, Sendable {
         case base, third, gerund, past, noun
@@ -89,7 +112,7 @@ struct Grammar: OptionSet, Sendable {
         ("of", .genitive), ("negations", .negation), ("fillers", .filler), ("purpose", .purpose),
         ("subjects", .subject), ("auxiliaries", .auxiliary), ("use", .use), ("details", .detail),
         ("headings", .heading), ("questions", .question), ("modifiers", .modifier), ("conditions", .condition),
-        ("actionParameters", .actionParameter), ("processNouns", .process),
+        ("actionParameters", .actionParameter), ("modes", .mode), ("light", .light), ("listing", .listing),
     ]
     static let article = Grammar(rawValue: 1)
     static let conjunction = Grammar(rawValue: 2)
@@ -107,7 +130,9 @@ struct Grammar: OptionSet, Sendable {
     static let modifier = Grammar(rawValue: 8192)
     static let condition = Grammar(rawValue: 16384)
     static let actionParameter = Grammar(rawValue: 32768)
-    static let process = Grammar(rawValue: 65536)
+    static let mode = Grammar(rawValue: 65536)
+    static let light = Grammar(rawValue: 131072)
+    static let listing = Grammar(rawValue: 262144)
 }
 
 /// Words in a row that mean something whatever stands around them.
@@ -139,14 +164,25 @@ struct ParameterRule: Sendable {
     let signal: RiskSignal.Code
     /// `Accepts file system path`
     let text: String
-    /// The last word of the name is one of these.
-    let heads: Set<Int32>
-    /// The word before the last is none of these.
-    let except: Set<Int32>
-    /// The whole name, words joined.
-    let names: Set<String>
-    /// `string`, `number`, `array`; empty: any.
-    let types: [String]
+    /// The rule's bit in `WordEntry.heads` and `WordEntry.exceptions`.
+    let bit: UInt16
+    /// Types that count; a parameter without one always does.
+    let types: ValueTypes
+}
+
+/// The types of JSON Schema, as a set.
+struct ValueTypes: OptionSet, Sendable {
+    let rawValue: UInt8
+    static let names: [(String, ValueTypes)] = [
+        ("string", .string), ("number", .number), ("integer", .integer), ("boolean", .boolean), ("array", .array),
+        ("object", .object),
+    ]
+    static let string = ValueTypes(rawValue: 1)
+    static let number = ValueTypes(rawValue: 2)
+    static let integer = ValueTypes(rawValue: 4)
+    static let boolean = ValueTypes(rawValue: 8)
+    static let array = ValueTypes(rawValue: 16)
+    static let object = ValueTypes(rawValue: 32)
 }
 
 /// Acts that the classifier itself asks for by name.
@@ -157,6 +193,10 @@ struct Roles: Sendable {
     let request: Int
     /// The author states that it changes something.
     let stated: Int
+    /// It runs what the caller asks, and says that it only reads.
+    let query: Int
+    /// Groups of texts that a parameter takes: its description says of what language they are.
+    let texts: ObjectSet
     /// Nothing in the definition says that it does more than look.
     let look: Int
 }

@@ -27,16 +27,15 @@ struct SchemaReading {
         lexer = Lexer(table: rules.words)
         guard let schema else { return }
         isDescribed = true
-        let root = schema.document.root
         if schema["additionalProperties"]?.bool == true || schema["additionalProperties"]?.kind == .object {
             parameters[.openSchema] = []
         }
         guard let properties = schema["properties"], properties.kind == .object else { return }
         count = properties.count
-        read(properties, schema, path: "/inputSchema/properties", depth: 0, root: root)
+        read(properties, schema, depth: 0)
     }
 
-    private mutating func read(_ properties: JSONView, _ schema: JSONView, path: String, depth: Int, root: JSONView) {
+    private mutating func read(_ properties: JSONView, _ schema: JSONView, depth: Int) {
         for (key, value) in properties.members.prefix(Self.most) where value.kind == .object {
             let value = Self.target(value, schema)
             tokens.removeAll(keepingCapacity: true)
@@ -46,23 +45,20 @@ struct SchemaReading {
                 }
             }
             let type = Self.type(of: value)
-            if let head = tokens.last { match(key, head, type, value, properties, depth) }
-            if depth == 0, let head = tokens.last, type != "boolean", value["enum"] == nil {
-                objects |= rules.entry(head).objects
-            }
-            if depth == 0, let head = tokens.last, rules.entry(head).grammar.contains(.actionParameter), type != "boolean"
-            {
-                readActions(key, value, path)
-            }
-            if type == "object" || type == "array" {
-                let inner = type == "array" ? value["items"].map { Self.target($0, schema) } : value
-                if type == "object", value["properties"] == nil, value["oneOf"] == nil, value["anyOf"] == nil {
-                    add(.openSchema, key)
+            if let head = tokens.last, type != .boolean {
+                let entry = rules.entry(head)
+                if entry.heads != 0 { match(key, entry.heads, type, value, properties) }
+                if depth == 0, entry.objects != 0, value["enum"] == nil {
+                    objects |= entry.objects
+                    if entry.objects & rules.roles.texts != 0 { readText(value) }
                 }
-                if depth < Self.deepest, let nested = inner?["properties"], nested.kind == .object {
-                    read(nested, schema, path: "", depth: depth + 1, root: root)
-                }
+                if depth == 0, entry.grammar.contains(.actionParameter) { readActions(key, value) }
             }
+            guard type == .object || type == .array else { continue }
+            let inner = type == .array ? value["items"].map { Self.target($0, schema) } : value
+            let nested = inner?["properties"]
+            if type == .object, nested == nil, value["oneOf"] == nil, value["anyOf"] == nil { add(.openSchema, key) }
+            if depth < Self.deepest, let nested, nested.kind == .object { read(nested, schema, depth: depth + 1) }
         }
     }
 
@@ -72,18 +68,16 @@ struct SchemaReading {
     }
 
     private mutating func match(
-        _ key: JSONView, _ head: Token, _ type: String, _ value: JSONView, _ properties: JSONView, _ depth: Int
+        _ key: JSONView, _ heads: UInt16, _ type: ValueTypes, _ value: JSONView, _ properties: JSONView
     ) {
-        let before = tokens.count > 1 ? tokens[tokens.count - 2].word : 0
-        for rule in rules.parameters {
-            if !rule.types.isEmpty, type != "", !rule.types.contains(type) { continue }
-            guard rule.heads.contains(head.word), !rule.except.contains(before) else { continue }
-            // A choice among given values is no free input.
-            if rule.signal != .acceptsRecipients, value["enum"] != nil || value["const"] != nil { continue }
+        let exceptions = tokens.count > 1 ? rules.entry(tokens[tokens.count - 2]).exceptions : 0
+        // A choice among given values is no free input.
+        guard heads & ~exceptions != 0, value["enum"] == nil, value["const"] == nil else { return }
+        for rule in rules.parameters where rule.bit & heads & ~exceptions != 0 {
+            guard type.isEmpty || rule.types.isEmpty || !rule.types.isDisjoint(with: type) else { continue }
             // A span of time: `from` and `to`.
-            if rule.signal == .acceptsRecipients, tokens.count == 1, properties["from"] != nil,
-                properties["subject"] == nil,
-                key.equals("to")
+            if rule.signal == .acceptsRecipients, key.equals("to"), properties["from"] != nil,
+                properties["subject"] == nil
             {
                 continue
             }
@@ -91,9 +85,19 @@ struct SchemaReading {
         }
     }
 
+    /// `query`: `The SQL query to run` is SQL.
+    private mutating func readText(_ value: JSONView) {
+        guard let description = value["description"], let range = description.plainStringRange else { return }
+        tokens.removeAll(keepingCapacity: true)
+        description.document.bytes.withUnsafeBufferPointer { bytes in
+            lexer.text(UnsafeBufferPointer(rebasing: bytes[range].prefix(160)), into: &tokens)
+        }
+        for token in tokens { objects |= rules.entry(token).objects & rules.roles.texts }
+    }
+
     // MARK: Actions
 
-    private mutating func readActions(_ key: JSONView, _ value: JSONView, _ path: String) {
+    private mutating func readActions(_ key: JSONView, _ value: JSONView) {
         var values: [JSONView] = []
         for list in [value["enum"], value["oneOf"], value["anyOf"]] {
             guard let list, list.kind == .array else { continue }
@@ -138,11 +142,9 @@ struct SchemaReading {
                     || i > 0 && rules.entry(tokens[i - 1]).grammar.contains(.conjunction)
                     || i + 1 < tokens.count && !tokens[i + 1].marks.isDisjoint(with: [.comma, .slash])
                 guard isListed else { continue }
-                let verb = Int(entry.verb)
-                found.append(
-                    Found(
-                        verb: verb, act: rules.act(of: verb, head: 0, around: 0),
-                        range: Int(token.start)..<Int(token.end)))
+                var new = Found(verb: Int(entry.verb), act: 0, range: Int(token.start)..<Int(token.end))
+                new.act = rules.act(new)
+                found.append(new)
             }
             guard found.count > 1 else { return }
             actions += found.map { ($0, place + "/description", Quote.clip(description)) }
@@ -152,25 +154,32 @@ struct SchemaReading {
     // MARK: JSON Schema
 
     private static func target(_ value: JSONView, _ schema: JSONView) -> JSONView {
-        guard let reference = value["$ref"]?.string, reference.hasPrefix("#/"),
+        guard let view = value["$ref"], let reference = view.string, reference.hasPrefix("#/"),
             let pointer = JSONPointer(String(reference.dropFirst()))
         else { return value }
         return schema[pointer] ?? value
     }
 
     /// The first type that is not null; empty when nothing is said.
-    private static func type(of value: JSONView) -> String {
+    private static func type(of value: JSONView) -> ValueTypes {
         if let type = value["type"] {
-            if let text = type.string { return text }
-            for element in type.elements where !element.equals("null") { return element.string ?? "" }
+            if type.kind == .string { return named(type) }
+            for element in type.elements where !element.equals("null") { return named(element) }
         }
-        for list in [value["anyOf"], value["oneOf"]] {
-            guard let list, list.kind == .array else { continue }
-            for element in list.elements {
-                if let type = element["type"], type.kind == .string, !type.equals("null") { return type.string ?? "" }
-            }
+        guard let list = value["anyOf"] ?? value["oneOf"] else { return [] }
+        for element in list.elements {
+            if let type = element["type"], type.kind == .string, !type.equals("null") { return named(type) }
         }
-        return ""
+        return []
+    }
+
+    private static func named(_ type: JSONView) -> ValueTypes {
+        if type.equals("string") { return .string }
+        if type.equals("object") { return .object }
+        if type.equals("array") { return .array }
+        if type.equals("integer") { return .integer }
+        if type.equals("number") { return .number }
+        return type.equals("boolean") ? .boolean : []
     }
 }
 

@@ -1,3 +1,5 @@
+internal import Policy
+
 /// What a description says.
 struct TextReading {
     /// The verbs of the first sentence: what the tool does.
@@ -13,6 +15,8 @@ struct TextReading {
     var isExternal = false
     /// Things in the first sentence.
     var objects: ObjectSet = 0
+    /// Things in all of it.
+    var mentions: ObjectSet = 0
     /// Where each phrase stands, for quoting.
     var readOnlyRange: Range<Int>?
     var finalRange: Range<Int>?
@@ -52,9 +56,10 @@ struct TextReading {
             if number > 0 || other <= span.lowerBound + 1 { return }
             span = span.lowerBound..<other
         }
-        readPhrases(tokens, span)
+        readPhrases(tokens, span, number)
         let isLeading = leads.isEmpty && number < 3
-        if number == 0 { for i in span { objects |= rules.entry(tokens[i]).objects } }
+        for i in span { mentions |= rules.entry(tokens[i]).objects }
+        if number == 0 { objects = mentions }
         if isLeading {
             // Bullets and conditions tell when to use it or how, not what it does.
             let first = tokens[span.lowerBound]
@@ -90,18 +95,49 @@ struct TextReading {
         append(lead, tokens, span, to: &leads)
         guard let first = leads.first else { return }
         if rules.acts[first.act].isGeneral { return readList(tokens, span, from: lead + 1) }
-        let form = rules.entry(tokens[lead]).form
-        var i = lead + 1
-        while i < span.upperBound {
-            let entry = rules.entry(tokens[i])
-            if entry.verb >= 0, entry.form == form, joins(tokens, i, span.lowerBound),
-                !entry.isAlsoNoun || isObject(tokens, i + 1, span), !isNegated(tokens, i, span),
-                !tokens[i].marks.contains(.upper) || tokens[lead].marks.contains(.upper)
-            {
-                append(i, tokens, span, to: &leads)
-            }
-            i += 1
+        // `Performs operations on records: insert, update, delete`
+        if rules.verbs[first.verb].isLight,
+            let list = (lead + 1..<max(span.upperBound, lead + 1)).first(where: {
+                !tokens[$0].marks.isDisjoint(with: [.colon, .open])
+            })
+        {
+            readList(tokens, span, from: list)
         }
+        let form = rules.entry(tokens[lead]).form
+        let isReading = rules.acts[first.act].category == .read
+        var last = lead
+        for i in lead + 1..<max(span.upperBound, lead + 1) {
+            let entry = rules.entry(tokens[i])
+            // `... including its key, dispatch status and labels`: nouns from here on.
+            if isReading, entry.grammar.contains(.listing) { break }
+            guard entry.verb >= 0, entry.form == form, joins(tokens, i, span.lowerBound), !isNegated(tokens, i, span),
+                !tokens[i].marks.contains(.upper) || tokens[lead].marks.contains(.upper)
+            else { continue }
+            // `List, create or delete branches`: verb after verb. After a noun, only what can't be one more noun.
+            let isChain = !entry.isAlsoNoun && (i - last <= 3 && isChain(tokens, last + 1..<i))
+            let isPlain =
+                !entry.isAlsoNoun && !isReading && isAfterConjunction(tokens, i) && isThing(tokens, i + 1, span)
+            guard isChain || isPlain || isObject(tokens, i + 1, span) else { continue }
+            append(i, tokens, span, to: &leads)
+            last = i
+        }
+    }
+
+    /// Only little words between two verbs.
+    private func isChain(_ tokens: [Token], _ between: Range<Int>) -> Bool {
+        between.allSatisfy {
+            !rules.entry(tokens[$0]).grammar.isDisjoint(with: [.conjunction, .filler])
+                || tokens[$0].marks.contains(.adverb)
+        }
+    }
+
+    private func isAfterConjunction(_ tokens: [Token], _ i: Int) -> Bool {
+        i > 0 && rules.entry(tokens[i - 1]).grammar.contains(.conjunction)
+    }
+
+    private func isThing(_ tokens: [Token], _ i: Int, _ span: Range<Int>) -> Bool {
+        i < span.upperBound && (isObject(tokens, i, span) || rules.entry(tokens[i]).objects != 0)
+            && !rules.entry(tokens[i]).grammar.contains(.detail)
     }
 
     /// After `manage`: whatever verbs the text lists.
@@ -121,7 +157,8 @@ struct TextReading {
         var hasSubject = false
         while i < span.upperBound, i < span.lowerBound + 8 {
             let entry = rules.entry(tokens[i])
-            if entry.verb >= 0, hasSubject, !entry.grammar.contains(.filler), !entry.isAlsoNoun, entry.form != .past,
+            if entry.verb >= 0, hasSubject, entry.grammar.isDisjoint(with: [.filler, .light, .use]), !entry.isAlsoNoun,
+                entry.form != .past,
                 entry.form != .noun
             {
                 if !isNegated(tokens, i, span) { append(i, tokens, span, to: &others) }
@@ -148,8 +185,9 @@ struct TextReading {
                 let isNoun =
                     entry.isAlsoNoun
                     && (next.grammar.contains(.detail) || i + 1 >= span.upperBound
-                        || entry.form == .third && !isObject(tokens, i + 1, span)
-                        || !next.grammar.isDisjoint(with: [.genitive]))
+                        || entry.form == .third
+                            && (next.grammar.contains(.preposition) || !tokens[i + 1].marks.isDisjoint(with: .breaks))
+                        || next.grammar.contains(.genitive))
                 let isPrefix =
                     i + 1 < span.upperBound && tokens[i + 1].marks.contains(.colon) && i < span.lowerBound + 2
                 if !isFiller, !isNoun, !isPrefix, !isNegated(tokens, i, span) { return i }
@@ -169,12 +207,18 @@ struct TextReading {
         return nil
     }
 
+    private func colon(_ tokens: [Token], _ span: Range<Int>) -> Int? {
+        span.first { tokens[$0].marks.contains(.colon) }
+    }
+
     /// `Tool to delete ...`, `An interface for managing ...`, `... that lists ...`.
     private func purposeVerb(_ tokens: [Token], _ span: Range<Int>) -> Int? {
         guard span.count > 1 else { return nil }
         for i in span.dropFirst() {
             let entry = rules.entry(tokens[i])
-            guard entry.verb >= 0, !entry.isAlsoNoun, !isNegated(tokens, i, span) else { continue }
+            guard entry.verb >= 0, !entry.isAlsoNoun || entry.form == .third, !isNegated(tokens, i, span) else {
+                continue
+            }
             let before = rules.entry(tokens[i - 1]).grammar
             if before.contains(.purpose) || before.contains(.auxiliary), entry.form != .past { return i }
             if tokens[i].marks.contains(.dash) || tokens[i].marks.contains(.colon),
@@ -189,27 +233,37 @@ struct TextReading {
     // MARK: Words
 
     private func append(_ place: Int, _ tokens: [Token], _ span: Range<Int>, to list: inout [Found]) {
-        let verb = Int(rules.entry(tokens[place]).verb)
-        var head: ObjectSet = 0
-        var around: ObjectSet = 0
+        var new = Found(
+            verb: Int(rules.entry(tokens[place]).verb), act: 0,
+            range: Int(tokens[span.lowerBound].start)..<Int(tokens[span.upperBound - 1].end),
+            isSure: !rules.entry(tokens[place]).isAlsoNoun)
         var isHeadOpen = true
+        var isNear = true
         var i = place + 1
         while i < span.upperBound, i < place + 12 {
             let entry = rules.entry(tokens[i])
             if entry.verb >= 0, !entry.isAlsoNoun, joins(tokens, i, span.lowerBound), entry.form != .noun { break }
-            if !tokens[i].marks.isDisjoint(with: [.open, .dash, .colon]) { isHeadOpen = false }
-            if entry.grammar.contains(.preposition) { isHeadOpen = false }
-            if entry.grammar.contains(.genitive), head != 0 { isHeadOpen = false }
-            if isHeadOpen, entry.objects != 0 { head = entry.objects }
-            around |= entry.objects
+            if !tokens[i].marks.isDisjoint(with: [.open, .dash, .colon]) || entry.grammar.contains(.preposition) {
+                isHeadOpen = false
+                isNear = false
+            }
+            if entry.grammar.contains(.genitive), new.head != 0 { isHeadOpen = false }
+            if isHeadOpen, entry.objects != 0 { new.head = entry.objects }
+            if isNear { new.near |= entry.objects }
+            new.around |= entry.objects
             i += 1
         }
-        list.append(
-            Found(
-                verb: verb, act: rules.act(of: verb, head: head, around: around),
-                range: Int(tokens[span.lowerBound].start)..<Int(tokens[span.upperBound - 1].end), head: head,
-                around: around,
-                isSure: !rules.entry(tokens[place]).isAlsoNoun))
+        new.act = rules.act(new)
+        // `Add, remove or list the tags of a note`: the object stands after the last verb.
+        if let last = list.indices.last, list[last].around == 0, list[last].range == new.range {
+            for k in list.indices where list[k].around == 0 && list[k].range == new.range {
+                list[k].head = new.head
+                list[k].near = new.near
+                list[k].around = new.around
+                list[k].act = rules.act(list[k])
+            }
+        }
+        list.append(new)
     }
 
     private func joins(_ tokens: [Token], _ i: Int, _ start: Int) -> Bool {
@@ -248,7 +302,7 @@ struct TextReading {
         return false
     }
 
-    private mutating func readPhrases(_ tokens: [Token], _ span: Range<Int>) {
+    private mutating func readPhrases(_ tokens: [Token], _ span: Range<Int>, _ number: Int) {
         for i in span where rules.entry(tokens[i]).startsPhrase {
             for index in rules.phrasesByWord[tokens[i].word] ?? [] {
                 let phrase = rules.phrases[index]
@@ -264,6 +318,10 @@ struct TextReading {
                     finalRange = range
                 case .restorable: isRestorable = true
                 case .readOnly:
+                    // `In read-only mode ...` is about a mode, and far down it is about something else.
+                    guard number < 4, end >= span.upperBound || !rules.entry(tokens[end]).grammar.contains(.mode) else {
+                        continue
+                    }
                     isReadOnly = true
                     readOnlyRange = range
                 case .bulk: isBulk = true
