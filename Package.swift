@@ -78,6 +78,7 @@ let package = Package(
 
         // Floor 5: features
         room("Gateway", uses: ["Base", "JSON", "Policy", "MCP", "Runtime", "HTTP", "Store"]),
+        room("Scanner", uses: ["Base", "JSON", "Policy", "MCP", "Risk", "Runtime", "Store", "Gateway"]),
         room("Console", uses: ["Base", "JSON", "HTTP", "Runtime", "Store", "Gateway"]),
         room("Studio", uses: ["Base", "JSON", "MCP", "Runtime", "HTTP", "Imaging", "CSodium"]),
 
@@ -86,7 +87,7 @@ let package = Package(
             "sluice",
             uses: [
                 "Base", "JSON", "Arguments", "Policy", "PolicyImport", "MCP", "Runtime", "HTTP", "Store", "StoreSQLite",
-                "Gateway", "Console",
+                "Gateway", "Console", "Risk", "Scanner",
             ]),
         program("sluice-studio", uses: ["Base", "Arguments", "Runtime", "Studio", "HTTP"]),
 
@@ -107,6 +108,7 @@ let package = Package(
         tests(
             "StudioTests", uses: ["Studio", "MCP", "HTTP", "Runtime", "Imaging", "JSON", "Base"], data: ["agent"]),
         tests("GatewayTests", uses: ["Gateway", "Policy", "MCP", "Store", "HTTP", "Runtime", "JSON", "Base"]),
+        tests("ScannerTests", uses: ["Scanner", "Risk", "MCP", "Store", "JSON", "Base"]),
         tests(
             "ConsoleTests",
             uses: ["Console", "Gateway", "StoreSQLite", "Store", "HTTP", "Runtime", "JSON", "Base"]),

@@ -1,0 +1,58 @@
+import JSON
+import MCP
+import Risk
+
+/// Everything that judges, in one place: made once, used for all servers of a scan.
+package struct Judge: Sendable {
+    private let classifier = Classifier()
+    private let lint: MetadataLint
+
+    /// - Throws: what is wrong with the rules that the program carries.
+    package init() throws(RuleProblem) { lint = try MetadataLint.standard() }
+
+    /// The verdict on one server.
+    package func judge(_ material: ServerMaterial) -> ScannedServer {
+        let definitions = material.entries(.tools).compactMap(ToolDefinition.init)
+        let profile = ServerProfile(
+            name: material.name,
+            description: [material.description, material.instructions ?? ""].filter { !$0.isEmpty }
+                .joined(separator: "\n"),
+            tools: definitions)
+        let classifications = definitions.map { classifier.classify($0, in: profile) }
+        let recommendation = Recommendation(
+            server: material.name,
+            judged: zip(definitions, classifications).map { (tool: $0, classification: $1) })
+        var tools: [ScannedTool] = []
+        for (definition, classification) in zip(definitions, classifications) {
+            tools.append(
+                ScannedTool(
+                    definition: definition, classification: classification, findings: lint.findings(in: definition),
+                    tokens: ContextCost.tokens(in: definition.entry.rawBytes),
+                    recommended: recommendation.entries[definition.name]))
+        }
+        var findings: [PlacedFinding] = []
+        if let instructions = material.instructions {
+            findings += lint.findings(instructions: instructions).map { PlacedFinding($0, in: nil) }
+        }
+        for kind in [ListKind.prompts, .resources, .resourceTemplates] {
+            for entry in material.entries(kind) {
+                let id = entry[kind.key]?.string ?? ""
+                findings += lint.findings(inEntry: entry).map { PlacedFinding($0, in: (kind, id)) }
+            }
+        }
+        // Names that come twice; what is said of other servers needs all of them.
+        findings += NameFindings.findings([profile]).map { PlacedFinding($0, in: nil) }
+        let tokens =
+            tools.reduce(0) { $0 + $1.tokens } + ContextCost.tokens(in: ArraySlice((material.instructions ?? "").utf8))
+        return ScannedServer(
+            material: material, profile: profile, tools: tools, findings: findings, tokens: tokens,
+            recommendation: recommendation)
+    }
+
+    /// What is odd about several servers together.
+    package func across(_ servers: [ScannedServer]) -> [MetadataFinding] {
+        guard servers.count > 1 else { return [] }
+        let alone = Set(servers.flatMap { $0.findings.map(\.finding) })
+        return NameFindings.findings(servers.map(\.profile)).filter { !alone.contains($0) }
+    }
+}
