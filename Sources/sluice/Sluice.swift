@@ -19,7 +19,7 @@ struct Sluice {
         ]
         + IdentityCommands.entries
         + GrantCommands.entries + AdminTokenCommands.entries + AuditCommands.entries + [
-            ClientConfigCommand.entry, DoctorCommand.entry,
+            ScanCommand.entry, ClientConfigCommand.entry, DoctorCommand.entry,
         ]
 
     static let program = Program(

@@ -161,7 +161,7 @@ enum ServerCommands {
         return tls
     }
 
-    private static func header(_ text: String) throws(Failure) -> NamedSecret {
+    static func header(_ text: String) throws(Failure) -> NamedSecret {
         guard let colon = text.firstIndex(of: ":"), colon != text.startIndex else {
             // Not the text itself: whatever it is, it was meant to be a credential.
             throw Failure(.usage, "a --header has no ':'", mend: "write --header 'Name: value'")
@@ -170,7 +170,7 @@ enum ServerCommands {
         return NamedSecret(name: String(text[..<colon]), value: Secret(String(value)))
     }
 
-    private static func variable(_ text: String) throws(Failure) -> NamedSecret {
+    static func variable(_ text: String) throws(Failure) -> NamedSecret {
         guard let equals = text.firstIndex(of: "="), equals != text.startIndex else {
             throw Failure(.usage, "an --env has no '='", mend: "write --env NAME=VALUE")
         }
