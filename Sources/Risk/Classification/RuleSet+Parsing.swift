@@ -170,11 +170,11 @@ private struct RuleReader {
     mutating func readObjects(_ view: JSONView?) {
         guard let view else { return }
         for (key, value) in view.members {
-            guard let name = key.string, objectBits.count < 64 else {
-                problem(key, "there are more than 64 groups of objects")
+            guard let name = key.string, objectBits.count < 128 else {
+                problem(key, "there are more than 128 groups of objects")
                 continue
             }
-            let bit: ObjectSet = 1 << UInt64(objectBits.count)
+            let bit: ObjectSet = 1 << ObjectSet(objectBits.count)
             objectBits[name] = bit
             for text in texts(value) {
                 for form in [text] + plurals(text) { entry(form) { $0.objects |= bit } }

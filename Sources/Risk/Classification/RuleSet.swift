@@ -83,7 +83,7 @@ struct Reading: Sendable {
 }
 
 /// Groups of things, as a bit each.
-typealias ObjectSet = UInt64
+typealias ObjectSet = UInt128
 
 /// What a word is; a word may be several.
 struct WordEntry: Sendable {
@@ -113,6 +113,7 @@ struct Grammar: OptionSet, Sendable {
         ("subjects", .subject), ("auxiliaries", .auxiliary), ("use", .use), ("details", .detail),
         ("headings", .heading), ("questions", .question), ("modifiers", .modifier), ("conditions", .condition),
         ("actionParameters", .actionParameter), ("modes", .mode), ("light", .light), ("listing", .listing),
+        ("persons", .person),
     ]
     static let article = Grammar(rawValue: 1)
     static let conjunction = Grammar(rawValue: 2)
@@ -133,6 +134,7 @@ struct Grammar: OptionSet, Sendable {
     static let mode = Grammar(rawValue: 65536)
     static let light = Grammar(rawValue: 131072)
     static let listing = Grammar(rawValue: 262144)
+    static let person = Grammar(rawValue: 524288)
 }
 
 /// Words in a row that mean something whatever stands around them.

@@ -157,7 +157,7 @@ struct TextReading {
         var hasSubject = false
         while i < span.upperBound, i < span.lowerBound + 8 {
             let entry = rules.entry(tokens[i])
-            if entry.verb >= 0, hasSubject, entry.grammar.isDisjoint(with: [.filler, .light, .use]), !entry.isAlsoNoun,
+            if entry.verb >= 0, hasSubject, entry.grammar.isDisjoint(with: [.filler, .light]), !entry.isAlsoNoun,
                 entry.form != .past,
                 entry.form != .noun
             {
@@ -169,7 +169,7 @@ struct TextReading {
                     || tokens[i].marks.contains(.adverb)
             else { return }
             if !entry.grammar.isDisjoint(with: [.subject, .auxiliary]) { hasSubject = true }
-            if entry.grammar.contains(.condition) { return }
+            if !entry.grammar.isDisjoint(with: [.condition, .person]) { return }
             i += 1
         }
     }
@@ -196,7 +196,7 @@ struct TextReading {
                 continue
             }
             let isSmall =
-                !entry.grammar.isDisjoint(with: [.filler, .article, .subject, .auxiliary, .purpose, .modifier])
+                !entry.grammar.isDisjoint(with: [.filler, .article, .subject, .person, .auxiliary, .purpose, .modifier])
                 || tokens[i].marks.contains(.adverb) || tokens[i].marks.contains(.identifier)
             let isPrefix =
                 i + 1 < span.upperBound && !tokens[i + 1].marks.isDisjoint(with: [.colon, .close, .dash])
