@@ -28,7 +28,7 @@ private struct Case {
         self.tool = tool
         self.server = server
         self.rules = rules
-        let lexer = Lexer(table: rules.words)
+        let lexer = Lexer(rules: rules)
         var tokens: [Token] = []
         tokens.reserveCapacity(tool.description.utf8.count / 5 + 8)
         func read(_ string: String) -> TextReading {

@@ -29,7 +29,7 @@ struct Token {
 
 /// Cuts texts into words. English is the only language whose words mean anything here.
 struct Lexer {
-    let table: WordTable
+    let rules: RuleSet
 
     /// Bytes of a description that are read; the rest is the lint's business (`overlong_text`).
     static let limit = 4000
@@ -112,7 +112,7 @@ struct Lexer {
                     count -= 1
                     hash = WordTable.hash(UnsafeBufferPointer(rebasing: buffer[..<count]))
                 }
-                let id = table.find(UnsafeBufferPointer(rebasing: buffer[..<count]), hash: hash)
+                let id = rules.words.find(UnsafeBufferPointer(rebasing: buffer[..<count]), hash: hash)
                 tokens.append(Token(word: id, start: Int32(start), end: Int32(i), marks: []))
             }
         }
@@ -208,7 +208,7 @@ struct Lexer {
             marks.insert(.adverb)
         }
         if count >= 3, uppers == count { marks.insert(.upper) }
-        let id = isLong ? 0 : table.find(UnsafeBufferPointer(rebasing: buffer[..<count]), hash: hash)
+        let id = isLong ? 0 : rules.words.find(UnsafeBufferPointer(rebasing: buffer[..<count]), hash: hash)
         // `JavaScript` and `GraphQL` are words all the same.
         if id != 0, !isDotted { marks.remove(.identifier) }
         return Token(word: isDotted ? 0 : id, start: Int32(start), end: Int32(end), marks: marks)

@@ -91,7 +91,7 @@ private struct RuleReader {
         guard let roles = readRoles(root["roles"]) else { return nil }
         return RuleSet(
             version: version, words: words, entries: entries, acts: acts, verbs: verbs, moves: moves, phrases: phrases,
-            phrasesByWord: Dictionary(grouping: phrases.indices) { phrases[$0].words[0] }, parameters: parameters,
+            parameters: parameters,
             roles: roles)
     }
 

@@ -1,7 +1,9 @@
 internal import Policy
 
 /// What words argue for: the content of `Assets/risk/rules.json`, compiled. docs/classification.md explains the file.
-package struct RuleSet: Sendable {
+///
+/// COST: an object, because a copy of so many arrays cost more than judging did.
+package final class RuleSet: Sendable {
     /// The version that the file states.
     package let version: String
     let words: WordTable
@@ -15,6 +17,22 @@ package struct RuleSet: Sendable {
     let phrasesByWord: [Int32: [Int]]
     let parameters: [ParameterRule]
     let roles: Roles
+
+    init(
+        version: String, words: WordTable, entries: [WordEntry], acts: [Act], verbs: [Verb], moves: [SeverityMove],
+        phrases: [Phrase], parameters: [ParameterRule], roles: Roles
+    ) {
+        self.version = version
+        self.words = words
+        self.entries = entries
+        self.acts = acts
+        self.verbs = verbs
+        self.moves = moves
+        self.phrases = phrases
+        phrasesByWord = Dictionary(grouping: phrases.indices) { phrases[$0].words[0] }
+        self.parameters = parameters
+        self.roles = roles
+    }
 
     /// The rules that the program carries in itself.
     package static let standard: RuleSet = {

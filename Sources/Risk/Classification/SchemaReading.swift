@@ -24,7 +24,7 @@ struct SchemaReading {
 
     init(_ schema: JSONView?, in rules: RuleSet) {
         self.rules = rules
-        lexer = Lexer(table: rules.words)
+        lexer = Lexer(rules: rules)
         guard let schema else { return }
         isDescribed = true
         if schema["additionalProperties"]?.bool == true || schema["additionalProperties"]?.kind == .object {
