@@ -78,7 +78,7 @@ let package = Package(
 
         // Floor 5: features
         room("Gateway", uses: ["Base", "JSON", "Policy", "MCP", "Runtime", "HTTP", "Store"]),
-        room("Scanner", uses: ["Base", "JSON", "Policy", "MCP", "Risk", "Runtime", "Store", "Gateway"]),
+        room("Scanner", uses: ["Base", "JSON", "Policy", "MCP", "Risk", "Attacks", "Runtime", "Store", "Gateway"]),
         room("Console", uses: ["Base", "JSON", "HTTP", "Runtime", "Store", "Gateway"]),
         room("Studio", uses: ["Base", "JSON", "MCP", "Runtime", "HTTP", "Imaging", "CSodium"]),
 

@@ -99,6 +99,7 @@ class Servers(ScanCase):
         self.assertRegex(done.stdout, r"raw: 24 tools.*speaks 2025-11-25" if len(rawserver.STDIO_TOOLS) == 24
                          else r"raw: \d+ tools.*speaks")
         self.assertRegex(done.stdout, r"TOOL +CATEGORY +SEVERITY +SIGNALS")
+        self.assertIn("recommended policy", done.stdout)
         self.assertIn("tools/list", done.stderr)
         self.assertEqual(self.scan("--quiet", "--", *RAW).stderr, "")
 

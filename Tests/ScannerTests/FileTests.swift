@@ -2,6 +2,7 @@ import JSON
 import MCP
 import Scanner
 import Store
+import Support
 import Testing
 
 /// The files that name servers or hold lists, read without any of them being asked.
@@ -38,6 +39,8 @@ import Testing
         #expect(try shown("mcp_servers.a.url = 'https://h/x'", "config.toml") == ["1 a: https://h/x"])
         #expect(try shown("mcp_servers = {a = {url = 'https://h/x'}}", "config.toml") == ["1 a: https://h/x"])
         #expect(try shown(#"{"mcpServers":{}}"#).isEmpty)
+        let twice = #"{"mcpServers":{"a":\#(entry)},"projects":{"/p":{"mcpServers":{"a":\#(entry)}}}}"#
+        #expect(try servers(twice).map(\.name) == ["a", "a-2"])
     }
 
     @Test(arguments: [
@@ -73,6 +76,32 @@ import Testing
         guard case .command(let words, _, _, _) = server.way else { return #expect(Bool(false)) }
         #expect(words == ["x\té", "lit\\n", "long\ntext", "x", "true", "1_000", "1979-05-27"])
         #expect(server.name == "a b")
+    }
+
+    /// Whatever a file holds, it is read or refused.
+    @Test func bytesAtRandom() throws {
+        var random = SeededGenerator(seed: 5)
+        let seeds = [
+            "mcp_servers.\"a\" = {command = 'x', args = [1, \"\"\"y\"\"\", '''z''']}\n[[b]]\nc = 1979-05-27 # d\n",
+            #"{/* c */ "mcpServers": {"a": {"command": "x", "args": ["\u00e9", 1,], "env": {"K": true}},}} // end"#,
+            #"{"server":{"name":"n","packages":[{"registryType":"npm","identifier":"x"}],"remotes":[{"url":"https://h"}]}}"#,
+            #"{"tools":[{"name":"a","inputSchema":{"type":"object"}}],"nextCursor":"c"}"#,
+        ]
+        for round in 0..<4_000 {
+            var bytes = Array(seeds[round % seeds.count].utf8)
+            for _ in 0...random.below(4) where !bytes.isEmpty {
+                let place = random.below(bytes.count)
+                switch random.below(4) {
+                case 0: bytes.remove(at: place)
+                case 1: bytes[place] = random.pick(Array("{}[]\"'\\,:=#/*.\n\r a1".utf8))
+                case 2: bytes.insert(contentsOf: random.bytes(2), at: place)
+                default: bytes = Array(bytes[..<place])
+                }
+            }
+            _ = try? ClientConfiguration.servers(in: bytes, name: round % 4 == 0 ? "c.toml" : "c.json")
+            _ = try? RegistryEntry.read(bytes, name: "server.json")
+            _ = try? SavedTools.read(bytes, name: "t.json", fallback: "t")
+        }
     }
 
     @Test func variables() throws {

@@ -35,6 +35,7 @@ import Testing
         #expect(tool["findings"]?[0]?["where"]?.string == "/inputSchema/properties/a/description")
         // The prompt's place begins with its list and its name.
         #expect(root["findings"]?[0]?["where"]?.string == "/prompts/p~11/description")
+        #expect(tool["attacks"]?.count ?? 0 > 0)
         #expect(root["tools"]?[0]?["definition"]?["name"]?.string == "list_files")
     }
 

@@ -55,6 +55,7 @@ package enum ClientConfiguration {
         }
         let lines = LineIndex(bytes)
         var found: [NamedServer] = []
+        var names: Set<String> = []
         for (section, project) in sections {
             guard section.kind == .object else {
                 let line = lines.line(of: section.range.lowerBound)
@@ -62,7 +63,14 @@ package enum ClientConfiguration {
             }
             for (key, entry) in section.members {
                 let line = lines.line(of: key.range.lowerBound)
-                found.append(server(key.string ?? "", entry, line: line, project: project))
+                var name = key.string ?? ""
+                // Several projects may have a server of one name.
+                var number = 2
+                while !names.insert(name).inserted {
+                    name = "\(key.string ?? "")-\(number)"
+                    number += 1
+                }
+                found.append(server(name, entry, line: line, project: project))
             }
         }
         return found

@@ -78,6 +78,8 @@ package struct ScanHTML {
                 page += "<td>\(Self.escaped(verdict.rationale))"
                 let signals = verdict.signals.map { Self.escaped($0.text) }.joined(separator: "; ")
                 if !signals.isEmpty { page += "<br><span class=\"dim\">\(signals)</span>" }
+                let attacks = tool.attacks.map { Self.escaped($0.title) }.joined(separator: "; ")
+                if !attacks.isEmpty { page += "<br><span class=\"dim\">Known attacks: \(attacks)</span>" }
                 page += "</td></tr>\n"
             }
             page += "</tbody>\n</table></div>\n"

@@ -117,7 +117,7 @@ package enum ScanJSON {
         writer.endArray()
         writer.key("attacks")
         writer.beginArray()
-        for attack in tool.attacks { writer.string(attack) }
+        for attack in tool.attacks { writer.string(attack.id) }
         writer.endArray()
         writer.key("recommended")
         if let entry = tool.recommended { writer.value(entry) } else { writer.null() }

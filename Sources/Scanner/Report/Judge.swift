@@ -1,3 +1,4 @@
+import Attacks
 import JSON
 import MCP
 import Risk
@@ -6,9 +7,17 @@ import Risk
 package struct Judge: Sendable {
     private let classifier = Classifier()
     private let lint: MetadataLint
+    private let attacks: AttackDatabase
 
-    /// - Throws: what is wrong with the rules that the program carries.
-    package init() throws(RuleProblem) { lint = try MetadataLint.standard() }
+    /// - Throws: `ScanError` when the rules that the program carries are damaged.
+    package init() throws(ScanError) {
+        do throws(RuleProblem) { lint = try MetadataLint.standard() } catch {
+            throw ScanError(.rules, "the rules of this program can't be read: \(error)", mend: "please report this")
+        }
+        do throws(AttackProblem) { attacks = try AttackDatabase.standard() } catch {
+            throw ScanError(.rules, "the attacks of this program can't be read: \(error)", mend: "please report this")
+        }
+    }
 
     /// The verdict on one server.
     package func judge(_ material: ServerMaterial) -> ScannedServer {
@@ -24,11 +33,14 @@ package struct Judge: Sendable {
             judged: zip(definitions, classifications).map { (tool: $0, classification: $1) })
         var tools: [ScannedTool] = []
         for (definition, classification) in zip(definitions, classifications) {
+            let findings = lint.findings(in: definition)
+            let fitting = attacks.attacks(on: definition, classification, findings: findings)
             tools.append(
                 ScannedTool(
-                    definition: definition, classification: classification, findings: lint.findings(in: definition),
+                    definition: definition, classification: classification, findings: findings,
                     tokens: ContextCost.tokens(in: definition.entry.rawBytes),
-                    recommended: recommendation.entries[definition.name]))
+                    recommended: recommendation.entries[definition.name],
+                    attacks: fitting.map { KnownAttack(id: $0.id, title: $0.title, severity: $0.severity) }))
         }
         var findings: [PlacedFinding] = []
         if let instructions = material.instructions {

@@ -12,8 +12,15 @@ package struct ScannedTool: Sendable {
     package let tokens: Int
     /// What the recommended policy says of it; nil when it hides the tool.
     package let recommended: JSONValue?
-    /// The entries of the attack database that fit it.
-    package var attacks: [String] = []
+    /// The entries of the attack database that fit it, the most fitting first.
+    package let attacks: [KnownAttack]
+}
+
+/// An entry of the attack database.
+package struct KnownAttack: Sendable, Hashable {
+    package let id: String
+    package let title: String
+    package let severity: Severity
 }
 
 /// A finding, and which entry of which list it is in.
@@ -49,6 +56,23 @@ package struct ScannedServer: Sendable {
     package var changes: ScanChanges?
 
     package var name: String { material.name }
+
+    /// The attacks that fit its tools and the tools that each fits, those of most tools first.
+    package var attacks: [(attack: KnownAttack, tools: [String])] {
+        var order: [KnownAttack] = []
+        var tools: [KnownAttack: [String]] = [:]
+        for tool in self.tools {
+            for attack in tool.attacks {
+                if tools[attack] == nil { order.append(attack) }
+                tools[attack, default: []].append(tool.definition.name)
+            }
+        }
+        let all = order.map { (attack: $0, tools: tools[$0] ?? []) }
+        return all.enumerated().sorted { a, b in
+            let (x, y) = (a.element.tools.count, b.element.tools.count)
+            return x == y ? a.offset < b.offset : x > y
+        }.map(\.element)
+    }
 
     /// All findings, those in tools first.
     package var allFindings: [MetadataFinding] { tools.flatMap(\.findings) + findings.map(\.finding) }

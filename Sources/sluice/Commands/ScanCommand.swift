@@ -78,8 +78,8 @@ enum ScanCommand {
         let policies = try ScanFiles.policies(arguments, many: input.isOfMany)
         let baselines = try ScanFiles.baselines(arguments)
         let judge: Judge
-        do throws(RuleProblem) { judge = try Judge() } catch {
-            throw Failure(.unable, "the rules of this program can't be read: \(error)", mend: "please report this")
+        do throws(ScanError) { judge = try Judge() } catch {
+            throw Failure(.unable, error.message, mend: error.mend)
         }
 
         let (materials, failed) = try await ask(input, arguments)
@@ -100,7 +100,7 @@ enum ScanCommand {
         case "json": Output.write(ScanJSON.bytes(report))
         case "sarif": Output.write(ScanSARIF(report, version: Version.text, risk: limits.risk).bytes)
         case "html": Output.print(ScanHTML.text(report, version: Version.text), terminator: "")
-        default: ScanTable.print(report)
+        default: ScanTable.print(report, withPolicy: arguments.value("policy-out") == nil)
         }
         try policies.write(servers)
         try baselines.keep(servers)

@@ -4,10 +4,22 @@ import Scanner
 
 /// A scan for people at a terminal. Everything of the servers' is made visible: no escape sequence gets through.
 enum ScanTable {
-    static func print(_ report: ScanReport) {
+    /// How many attacks are named; the others are in the JSON.
+    private static let most = 10
+
+    /// - Parameter withPolicy: the recommended policy of a single server, too.
+    static func print(_ report: ScanReport, withPolicy: Bool) {
         for (index, server) in report.servers.enumerated() {
             if index > 0 { Output.print("") }
             print(server)
+            guard withPolicy, !server.tools.isEmpty else { continue }
+            if report.isOfMany {
+                Output.print("\nrecommended policy: --policy-out FOLDER writes it")
+            } else {
+                let text = PrettyJSON.text(server.recommendation.policy)
+                Output.print("\nrecommended policy (--policy-out FILE writes it):")
+                Output.print(Visible.lines(text, limit: 100_000, count: 100_000), terminator: "")
+            }
         }
         if !report.findings.isEmpty {
             Output.print("\nseveral servers together:")
@@ -41,6 +53,14 @@ enum ScanTable {
         Output.print("\n\(count == 0 ? "no findings" : count == 1 ? "1 finding:" : "\(count) findings:")")
         for tool in server.tools { for finding in tool.findings { print(finding, at: finding.place) } }
         for placed in server.findings { print(placed.finding, at: placed.place) }
+        let attacks = server.attacks
+        if !attacks.isEmpty {
+            Output.print("\nknown attacks that abuse such tools ('sluice attacks show ID' tells of one):")
+            Output.table(
+                ["ID", "TOOLS", "ATTACK"],
+                attacks.prefix(most).map { [$0.attack.id, "\($0.tools.count)", $0.attack.title] })
+            if attacks.count > most { Output.print("and \(attacks.count - most) more; --json names all") }
+        }
         if let changes = server.changes {
             Output.print("\nsince the earlier scan:")
             for line in changes.lines { Output.print("  \(line)") }
