@@ -335,6 +335,8 @@ class Saved(ScanCase):
         finding = report["tools"][0]["findings"][0]
         self.assertEqual(set(finding), {"code", "severity", "where", "quote", "text", "mend"})
         self.assertEqual(finding["where"], "/description")
+        self.assertEqual(list(report["policy"]["tools"]), ["list_files"])
+        self.assertIsNone(report["tools"][0]["recommended"])
 
     def test_sarif(self):
         path = self.file("p.json", {"server": "p", "tools": [HARMLESS, POISONED]})

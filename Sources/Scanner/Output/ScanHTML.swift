@@ -98,8 +98,11 @@ package struct ScanHTML {
         let advice = server.recommendation
         page +=
             "<h3>Recommended policy</h3>\n<pre>\(Self.escaped(PrettyJSON.text(advice.policy), keepsLines: true))</pre>\n"
-        guard !advice.reasons.isEmpty else { return }
+        guard !advice.reasons.isEmpty || !server.poisoned.isEmpty else { return }
         page += "<h3>Why</h3>\n<ul>\n"
+        for tool in server.poisoned {
+            page += "<li><code>\(Self.escaped(tool))</code>: \(Self.escaped(poisonedReason))</li>\n"
+        }
         for reason in advice.reasons {
             page += "<li><code>\(Self.escaped(reason.place))</code>: \(Self.escaped(reason.text))"
             page += reason.needsEditing ? " <strong>Put in your own value.</strong></li>\n" : "</li>\n"

@@ -73,6 +73,14 @@ package enum ScanJSON {
         writer.value(server.recommendation.policy)
         writer.key("policy_reasons")
         writer.beginArray()
+        for tool in server.poisoned {
+            writer.beginObject()
+            writer.member("tool", tool)
+            writer.member("where", "")
+            writer.member("text", poisonedReason)
+            writer.member("needs_editing", false)
+            writer.endObject()
+        }
         for reason in server.recommendation.reasons {
             writer.beginObject()
             writer.member("tool", reason.tool)

@@ -19,6 +19,9 @@ extension ScannedServer {
     }
 }
 
+/// Why a policy leaves a tool out.
+package let poisonedReason = "It is left out, and so denied, because of what is hidden in its definition."
+
 extension ScanChanges {
     /// One line for each change.
     package var lines: [String] {

@@ -28,12 +28,15 @@ package struct Judge: Sendable {
                 .joined(separator: "\n"),
             tools: definitions)
         let classifications = definitions.map { classifier.classify($0, in: profile) }
+        let findingsOfTools = definitions.map { lint.findings(in: $0) }
+        // Nobody should allow a tool whose definition is poisoned; the policy's default denies what it does not name.
+        let poisoned = findingsOfTools.map { findings in findings.contains { $0.severity >= .high } }
         let recommendation = Recommendation(
             server: material.name,
-            judged: zip(definitions, classifications).map { (tool: $0, classification: $1) })
+            judged: zip(zip(definitions, classifications), poisoned).filter { !$0.1 }
+                .map { (tool: $0.0.0, classification: $0.0.1) })
         var tools: [ScannedTool] = []
-        for (definition, classification) in zip(definitions, classifications) {
-            let findings = lint.findings(in: definition)
+        for ((definition, classification), findings) in zip(zip(definitions, classifications), findingsOfTools) {
             let fitting = attacks.attacks(on: definition, classification, findings: findings)
             tools.append(
                 ScannedTool(

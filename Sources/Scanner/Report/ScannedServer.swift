@@ -74,6 +74,11 @@ package struct ScannedServer: Sendable {
         }.map(\.element)
     }
 
+    /// The tools that the recommended policy leaves out because of what is hidden in them.
+    package var poisoned: [String] {
+        tools.filter { tool in tool.findings.contains { $0.severity >= .high } }.map(\.definition.name)
+    }
+
     /// All findings, those in tools first.
     package var allFindings: [MetadataFinding] { tools.flatMap(\.findings) + findings.map(\.finding) }
 }

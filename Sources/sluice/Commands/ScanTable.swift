@@ -16,6 +16,10 @@ enum ScanTable {
             if report.isOfMany {
                 Output.print("\nrecommended policy: --policy-out FOLDER writes it")
             } else {
+                if !server.poisoned.isEmpty {
+                    let names = server.poisoned.map(Visible.name).joined(separator: ", ")
+                    Output.print("\nleft out of the policy because of what is hidden in them: \(names)")
+                }
                 let text = PrettyJSON.text(server.recommendation.policy)
                 Output.print("\nrecommended policy (--policy-out FILE writes it):")
                 Output.print(Visible.lines(text, limit: 100_000, count: 100_000), terminator: "")
