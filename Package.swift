@@ -77,7 +77,7 @@ let package = Package(
         room("StoreSQLite", uses: ["Base", "JSON", "MCP", "Policy", "Store", "CSQLite", "CSodium", "COpenSSL"]),
 
         // Floor 5: features
-        room("Gateway", uses: ["Base", "JSON", "Policy", "MCP", "Runtime", "HTTP", "Store"]),
+        room("Gateway", uses: ["Base", "JSON", "Policy", "Risk", "MCP", "Runtime", "HTTP", "Store"]),
         room("Scanner", uses: ["Base", "JSON", "Policy", "MCP", "Risk", "Attacks", "Runtime", "Store", "Gateway"]),
         room("Console", uses: ["Base", "JSON", "HTTP", "Runtime", "Store", "Gateway"]),
         room("Studio", uses: ["Base", "JSON", "MCP", "Runtime", "HTTP", "Imaging", "CSodium"]),
@@ -87,7 +87,7 @@ let package = Package(
             "sluice",
             uses: [
                 "Base", "JSON", "Arguments", "Policy", "PolicyImport", "MCP", "Runtime", "HTTP", "Store", "StoreSQLite",
-                "Gateway", "Console", "Risk", "Scanner",
+                "Gateway", "Console", "Risk", "Attacks", "Scanner",
             ]),
         program("sluice-studio", uses: ["Base", "Arguments", "Runtime", "Studio", "HTTP"]),
 

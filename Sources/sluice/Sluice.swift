@@ -18,8 +18,9 @@ struct Sluice {
             PolicyImportCommand.entry
         ]
         + IdentityCommands.entries
-        + GrantCommands.entries + AdminTokenCommands.entries + AuditCommands.entries + [
-            ScanCommand.entry, ClientConfigCommand.entry, DoctorCommand.entry,
+        + GrantCommands.entries + AdminTokenCommands.entries + AuditCommands.entries + [ScanCommand.entry]
+        + AttackCommands.entries + [
+            ClientConfigCommand.entry, DoctorCommand.entry,
         ]
 
     static let program = Program(

@@ -16,13 +16,7 @@ final class GatewaySnapshot: Sendable {
         var policies: [String: CompiledPolicy] = [:]
         for (name, version) in configuration.policies {
             let load = PolicyDocument.load(version.bytes, name: name, version: version.version)
-            if let policy = load.policy, policy.usesCategories {
-                // Nothing classifies tools yet, so `@destructive` would match none: a guard that is silently off.
-                log(
-                    .error,
-                    "a stored policy selects tools by category, and tools are not classified yet; "
-                        + "every call under it is denied", ("policy", name))
-            } else if let policy = load.policy {
+            if let policy = load.policy {
                 policies[name] = policy
             } else {
                 log(

@@ -2,6 +2,7 @@ import Base
 import JSON
 import MCP
 import Policy
+import Risk
 import Runtime
 import Synchronization
 
@@ -113,18 +114,25 @@ final class ToolCatalogue: Sendable {
     ///   - isWhole: whether there are no other pages.
     ///   - changes: what `changes` was when the client asked; what came before a change is not learnt after it.
     func learn(_ page: ListPage, isWhole: Bool, askedAt changes: UInt64, on loop: EventLoop) {
-        let learnt = page.entries.map { entry in
-            let definition = Self.copy(entry.view)
-            return (name: entry.id, facts: Self.facts(entry.id, definition), definition: definition)
+        let (known, instructions) = state.withLock { ($0.definitions, $0.instructions) }
+        var definitions = known
+        for entry in page.entries { definitions[entry.id] = Self.copy(entry.view) }
+        let profile = Self.profile(server, instructions, definitions)
+        let learnt = page.entries.compactMap { entry -> (name: String, facts: ToolFacts?, definition: JSONView)? in
+            guard let definition = definitions[entry.id] else { return nil }
+            // COST: what is known by the same bytes is neither compiled nor judged again.
+            if known[entry.id]?.rawBytes == definition.rawBytes { return (entry.id, nil, definition) }
+            let schema = definition["inputSchema"].map { CompiledSchema.compile($0) }
+            return (entry.id, Self.facts(entry.id, definition, schema, profile), definition)
         }
         let news = state.withLock { state -> Observer.Words? in
             guard state.changes == changes, var tools = state.tools else { return nil }
             var isNews = false
             for tool in learnt where tools.count < Self.maxTools || tools[tool.name] != nil {
                 guard !state.unusable.contains(tool.name) else { continue }
-                // COST: bytes are compared, so that a list which says nothing new costs no hash.
-                isNews = isNews || state.definitions[tool.name]?.rawBytes != tool.definition.rawBytes
-                tools[tool.name] = tool.facts
+                guard let facts = tool.facts else { continue }
+                isNews = true
+                tools[tool.name] = facts
                 state.definitions[tool.name] = tool.definition
             }
             state.tools = tools
@@ -155,7 +163,7 @@ final class ToolCatalogue: Sendable {
         -> [String: ToolFacts]
     {
         let before = changes
-        var tools: [String: ToolFacts] = [:]
+        var schemas: [String: CompiledSchema] = [:]
         var headers: [String: [HeaderParameter]] = [:]
         var definitions: [String: JSONView] = [:]
         var unusable: Set<String> = []
@@ -167,8 +175,8 @@ final class ToolCatalogue: Sendable {
             }
             for entry in page.entries {
                 let definition = Self.copy(entry.view)
-                let facts = Self.facts(entry.id, definition)
-                if let problem = facts.schema?.problems.first {
+                let schema = definition["inputSchema"].map { CompiledSchema.compile($0) }
+                if let problem = schema?.problems.first {
                     log(
                         .warning, "a part of a tool's schema can't be checked", ("server", server),
                         ("tool", String(entry.id.prefix(128))), ("problem", String(problem.prefix(256))))
@@ -187,12 +195,17 @@ final class ToolCatalogue: Sendable {
                         }
                     }
                 }
-                tools[entry.id] = facts
+                schemas[entry.id] = schema
                 if definitions.updateValue(definition, forKey: entry.id) != nil { repeated.insert(entry.id) }
             }
         }
+        let profile = Self.profile(server, link.hello.instructions, definitions)
+        var tools: [String: ToolFacts] = [:]
+        for (name, definition) in definitions {
+            tools[name] = Self.facts(name, definition, schemas[name], profile)
+        }
         let now = loop.now
-        state.withLock { [headers, unusable, definitions] state in
+        state.withLock { [headers, unusable, definitions, tools] state in
             state.tools = tools
             state.isStale = state.changes != before
             state.definitions = definitions
@@ -233,9 +246,23 @@ final class ToolCatalogue: Sendable {
         (try? JSONDocument.parse(Array(definition.rawBytes), limits: .upstream).root) ?? definition
     }
 
-    private static func facts(_ name: String, _ definition: JSONView) -> ToolFacts {
-        ToolFacts(
-            name: name, annotations: definition["annotations"],
-            schema: definition["inputSchema"].map { CompiledSchema.compile($0) })
+    private static let classifier = Classifier()
+
+    /// What the classifier goes by: tools without a description are judged by their siblings, too. Always in one order.
+    private static func profile(
+        _ server: String, _ instructions: String?, _ definitions: [String: JSONView]
+    ) -> ServerProfile {
+        let sorted = definitions.sorted { $0.key < $1.key }
+        return ServerProfile(
+            name: server, description: instructions ?? "", tools: sorted.compactMap { ToolDefinition($0.value) })
+    }
+
+    private static func facts(
+        _ name: String, _ definition: JSONView, _ schema: CompiledSchema?, _ profile: ServerProfile
+    ) -> ToolFacts {
+        let judged = ToolDefinition(definition).map { classifier.classify($0, in: profile) }
+        return ToolFacts(
+            name: name, category: judged?.category, severity: judged?.severity.rawValue,
+            annotations: definition["annotations"], schema: schema)
     }
 }

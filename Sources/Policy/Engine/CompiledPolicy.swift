@@ -62,11 +62,6 @@ package final class CompiledPolicy: Sendable {
         self.hiddenWide = hiddenWide
     }
 
-    /// Whether any selector names a category. Such a policy means something only where tools are classified.
-    package var usesCategories: Bool {
-        (entries.map(\.selector) + hiddenWide).contains { if case .category = $0 { true } else { false } }
-    }
-
     /// Whether any selector is about resources.
     var speaksOfResources: Bool {
         (entries.map(\.selector) + hiddenWide).contains { $0.subject == .resource }

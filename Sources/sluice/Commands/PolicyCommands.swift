@@ -27,11 +27,6 @@ enum PolicyCommands {
         let bytes = try Files.read(file, limit: limit)
         let load = PolicyDocument.load(bytes, name: name, version: 1)
         for problem in load.problems { Output.note(problem.text(file: file)) }
-        if load.policy?.usesCategories == true {
-            Output.note(
-                "\(file): warning: it selects tools by category (`@…`), and this gateway does not classify tools yet: "
-                    + "every call under it will be denied; name the tools instead")
-        }
         guard load.policy != nil else {
             throw Failure(
                 .failed, "\(file) is not valid, so nothing was stored", mend: "the policy in force stays as it is")

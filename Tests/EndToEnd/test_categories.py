@@ -1,0 +1,30 @@
+"""Policies that select tools by category: the gateway classifies what a server lists, and judges by it."""
+
+from harness import Case, Session
+from upstreams.rawserver import RawServer
+
+# The names are those that the server answers to.
+TOOLS = [
+    {"name": "odd", "description": "Returns a note by its id.", "inputSchema": {"type": "object"}},
+    {"name": "echo", "description": "Creates a note.", "inputSchema": {"type": "object"}},
+    {"name": "delete_note", "description": "Permanently deletes a note.", "inputSchema": {"type": "object"}},
+    {"name": "refund_payment", "description": "Refunds a payment to the customer's card.",
+     "inputSchema": {"type": "object"}},
+]
+
+
+class Categories(Case):
+    def test_a_policy_by_category(self):
+        server = RawServer("legacy", tools=[tool["name"] for tool in TOOLS])
+        self.addCleanup(server.close)
+        server.definitions = TOOLS
+        self.sluice("server", "add", "raw", "--url", server.url(), "--allow-private")
+        self.put_policy("p", {"version": "1", "default": "deny", "hide": ["@destructive"], "tools": {
+            "@read": {}, "@write": {"limits": [{"counter": "w", "window": "hour", "max": 1, "scope": "grant"}]}}}, "raw")
+        session = Session(self.gateway(), "raw", self.grant("raw", "p"))
+        self.assertEqual(session.tools(), ["odd", "echo"])
+        outcomes = [session.outcome(name) for name in
+                    ("odd", "echo", "echo", "delete_note", "refund_payment", "unlisted")]
+        self.assertEqual(outcomes, ["allowed", "allowed", "denied", "denied", "denied", "denied"])
+        self.assertEqual([row["rule"] for row in self.decisions()][1:4],
+                         ["", "/tools/@write/limits/0", "/hide/0"])
