@@ -6,7 +6,7 @@ from upstreams.rawserver import RawServer
 # The names are those that the server answers to.
 TOOLS = [
     {"name": "odd", "description": "Returns a note by its id.", "inputSchema": {"type": "object"}},
-    {"name": "echo", "description": "Creates a note.", "inputSchema": {"type": "object"}},
+    {"name": "echo", "description": "Updates a note.", "inputSchema": {"type": "object"}},
     {"name": "delete_note", "description": "Permanently deletes a note.", "inputSchema": {"type": "object"}},
     {"name": "refund_payment", "description": "Refunds a payment to the customer's card.",
      "inputSchema": {"type": "object"}},
@@ -27,4 +27,4 @@ class Categories(Case):
                     ("odd", "echo", "echo", "delete_note", "refund_payment", "unlisted")]
         self.assertEqual(outcomes, ["allowed", "allowed", "denied", "denied", "denied", "denied"])
         self.assertEqual([row["rule"] for row in self.decisions()][1:4],
-                         ["", "/tools/@write/limits/0", "/hide/0"])
+                         [None, "/tools/@write/limits/0", "(hidden)"])
