@@ -35,6 +35,9 @@ let package = Package(
             cxxSettings: sanitizedCXX + [.unsafeFlags(["-I/usr/include/opencv4"])],
             linkerSettings: [.linkedLibrary("opencv_imgproc"), .linkedLibrary("opencv_core")]),
         .target(name: "COpenVINO", path: "Parts/COpenVINO", linkerSettings: [.linkedLibrary("dl")]),
+        .target(
+            name: "CAssets", path: "Parts/CAssets",
+            cSettings: [.define("SLUICE_ASSETS", to: "\"\(Context.packageDirectory)/../Assets\"")]),
         .target(name: "Driver", path: "Driver"),
         part("Base"),
         part("JSON", uses: ["Base"]),
@@ -43,7 +46,10 @@ let package = Package(
         part("HTTP", uses: ["Base", "Runtime"]),
         part("MCP", uses: ["Base", "JSON"]),
         part("Store", uses: ["Base", "JSON"]),
-        part("Gateway", uses: ["Base", "JSON", "Policy", "MCP", "Runtime", "HTTP", "Store"], settings: [testable]),
+        part("Risk", uses: ["Base", "JSON", "MCP", "Policy", "CAssets", "CRE2"]),
+        part(
+            "Gateway", uses: ["Base", "JSON", "Policy", "Risk", "MCP", "Runtime", "HTTP", "Store"], settings: [testable]
+        ),
         part("Imaging", uses: ["Base", "CCodecs", "COpenCV", "COpenVINO"]),
         // The slow twin of the policy engine and its generator, which here takes its choices from the fuzzer's bytes.
         .target(name: "Support", path: "Support", swiftSettings: house),
