@@ -125,6 +125,35 @@ private final class ListeningServer: UpstreamLink {
         }
     }
 
+    /// Who has joined hears the server as soon as it has acknowledged that, or is told that it can't be heard for now.
+    @Test(arguments: [true, false]) func whoJoinsBeginsWithTheAcknowledgement(isAcknowledged: Bool) async throws {
+        let server = try ListeningServer()
+        try await onHub(server) { hub, loop in
+            let begun = Counter()
+            let handle = await Self.join(hub, Self.wishes(tools: true), server, loop, Counter())
+            Task(executorPreference: loop) {
+                await handle.begun()
+                begun.add()
+            }
+            await Self.settle()
+            #expect(begun.value == 0)
+            if isAcknowledged {
+                try Self.acknowledge(server.listens[0])
+            } else {
+                server.listens[0].inbox.fail(UpstreamError(.lost, mayHaveRun: false, detail: "gone"))
+            }
+            await Self.settle()
+            #expect(begun.value == 1)
+            guard isAcknowledged else { return }
+            let second = await Self.join(hub, Self.wishes(tools: true), server, loop, Counter())
+            await second.begun()
+            #expect(server.listens.count == 1, "what is wanted is heard already")
+            let third = await Self.join(hub, Self.wishes("a"), server, loop, Counter())
+            third.cancel()
+            await third.begun()
+        }
+    }
+
     /// What is said between the old listen and the acknowledged new one is heard, and heard once.
     @Test func changesOfWishesLoseNothingAndDoubleNothing() async throws {
         let server = try ListeningServer()

@@ -83,7 +83,7 @@ extension MergedEndpoint {
             return reply.accepted()
         }
         do throws(ProtocolFault) {
-            let (profile, _) = try endpoint.admit(message, arrival)
+            let (profile, headers) = try endpoint.admit(message, arrival)
             let session: MergedSession
             do throws(Refusal) { session = try standing(profile, arrival) } catch { return reply.refuse(error) }
             switch message.method {
@@ -93,9 +93,10 @@ extension MergedEndpoint {
             case "subscriptions/listen": return try await listen(message, id, session, profile, arrival, reply)
             default: break
             }
-            await serve(message, id, session, arrival, reply, profile: profile) { part, message, reply in
+            await serve(message, id, session, arrival, reply, profile: profile) { part, own, reply in
                 do throws(ProtocolFault) {
-                    try await endpoint.carryOut(message, id, profile, part, nil, arrival.at(part.caller), reply)
+                    try await endpoint.carryOut(
+                        own, id, profile, part, headers, arrival.at(part.caller), reply, sent: message)
                 } catch {
                     await reply.answer(error.answer(to: id), status: HTTPStatus(error.code.httpStatus))
                 }
@@ -116,7 +117,8 @@ extension MergedEndpoint {
             throw ProtocolFault(.unknownMethod, "subscriptions/listen needs a way to send events")
         }
         let whole = EventStream(stream)
-        let listen = MergedListen(id, whole, Hearer(client: profile.facts, ip: arrival.peerIP))
+        let gate = Gate(whole)
+        let listen = MergedListen(id, gate, Hearer(client: profile.facts, ip: arrival.peerIP))
         guard session.hold(listen) else { return whole.end() }
         stream.onClose {
             session.release(listen)
@@ -144,12 +146,14 @@ extension MergedEndpoint {
             shown.resourceSubscriptions = own.resourceSubscriptions.map { ServerURI.exposed($0, of: server) }
             granted = granted.joined(with: shown)
         }
-        let acknowledged = Subscription.acknowledgement(of: id, granted: granted)
-        _ = stream.writeEventNow(SSEEvent(data: acknowledged, event: "message"))
+        for (part, filter, handle) in shares { endpoint.listen(filter, part, handle, arrival.at(part.caller)) }
+        await endpoint.settle(on: arrival.loop) { [endpoint, shares, loop = arrival.loop] in
+            for (part, filter, handle) in shares { await endpoint.begin(handle, filter, part, on: loop) }
+        }
+        gate.open(with: Subscription.acknowledgement(of: id, granted: granted))
         listen.granted = granted
         keepAlive(stream, session, arrival)
         lookAfter(whole, session, arrival)
-        for (part, filter, handle) in shares { endpoint.listen(filter, part, handle, arrival.at(part.caller)) }
     }
 
     // MARK: Both eras

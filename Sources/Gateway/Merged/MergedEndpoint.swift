@@ -194,10 +194,13 @@ final class MergedEndpoint: Sendable {
 
     // MARK: The GET stream
 
-    func openStream(_ arrival: Arrival, _ session: MergedSession, _ writer: consuming ResponseWriter) {
+    func openStream(_ arrival: Arrival, _ session: MergedSession, _ writer: consuming ResponseWriter) async {
         let last = arrival.fields[.lastEventID].flatMap { EventID($0.string) }
         if let last, session.events.isOver(last) {
             return writer.send(Refusal.streamOver.response(requestID: arrival.requestID))
+        }
+        if last.map({ !SessionEvents.isAnswer($0) }) ?? true {
+            await endpoint.settle(on: arrival.loop) { for part in session.parts { await part.heard() } }
         }
         var fields = Fields()
         fields.append(.xRequestID, arrival.requestID)

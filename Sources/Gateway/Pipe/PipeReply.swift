@@ -8,7 +8,7 @@ final class PipeReply: ReplyChannel, Sendable {
     private struct State {
         var isCancelled = false
         var gone: [@Sendable () -> Void] = []
-        var session: String?
+        var opened: (session: String, message: [UInt8])?
         var sink: PipeSink?
     }
 
@@ -27,8 +27,8 @@ final class PipeReply: ReplyChannel, Sendable {
     /// A `subscriptions/listen` that goes on.
     var isStanding: Bool { state.withLock { $0.sink }.map { !$0.isClosed } ?? false }
 
-    /// The session that an `initialize` has opened.
-    var session: String? { state.withLock { $0.session } }
+    /// The session that an `initialize` has opened, and its answer, which nobody has sent yet.
+    var opened: (session: String, message: [UInt8])? { state.withLock { $0.opened } }
 
     /// The client has taken its request back: it gets no answer.
     func cancel() {
@@ -61,8 +61,7 @@ final class PipeReply: ReplyChannel, Sendable {
     }
 
     func answer(_ message: [UInt8], session: String) {
-        state.withLock { $0.session = session }
-        output.put(message)
+        state.withLock { $0.opened = (session, message) }
     }
 
     func silence() {}

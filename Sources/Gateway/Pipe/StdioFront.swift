@@ -167,6 +167,11 @@ package actor StdioFront {
         let endpoint = core.endpoint
         var id: RequestID?
         if case .request(let known) = message.kind { id = known }
+        // Of either era: a notification need not say which.
+        if message.method == "notifications/cancelled", let id = message.params?["requestId"].flatMap(RequestID.init) {
+            for reply in replies[id] ?? [] where reply.isModern { reply.cancel() }
+            for listen in standing where listen.id == id { listen.reply.cancel() }
+        }
         switch EraEvidence(message, versionHeader: nil, hasSession: session != nil) {
         case .modern:
             see(to: id, line, isModern: true) { await endpoint.modern(message, $0, $1) }
@@ -182,12 +187,6 @@ package actor StdioFront {
                 }
             }
         case .legacy, .unclear:
-            if message.method == "notifications/cancelled",
-                let id = message.params?["requestId"].flatMap(RequestID.init)
-            {
-                for reply in replies[id] ?? [] where reply.isModern { reply.cancel() }
-                for listen in standing where listen.id == id { listen.reply.cancel() }
-            }
             guard let session else {
                 if message.method == "ping", let id { return output.put(RPCWriter.result(id: id, [:])) }
                 // Whatever else comes before the session is not for us to answer, requests excepted.
@@ -220,6 +219,7 @@ package actor StdioFront {
         running += 1
         Task(executorPreference: loop) {
             await work(arrival, reply)
+            if let opened = reply.opened { await self.opened(opened.session, arrival, opened.message) }
             await self.done(id, reply, arrival)
         }
     }
@@ -248,20 +248,23 @@ package actor StdioFront {
         }
         if isOpening, let id, !arrival.facts.hasSession, !reply.isModern, id == reply.id {
             isOpening = false
-            if let name = reply.session { opened(name, arrival) }
         }
         if isEnding, running == 0 { finish() }
         goOn()
     }
 
     /// The pipe is the session's stream as well.
-    private func opened(_ name: String, _ arrival: Arrival) {
-        guard let session = core.sessions.find(name) else { return }
-        self.session = session
-        let sink = PipeSink(output, listen: nil)
-        let listener = CallHandle()
-        sink.onClose { listener.cancel() }
-        session.attach(sink, listener: listener)
-        core.endpoint.listen(.everything(of: session), session, listener, arrival)
+    private func opened(_ name: String, _ arrival: Arrival, _ answer: [UInt8]) async {
+        if let session = core.sessions.find(name) {
+            let sink = PipeSink(output, listen: nil)
+            let listener = CallHandle()
+            sink.onClose { listener.cancel() }
+            session.listen(by: listener)
+            core.endpoint.listen(.everything(of: session), session, listener, arrival)
+            await core.endpoint.settle(on: loop) { await listener.begun() }
+            session.attach(sink, listener: listener)
+            self.session = session
+        }
+        output.put(answer)
     }
 }

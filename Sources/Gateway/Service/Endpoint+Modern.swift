@@ -57,15 +57,17 @@ extension Endpoint {
     }
 
     /// A modern request at one server.
-    /// - Parameter headers: nil where there are none, or where they were checked already.
+    /// - Parameters:
+    ///   - headers: nil where there are none.
+    ///   - sent: what the client sent with them, if that has other names than `message`.
     func carryOut(
         _ message: RPCMessage, _ id: RequestID, _ profile: ClientProfile, _ session: ClientSession,
-        _ headers: RoutingHeaders?, _ arrival: Arrival, _ reply: any ReplyChannel
+        _ headers: RoutingHeaders?, _ arrival: Arrival, _ reply: any ReplyChannel, sent: RPCMessage? = nil
     ) async throws(ProtocolFault) {
         let state = try exchange.states.open(message, arrival.caller)
         let visit = visit(message, id, session, arrival, profile: profile, state: state)
         if let parked = state?.parked { return await resume(parked, visit, reply) }
-        try await checkParameters(visit, headers)
+        try await checkParameters(visit, headers, sent: sent ?? message)
         switch message.method {
         case "server/discover":
             let hello = session.link.hello
@@ -77,7 +79,9 @@ extension Endpoint {
     }
 
     /// Holds `Mcp-Param-*` against the arguments, once it is known which the tool has.
-    private func checkParameters(_ visit: Visit, _ headers: RoutingHeaders?) async throws(ProtocolFault) {
+    private func checkParameters(_ visit: Visit, _ headers: RoutingHeaders?, sent: RPCMessage)
+        async throws(ProtocolFault)
+    {
         guard let headers, visit.message.method == "tools/call", let name = visit.message.params?["name"]?.string else {
             return
         }
@@ -87,7 +91,7 @@ extension Endpoint {
         }
         let errand = Errand("tools/call", .tool, name, nil)
         try headers.check(
-            visit.message, version: visit.profile.version.rawValue,
+            sent, version: visit.profile.version.rawValue,
             parameters: session.server.catalogue.headerParameters(of: errand))
     }
 
@@ -143,20 +147,29 @@ extension Endpoint {
         guard let stream = reply.openEvents(closed: { end.cancel() }) else {
             throw ProtocolFault(.unknownMethod, "subscriptions/listen needs a way to send events")
         }
-        let listen = Listen(id: visit.id, filter: filter, stream: stream, hearer: visit.hearer)
+        let gate = Gate(stream)
+        let listen = Listen(id: visit.id, filter: filter, stream: gate, hearer: visit.hearer)
         guard session.attach(listen) else { return stream.end() }
         let handle = CallHandle()
         end.onCancel {
             handle.cancel()
             session.detach(listen)
         }
-        stream.send(Subscription.acknowledgement(of: visit.id, granted: filter))
-        if let stream = (reply as? HTTPReply)?.events() { keepAlive(stream, session, visit.loop) }
         self.listen(filter, session, handle, arrival)
-        guard session.link.hello.version.era == .legacy, !session.link.isShared || !filter.resourceSubscriptions.isEmpty
-        else { return }
+        // What is acknowledged is heard.
+        await settle(on: visit.loop) { [filter, loop = visit.loop] in
+            await self.begin(handle, filter, session, on: loop)
+        }
+        gate.open(with: Subscription.acknowledgement(of: visit.id, granted: filter))
+        if let stream = (reply as? HTTPReply)?.events() { keepAlive(stream, session, visit.loop) }
+    }
+
+    /// Waits until a listen is heard; a legacy server is told then which resources it is about.
+    func begin(_ handle: CallHandle, _ filter: ListenFilter, _ session: ClientSession, on loop: EventLoop) async {
+        await handle.begun()
+        guard session.link.hello.version.era == .legacy, !handle.isCancelled else { return }
         for uri in filter.resourceSubscriptions {
-            _ = try? await session.link.ask("resources/subscribe", [JSONMember("uri", .string(uri))], on: visit.loop)
+            _ = try? await session.link.ask("resources/subscribe", [JSONMember("uri", .string(uri))], on: loop)
         }
     }
 }

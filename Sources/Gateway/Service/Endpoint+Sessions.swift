@@ -82,25 +82,38 @@ extension Endpoint {
 
     // MARK: The GET stream
 
-    func openStream(_ arrival: Arrival, _ session: ClientSession, _ writer: consuming ResponseWriter) {
+    /// Waits until the server is heard, so that a client that has its answer misses nothing; not for long, since some servers
+    /// send the head of their stream together with its first event.
+    func settle(on loop: EventLoop, _ heard: @escaping @Sendable () async -> Void) async {
+        _ = await within(Self.settling, on: loop, heard)
+    }
+
+    func openStream(_ arrival: Arrival, _ session: ClientSession, _ writer: consuming ResponseWriter) async {
         // What can't be an id of ours says nothing.
         let last = arrival.fields[.lastEventID].flatMap { EventID($0.string) }
         if let last, session.events.isOver(last) {
             return writer.send(Refusal.streamOver.response(requestID: arrival.requestID))
+        }
+        let listener = CallHandle()
+        // The rest of one request's stream is no standing stream.
+        let isStanding = last.map { !SessionEvents.isAnswer($0) } ?? true
+        if isStanding {
+            session.listen(by: listener)
+            listen(.everything(of: session), session, listener, arrival)
+            await settle(on: arrival.loop) { await listener.begun() }
         }
         var fields = Fields()
         fields.append(.xRequestID, arrival.requestID)
         let stream = writer.streamEvents(fields)
         // SPEC: a first byte at once lets intermediaries forward the head.
         _ = stream.commentNow("open")
+        // Meanwhile the session has ended, or the client has asked for a newer stream.
+        guard !listener.isCancelled else { return stream.end() }
         keepAlive(stream, session, arrival.loop)
-        // The rest of one request's stream is no standing stream.
         guard let standing = session.events.connect(EventStream(stream), after: last) else { return }
-        let listener = CallHandle()
         // A client that comes back soon shall have missed nothing of what the server says once only.
         stream.onClose { [loop = arrival.loop] in _ = loop.schedule(after: Self.grace) { listener.cancel() } }
         session.attach(standing, listener: listener)
-        listen(.everything(of: session), session, listener, arrival)
     }
 
     /// Has what the server says outside of calls come to the session until `handle` is cancelled.

@@ -18,6 +18,8 @@ final class Endpoint: Sendable {
     static let keepAlive = TimeSpan.seconds(15)
     /// How long it is still listened to the server when a client's standing stream has broken.
     static let grace = TimeSpan.seconds(10)
+    /// How long a client that wants to listen waits for the server to be heard.
+    static let settling = TimeSpan.seconds(1)
 
     let options: GatewayOptions
     let sessions: SessionTable

@@ -82,9 +82,11 @@ final class GatewayService: HTTPService {
                 guard !arrival.isModern else { throw .methodNotAllowed }
                 guard accepts(request.head.fields, "text/event-stream") else { throw .notAcceptable }
                 if isMerged {
-                    merged.openStream(arrival, try merged.session(of: arrival), writer)
+                    let session = try merged.session(of: arrival)
+                    await merged.openStream(arrival, session, writer)
                 } else {
-                    endpoint.openStream(arrival, try endpoint.session(of: arrival), writer)
+                    let session = try endpoint.session(of: arrival)
+                    await endpoint.openStream(arrival, session, writer)
                 }
             case .delete:
                 guard !arrival.isModern else { throw .methodNotAllowed }

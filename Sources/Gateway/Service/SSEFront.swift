@@ -139,9 +139,11 @@ final class SSEFront: Sendable {
             let listener = CallHandle()
             session.attach(channel.stream, listener: listener)
             endpoint.listen(.everything(of: session), session, listener, arrival)
+            await endpoint.settle(on: arrival.loop) { await listener.begun() }
         case .all(let session):
             session.attach(channel.stream)
             merged.lookAfter(channel.stream, session, arrival)
+            await endpoint.settle(on: arrival.loop) { for part in session.parts { await part.heard() } }
         }
         await reply.answer(opened.message)
     }

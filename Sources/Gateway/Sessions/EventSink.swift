@@ -18,6 +18,26 @@ extension EventSink {
     func send(_ message: [UInt8], id: String) { send(message) }
 }
 
+/// A listen's stream, on which nothing comes before the acknowledgement.
+final class Gate: EventSink {
+    private let sink: any EventSink
+    private let isOpen = Atomic<Bool>(false)
+
+    init(_ sink: any EventSink) { self.sink = sink }
+
+    var isClosed: Bool { sink.isClosed }
+
+    /// SPEC: 2026-07-28: the acknowledgement is the first message.
+    func open(with acknowledgement: [UInt8]) {
+        sink.send(acknowledgement)
+        isOpen.store(true, ordering: .releasing)
+    }
+
+    func send(_ message: [UInt8]) { if isOpen.load(ordering: .acquiring) { sink.send(message) } }
+    func send(_ message: [UInt8], id: String) { if isOpen.load(ordering: .acquiring) { sink.send(message, id: id) } }
+    func end() { sink.end() }
+}
+
 /// A server-sent event stream.
 final class EventStream: EventSink {
     private let stream: ResponseStream

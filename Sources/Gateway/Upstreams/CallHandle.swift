@@ -1,10 +1,12 @@
 import Synchronization
 
-/// Lets another thread cancel a call that is under way.
+/// Lets another thread cancel a call that is under way, or wait until what listens hears its server.
 final class CallHandle: Sendable {
     private struct State {
         var isCancelled = false
         var action: (@Sendable () -> Void)?
+        var hasBegun = false
+        var waiting: [UnsafeContinuation<Void, Never>] = []
     }
 
     private let state = Mutex(State())
@@ -25,6 +27,7 @@ final class CallHandle: Sendable {
             return state.action
         }
         action?()
+        begin()
     }
 
     /// The call has ended: cancelling does nothing any more.
@@ -33,4 +36,27 @@ final class CallHandle: Sendable {
     }
 
     var isCancelled: Bool { state.withLock { $0.isCancelled } }
+
+    // MARK: Listening
+
+    /// Who listens hears the server from now on, or can't for the time being.
+    func begin() {
+        let waiting = state.withLock { state in
+            state.hasBegun = true
+            defer { state.waiting = [] }
+            return state.waiting
+        }
+        for waiter in waiting { waiter.resume() }
+    }
+
+    /// Waits for `begin`, or until it is cancelled.
+    func begun() async {
+        await withUnsafeContinuation { (continuation: UnsafeContinuation<Void, Never>) in
+            let hasBegun = state.withLock { state in
+                if !state.hasBegun { state.waiting.append(continuation) }
+                return state.hasBegun
+            }
+            if hasBegun { continuation.resume() }
+        }
+    }
 }

@@ -175,7 +175,8 @@ final class EventStreamLink: UpstreamLink {
         let inbox = Inbox()
         let isUp = state.withLock { state in
             guard state.isUp else { return false }
-            state.book.begin(id, inbox, mayAsk: outgoing.mayAsk, task: outgoing.task)
+            state.book.begin(
+                id, inbox, mayAsk: outgoing.mayAsk, task: outgoing.task, sender: outgoing.sender)
             return true
         }
         guard isUp else {
@@ -208,6 +209,11 @@ final class EventStreamLink: UpstreamLink {
             posts.subtract(1, ordering: .relaxed)
             return
         }
+        if let message = try? RPCMessage(JSONDocument.parse(message, limits: .upstream)),
+            case .response(let id?, _) = message.kind
+        {
+            state.withLock { $0.book.answered(id) }
+        }
         Task(executorPreference: loop) { [self] in
             try? await push(message, on: loop)
             posts.subtract(1, ordering: .relaxed)
@@ -232,6 +238,7 @@ final class EventStreamLink: UpstreamLink {
         _ filter: ListenFilter, on loop: EventLoop, handle: CallHandle, _ take: @escaping @Sendable (RPCMessage) -> Void
     ) async {
         // The first hears everything until the session is over; those that follow would hear it twice.
+        handle.begin()
         await withUnsafeContinuation { (continuation: UnsafeContinuation<Void, Never>) in
             let isFirst = state.withLock { state in
                 guard state.listener == nil, !state.isClosed else { return false }

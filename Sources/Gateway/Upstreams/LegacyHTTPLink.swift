@@ -166,7 +166,9 @@ final class LegacyHTTPLink: UpstreamLink {
             let current = session.withLock { $0 }
             let name = current.id
             if name != listened { lastEventID = "" }
-            switch await standingAside(after: lastEventID, current, on: loop, cancel) {
+            let standing = await standingAside(after: lastEventID, current, on: loop, cancel)
+            handle.begin()
+            switch standing {
             case .open(let body):
                 listened = name
                 pause = Self.firstPause

@@ -10,6 +10,9 @@ final class ListenHub: Sendable {
     private struct Listener {
         var filter: ListenFilter
         let take: @Sendable (RPCMessage) -> Void
+        let handle: CallHandle
+        /// The listen with all that it wants.
+        var number = Int.max
         var left: UnsafeContinuation<Void, Never>?
     }
 
@@ -62,11 +65,16 @@ final class ListenHub: Sendable {
         let key = ObjectIdentifier(handle)
         let isOpen = state.withLock { state in
             guard !state.isClosed else { return false }
-            state.listeners[key] = Listener(filter: filter, take: take)
+            state.listeners[key] = Listener(filter: filter, take: take, handle: handle)
             return true
         }
-        guard isOpen else { return }
+        guard isOpen else { return handle.begin() }
         update(of: link, on: loop)
+        let isHeard = state.withLock { state in
+            state.listeners[key]?.number = state.number
+            return state.wanted == nil || state.acknowledged >= state.number
+        }
+        if isHeard { handle.begin() }
         await withUnsafeContinuation { (continuation: UnsafeContinuation<Void, Never>) in
             let isOver = state.withLock { state in
                 state.listeners[key]?.left = continuation
@@ -140,6 +148,8 @@ final class ListenHub: Sendable {
             }
             guard isNewest else { return }
             let end = await once(number, filter, link, loop, handle)
+            // Nobody waits for a server that can't be reached.
+            begin(number)
             let goesOn = state.withLock { state in
                 guard state.number == number, !state.isClosed else { return false }
                 state.running[number] = nil
@@ -206,6 +216,13 @@ final class ListenHub: Sendable {
             return Array(older.values)
         }
         for handle in older { handle.cancel() }
+        begin(number)
+    }
+
+    /// Tells those whose wishes are part of this listen that it has begun, or has failed to.
+    private func begin(_ number: Int) {
+        let begun = state.withLock { $0.listeners.values.filter { $0.number <= number }.map(\.handle) }
+        for handle in begun { handle.begin() }
     }
 
     private func deliver(_ notification: RPCMessage, _ number: Int) {

@@ -56,7 +56,9 @@ protocol UpstreamLink: AnyObject, Sendable {
     func post(_ message: [UInt8], on loop: EventLoop)
 
     /// Relays what the server sends outside of calls until it ends or `handle` is cancelled.
-    /// - Parameter filter: what modern servers are asked for; legacy ones send what they like.
+    /// - Parameters:
+    ///   - filter: what modern servers are asked for; legacy ones send what they like.
+    ///   - handle: it begins as soon as the server is heard, or it is clear that it can't be for now.
     func listen(
         _ filter: ListenFilter, on loop: EventLoop, handle: CallHandle, _ take: @escaping @Sendable (RPCMessage) -> Void
     ) async
