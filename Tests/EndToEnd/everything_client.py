@@ -3,7 +3,8 @@
 
 Runs under PyPI's mcp 2.x (modes auto, legacy, 2026-07-28), mcp 1.x, and fastmcp's client. Reads jobs from standard
 input, a JSON array of {"name", "transport": "http" | "sse" | "stdio", "url" | "command", "mode", "token"}; prints a JSON
-line for each: {"name", "protocol", "steps": {step: what was seen}}. A step that raises or waits too long is written down
+line for each: {"name", "protocol", "steps": {step: what was seen}, "raw"}; the last is what `rawbytes.Tape` has, for jobs
+with "tape": true, or on a pipe the name of the file that `rawbytes.py` writes. A step that raises or waits too long is written down
 as such, so that a run through a gateway can be held against one without.
 """
 
@@ -15,6 +16,8 @@ import json
 import os
 import sys
 import warnings
+
+import rawbytes
 
 warnings.simplefilter("ignore")
 
@@ -34,6 +37,7 @@ class Agent:
     modern = False
 
     def __init__(self):
+        self.tape = rawbytes.Tape()
         self.asked = []       # What the server asked us, in order.
         self.logs = []
         self.notes = []       # Methods of notifications that belong to no request.
@@ -86,6 +90,9 @@ class Sessions(Agent):
     """The official library. Both its major versions have these in the same words."""
 
     types = None          # Its module of types.
+
+    def recorded(self, httpx, job):
+        return {"transport": rawbytes.transport(httpx, self.tape)} if job.get("tape") else {}
 
     def callbacks(self):
         async def on_sample(context, params):
@@ -153,7 +160,8 @@ class Sessions2(Sessions):
                 case "sse":
                     server = sse_client(job["url"], headers=headers)
                 case _:
-                    http = await stack.enter_async_context(httpx2.AsyncClient(headers=headers, timeout=120))
+                    http = await stack.enter_async_context(httpx2.AsyncClient(
+                        headers=headers, timeout=120, **self.recorded(httpx2, job)))
                     server = streamable_http_client(job["url"], http_client=http, max_sse_event_size=None)
             self.client = await stack.enter_async_context(Client(
                 server, mode=job["mode"], log_level="debug", **self.callbacks()))
@@ -293,7 +301,8 @@ class Sessions1(Sessions):
                 case "sse":
                     streams = await stack.enter_async_context(sse_client(job["url"], headers=headers))
                 case _:
-                    http = await stack.enter_async_context(httpx.AsyncClient(headers=headers, timeout=120))
+                    http = await stack.enter_async_context(httpx.AsyncClient(
+                        headers=headers, timeout=120, **self.recorded(httpx, job)))
                     streams = await stack.enter_async_context(streamable_http_client(job["url"], http_client=http))
             self.client = await stack.enter_async_context(ClientSession(
                 streams[0], streams[1], **self.callbacks()))
@@ -546,6 +555,7 @@ async def run(job, kind):
             async for name, step in everything(agent, job):
                 if job.get("only") and name not in job["only"]:
                     continue
+                agent.tape.step = name
                 try:
                     async with asyncio.timeout(WAIT * 4 if name == "large" or name.endswith("changed") else WAIT):
                         steps[name] = {"value": await step()}
@@ -555,7 +565,9 @@ async def run(job, kind):
                     steps[name] = problem(error)
     except BaseException as error:
         steps["connection"] = problem(error)
-    return {"name": job["name"], "protocol": agent.protocol, "steps": steps}
+    if isinstance(job.get("tape"), str):
+        agent.tape.file(job["tape"])
+    return {"name": job["name"], "protocol": agent.protocol, "steps": steps, "raw": agent.tape.results}
 
 
 async def main():

@@ -2,7 +2,8 @@
 
 `everything_client.py` runs under PyPI's mcp 2.x (three modes), mcp 1.x and fastmcp, once directly against each fixture
 server and once through the gateway for every kind of upstream. What a step saw must be equal; allowed to differ is only
-what the gateway says in its own name (server information, caching, `sluice/` members of `_meta`).
+what the gateway says in its own name (server information, caching, `sluice/` members of `_meta`). Where both sides of the
+gateway are of one era, results and errors are also compared as they are written, byte by byte (`rawbytes.py`).
 """
 
 import json
@@ -30,6 +31,19 @@ KINDS = {  # name → (fixture, path or None for stdio, era)
     "stdio1": ("everything1", None, "legacy"),
     "http1": ("everything1", "/mcp", "legacy"),
 }
+# "agent/kind" → the run without the gateway that has the same bytes.
+SAME_BYTES = {
+    "mcp2-legacy/http2-legacy": "mcp2-legacy/everything2",
+    "mcp2-legacy/sse2": "mcp2-legacy/everything2",
+    "mcp2-legacy/http1": "mcp2-legacy/everything1",
+    "mcp1/http2-legacy": "mcp1/everything2",
+    "mcp1/http1": "mcp1/everything1",
+    "mcp1/stdio1": "direct/stdio",
+    "mcp2-modern/http2-modern": "mcp2-modern/everything2",
+    "mcp2-modern/stdio2": "direct/modern stdio",
+}
+# Answered by the gateway itself: introductions, and what is called by no name.
+OUR_OWN = ("initialize", "server/discover", "subscriptions/listen")
 LARGE = [8388608, "0c77bc0a0795a93612d45256897456d0fcb24f151c44c150d07ecd03f4ef5168"]
 
 # "agent/kind/step" → why the gateway can't do it yet.
@@ -63,7 +77,8 @@ def run_clients(jobs, wait):
             log.seek(0)
             words = log.read()[-2000:]
         for job in mine:
-            seen.setdefault(job["name"], {"protocol": None, "steps": {"connection": {"exception": f"died: {words}"}}})
+            seen.setdefault(job["name"], {
+                "protocol": None, "steps": {"connection": {"exception": f"died: {words}"}}, "raw": []})
     return seen
 
 
@@ -82,6 +97,29 @@ def neutral(value):
             out[key] = neutral(member)
         return out
     return [neutral(item) for item in value] if isinstance(value, list) else value
+
+
+def by_request(raw):
+    """(method, what was asked for) → all answers, as they are written."""
+    found = {}
+    for _, method, what, kind, value in raw:
+        if method in OUR_OWN or "no_such" in what or all(part == "" for _, part in value):
+            continue
+        found.setdefault((method, what), set()).add(json.dumps([kind, value]))
+    return found
+
+
+def raw_differences(name, direct, through):
+    """What is written otherwise through the gateway, and how many answers were compared."""
+    direct, through = by_request(direct), by_request(through)
+    shared = [key for key in through if key in direct]
+    wrong = [f"{name}: {key}: direct {sorted(direct[key])} – through the gateway {sorted(through[key])}"
+             for key in shared if not through[key] <= direct[key]]
+    # What has the job's own name in it is in one of them only.
+    missing = [key for key in direct if key not in through and '"suffix"' not in key[1] and '"key"' not in key[1]]
+    if missing:
+        wrong.append(f"{name}: never seen through the gateway: {missing}")
+    return wrong, sum(len(through[key]) for key in shared)
 
 
 def difference(step, direct, through, same_era):
@@ -123,11 +161,18 @@ class Everything(FixtureCase):
             for name, fixture in self.fixtures.items():
                 if (agent, name) != ("mcp2-modern", "everything1"):
                     jobs.append({"name": f"{agent}/{name}", "python": python, "mode": mode, "transport": "http",
-                                 "url": fixture.url()})
+                                 "url": fixture.url(), "tape": f"{agent}/{name}" in SAME_BYTES.values()})
+
+        def taped(fixture, name):
+            tape = str(self.folder / name)
+            return {"tape": tape, "command": [sys.executable, str(ROOT / "Tests/EndToEnd/rawbytes.py"), tape,
+                                              *stdio_command(fixture)]}
         # The transports must not make a difference without the gateway either.
         jobs += [
             {"name": "direct/stdio", "python": PYTHON1, "mode": "legacy", "transport": "stdio",
-             "command": stdio_command("everything2")},
+             **taped("everything1", "legacy.tape")},
+            {"name": "direct/modern stdio", "python": PYTHON2, "mode": "2026-07-28", "transport": "stdio",
+             **taped("everything2", "modern.tape")},
             {"name": "direct/sse", "python": PYTHON1, "mode": "legacy", "transport": "sse",
              "url": self.fixtures["everything2"].url("/sse")},
         ]
@@ -144,7 +189,7 @@ class Everything(FixtureCase):
         tokens = {(agent, kind): self.grant(kind, kind, f"{agent}-{kind}") for agent in AGENTS for kind in KINDS}
         gateway = self.gateway("--max-body", "16MiB")
         return [{"name": f"{agent}/{kind}", "python": python, "mode": mode, "transport": "http",
-                 "url": gateway.url(kind), "token": tokens[agent, kind]}
+                 "url": gateway.url(kind), "token": tokens[agent, kind], "tape": f"{agent}/{kind}" in SAME_BYTES}
                 for agent, (python, mode) in AGENTS.items() for kind in KINDS]
 
     def test_through_the_gateway_as_without_it(self):
@@ -152,9 +197,10 @@ class Everything(FixtureCase):
         for name, seen in direct.items():
             broken = {step: value for step, value in seen["steps"].items() if "exception" in value}
             self.assertEqual({}, {s: v for s, v in broken.items() if s != "large"}, f"directly, {name}: the test is wrong")
-        for name in ("direct/stdio", "direct/sse"):
+        for name, same in (("direct/stdio", "mcp1/everything1"), ("direct/sse", "mcp1/everything2"),
+                           ("direct/modern stdio", "mcp2-modern/everything2")):
             for step, value in direct[name]["steps"].items():
-                self.assertIsNone(difference(step, direct["mcp1/everything2"]["steps"][step], value, True), (name, step))
+                self.assertIsNone(difference(step, direct[same]["steps"][step], value, True), (name, step))
         jobs = self.through_jobs()
         through = run_clients(jobs, wait=10)
         outcomes = self.compare(direct, through)
@@ -169,6 +215,7 @@ class Everything(FixtureCase):
             again = run_clients([{**job, "only": wanted[job["name"]]} for job in jobs if job["name"] in wanted], wait=20)
             for name, seen in again.items():
                 through[name]["steps"].update(seen["steps"])
+                through[name]["raw"] += seen["raw"]
             print(f"everything: tried once more: {wanted}", file=sys.stderr)
             outcomes = self.compare(direct, through)
         if os.environ.get("SLUICE_OUTCOMES"):
@@ -176,6 +223,13 @@ class Everything(FixtureCase):
         failed = sum(problem is not None for problem in outcomes.values())
         print(f"everything: {len(outcomes) - failed} of {len(outcomes)} steps as without the gateway", file=sys.stderr)
         complaints = Pending(PENDING).settle(outcomes)
+        compared = 0
+        for name, baseline in SAME_BYTES.items():
+            wrong, count = raw_differences(name, direct[baseline]["raw"], through[name]["raw"])
+            complaints += [words[:1000] for words in wrong]
+            compared += count
+        print(f"everything: {compared} answers byte for byte as without the gateway", file=sys.stderr)
+        self.assertGreater(compared, 50 * len(SAME_BYTES))
         self.assertFalse(complaints, f"{len(complaints)} complaints\n" + "\n".join(complaints[:60]))
 
     def compare(self, direct, through):

@@ -16,7 +16,7 @@ from mcp_types import methods as shapes
 BOTH = "application/json, text/event-stream"
 MODERN = "2026-07-28"
 META = "io.modelcontextprotocol/"
-WAIT = 15.0
+WAIT = 60.0
 
 
 class NotApplicable(Exception):
@@ -86,8 +86,10 @@ def events(response, until=None):
 
 class Wire:
     version = None
+    over = "http"
 
     def __init__(self, url, token=None):
+        self.url = url
         parts = urllib.parse.urlsplit(url)
         self.address, self.path = (parts.hostname, parts.port or 80), parts.path
         self.token = token
@@ -95,7 +97,21 @@ class Wire:
         self.lock = threading.Lock()
         self.violations = []
         self.streams = []
+        self.peers = []
         self.handlers = {}      # Method of a server's request → function(params) → result.
+
+    def another(self, **more):
+        """A client of the same kind that has said nothing yet."""
+        self.peers.append(type(self)(self.url, self.token, **more))
+        return self.peers[-1]
+
+    # What a subclass changes in messages on their way, because the place has other names for things.
+
+    def outward(self, body, fields):
+        return body, fields
+
+    def inward(self, message, sent):
+        return message
 
     # --- Sending -------------------------------------------------------------------------------------------------
 
@@ -116,6 +132,8 @@ class Wire:
 
     def open(self, method, body=b"", fields=None, path=None):
         """Sends a request; the connection and the head of its answer."""
+        if method == "POST":
+            body, fields = self.outward(body, fields or {})
         head = {**self.base(), **(fields or {})}
         if method == "POST":
             head["Content-Length"] = str(len(body))
@@ -144,8 +162,9 @@ class Wire:
                         continue
                     reply.raw.append(data)
                     got = json.loads(data)
-                    reply.messages.append(got)
                     self.check(got, message)
+                    got = self.inward(got, message)
+                    reply.messages.append(got)
                     if each:
                         each(got)
                     if isinstance(got, dict) and "method" in got and "id" in got:
@@ -155,8 +174,8 @@ class Wire:
                 if reply.body and kind == "application/json":
                     got = json.loads(reply.body)
                     reply.raw.append(reply.body.decode())
-                    reply.messages.append(got)
                     self.check(got, message)
+                    reply.messages.append(self.inward(got, message))
         finally:
             response.close()
             connection.close()
@@ -190,6 +209,10 @@ class Wire:
             params["_meta"] = meta
         return self.send("tools/call", params, number, **more)
 
+    def stream(self, message):
+        """Sends a request and leaves its stream open."""
+        return Stream(self, "POST", json.dumps(message).encode(), self.fields_for(message), message)
+
     def notify(self, method, params=None, **more):
         return self.post({"jsonrpc": "2.0", "method": method, **({"params": params} if params else {})}, **more)
 
@@ -208,7 +231,9 @@ class Wire:
         """Ends what is still open, without a word to the server."""
         for stream in self.streams:
             stream.close()
-        self.streams = []
+        for peer in self.peers:
+            peer.close()
+        self.streams, self.peers = [], []
 
     # --- Checking ------------------------------------------------------------------------------------------------
 
@@ -295,6 +320,38 @@ class Legacy(Wire):
             return response.status
 
 
+class SharedLegacy(Legacy):
+    """All that say hello alike share one session, where one is dear. For `url` a `Shared`."""
+
+    def __init__(self, url, token=None, own=False, **more):
+        self.own = own
+        super().__init__(url, token, **more)
+
+    def another(self, **more):
+        return super().another(own=True, **more)
+
+    def initialize(self):
+        if self.own or self.url.first is None:
+            super().initialize()
+        if not self.own:
+            first = self.url.first = self.url.first or self
+            self.version, self.session, self.claims = first.version, first.session, first.claims
+            self.opening, self.initialized, self.accepted = first.opening, first.initialized, first.accepted
+
+    def delete(self):
+        return super().delete() if self.own else None
+
+
+class Shared(str):
+    """A URL, and the first client that has opened a session there."""
+
+    first = None
+
+    def close(self):
+        if self.first is not None:
+            Legacy.delete(self.first)
+
+
 class Modern(Wire):
     version = MODERN
 
@@ -330,7 +387,7 @@ class Modern(Wire):
 
     def listen(self, **wanted):
         message = self.message("subscriptions/listen", {"notifications": wanted})
-        stream = Stream(self, "POST", json.dumps(message).encode(), self.fields_for(message), message)
+        stream = self.stream(message)
         stream.number = message["id"]
         return stream
 
@@ -362,6 +419,7 @@ class Stream:
                     continue
                 message = json.loads(data)
                 self.wire.check(message, self.sent)
+                message = self.wire.inward(message, self.sent)
                 self.messages.append(message)
                 if "method" in message and "id" in message:
                     self.wire.answer(message)
