@@ -259,7 +259,6 @@ package actor StdioFront {
             let sink = PipeSink(output, listen: nil)
             let listener = CallHandle()
             sink.onClose { listener.cancel() }
-            session.listen(by: listener)
             core.endpoint.listen(.everything(of: session), session, listener, arrival)
             await core.endpoint.settle(on: loop) { await listener.begun() }
             session.attach(sink, listener: listener)

@@ -94,7 +94,9 @@ extension Endpoint {
             return await refuse(visit, .overloaded, "this session has too many subscriptions", reply)
         }
         guard visit.session.link.hello.version.era == .legacy else {
-            visit.session.link.subscribe(visit.session.wanted, on: visit.loop)
+            let link = visit.session.link
+            link.subscribe(visit.session.wanted, on: visit.loop)
+            await settle(on: visit.loop) { await link.settled() }
             return await reply.answer(RPCWriter.result(id: visit.id, [:]))
         }
         await relay(visit, reply)

@@ -98,7 +98,6 @@ extension Endpoint {
         // The rest of one request's stream is no standing stream.
         let isStanding = last.map { !SessionEvents.isAnswer($0) } ?? true
         if isStanding {
-            session.listen(by: listener)
             listen(.everything(of: session), session, listener, arrival)
             await settle(on: arrival.loop) { await listener.begun() }
         }
@@ -107,8 +106,11 @@ extension Endpoint {
         let stream = writer.streamEvents(fields)
         // SPEC: a first byte at once lets intermediaries forward the head.
         _ = stream.commentNow("open")
-        // Meanwhile the session has ended, or the client has asked for a newer stream.
-        guard !listener.isCancelled else { return stream.end() }
+        // Meanwhile the session may have ended.
+        guard !session.isEnded else {
+            listener.cancel()
+            return stream.end()
+        }
         keepAlive(stream, session, arrival.loop)
         guard let standing = session.events.connect(EventStream(stream), after: last) else { return }
         // A client that comes back soon shall have missed nothing of what the server says once only.

@@ -182,15 +182,6 @@ extension ClientSession {
     }
     func unsubscribe(from uri: String) { state.withLock { $0.subscriptions.unsubscribe(from: uri) } }
 
-    /// From now on this hears the server for the client's stream, and what did so before does no longer.
-    func listen(by listener: CallHandle) {
-        let old = state.withLock { state -> CallHandle? in
-            defer { state.listener = state.isEnded ? nil : listener }
-            return state.isEnded ? listener : state.listener
-        }
-        old?.cancel()
-    }
-
     /// Waits until what listens for the client's stream hears the server.
     func heard() async { await state.withLock { $0.listener }?.begun() }
 
@@ -200,7 +191,7 @@ extension ClientSession {
             defer { (state.stream, state.listener) = (state.isEnded ? nil : stream, state.isEnded ? nil : listener) }
             return state.isEnded ? (stream, listener) : (state.stream, state.listener)
         }
-        if let older = old.1, older !== listener || old.0 === stream { older.cancel() }
+        old.1?.cancel()
         old.0?.end()
     }
 

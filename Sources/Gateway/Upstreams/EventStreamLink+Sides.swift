@@ -21,6 +21,7 @@ extension EventStreamLink {
             guard sides.count < Self.maxSides else { return sides.first { !$0.waits } }
             let fresh = EventStreamLink(
                 route, client: client, relays: relays, on: loop, number: sides.count + 1)
+            fresh.overhear { [weak self] in self?.heard(beside: $0) }
             sides.append(fresh)
             return fresh
         }

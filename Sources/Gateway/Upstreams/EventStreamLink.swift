@@ -20,6 +20,8 @@ final class EventStreamLink: UpstreamLink {
         var isUp = false
         var isClosed = false
         var listener: (@Sendable (RPCMessage) -> Void)?
+        /// For what a session beside the first hears outside of its calls.
+        var overhears: (@Sendable (RPCMessage) -> Void)?
         var left: [UnsafeContinuation<Void, Never>] = []
     }
 
@@ -161,8 +163,16 @@ final class EventStreamLink: UpstreamLink {
         if isTaken { return }
         if message.method == "notifications/cancelled" { return }
         if let listener { return listener(message) }
-        if case .request(let id) = message.kind { post(ServerRequest.answer(message.method, id: id), on: loop) }
+        switch message.kind {
+        case .request(let id): post(ServerRequest.answer(message.method, id: id), on: loop)
+        case .notification: state.withLock { $0.overhears }?(message)
+        case .response: break
+        }
     }
+
+    /// Some servers tell a change only to the session whose call has made it: then those who listen to the first hear of it.
+    func overhear(_ take: @escaping @Sendable (RPCMessage) -> Void) { state.withLock { $0.overhears = take } }
+    func heard(beside message: RPCMessage) { state.withLock { $0.listener }?(message) }
 
     // MARK: Sending
 

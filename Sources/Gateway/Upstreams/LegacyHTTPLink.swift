@@ -36,6 +36,28 @@ final class LegacyHTTPLink: UpstreamLink {
         }
     }
 
+    /// Who listens to the one stream that a session may have: servers refuse a second.
+    private struct Ears {
+        var listeners: [(handle: CallHandle, take: @Sendable (RPCMessage) -> Void)] = []
+        /// What ends the stream.
+        var runner: CallHandle?
+        /// Whether it is known by now if there is a stream.
+        var isHeard = false
+
+        mutating func begin(_ runner: CallHandle) -> [CallHandle] {
+            guard self.runner === runner, !isHeard else { return [] }
+            isHeard = true
+            return listeners.map(\.handle)
+        }
+
+        /// There is no stream, and there will be none: those who listened need not wait.
+        mutating func end(_ runner: CallHandle) -> [CallHandle] {
+            guard self.runner === runner else { return [] }
+            defer { self = Ears() }
+            return listeners.map(\.handle)
+        }
+    }
+
     private let route: HTTPRoute
     private let client: ClientProfile
     private let relays: Relays
@@ -46,6 +68,7 @@ final class LegacyHTTPLink: UpstreamLink {
     private let posts = Atomic<Int>(0)
     /// Whether the server's standing stream is open.
     private let isListening = Atomic<Bool>(false)
+    private let ears = Mutex(Ears())
     private static let maxPosts = 16
 
     init(_ route: HTTPRoute, client: ClientProfile, relays: Relays, session: Session) {
@@ -155,6 +178,34 @@ final class LegacyHTTPLink: UpstreamLink {
     func listen(
         _ filter: ListenFilter, on loop: EventLoop, handle: CallHandle, _ take: @escaping @Sendable (RPCMessage) -> Void
     ) async {
+        let (runner, isHeard) = ears.withLock { ears -> (CallHandle?, Bool) in
+            ears.listeners.append((handle, take))
+            guard ears.runner == nil else { return (nil, ears.isHeard) }
+            ears.runner = CallHandle()
+            return (ears.runner, false)
+        }
+        handle.onCancel { [self] in leave(handle) }
+        if isHeard { handle.begin() }
+        guard let runner else { return }
+        await listen(runner, on: loop)
+        for handle in ears.withLock({ $0.end(runner) }) { handle.begin() }
+    }
+
+    /// The stream goes on for as long as anybody listens.
+    private func leave(_ handle: CallHandle) {
+        let runner = ears.withLock { ears -> CallHandle? in
+            ears.listeners.removeAll { $0.handle === handle }
+            guard ears.listeners.isEmpty else { return nil }
+            defer { (ears.runner, ears.isHeard) = (nil, false) }
+            return ears.runner
+        }
+        runner?.cancel()
+    }
+
+    /// All who listen bring what comes to the same session, which knows who wants it.
+    private func hear(_ message: RPCMessage) { ears.withLock { $0.listeners.first?.take }?(message) }
+
+    private func listen(_ handle: CallHandle, on loop: EventLoop) async {
         let cancel = ClientCancel()
         handle.onCancel { loop.execute { cancel.cancel() } }
         var lastEventID = ""
@@ -167,7 +218,7 @@ final class LegacyHTTPLink: UpstreamLink {
             let name = current.id
             if name != listened { lastEventID = "" }
             let standing = await standingAside(after: lastEventID, current, on: loop, cancel)
-            handle.begin()
+            for listener in ears.withLock({ $0.begin(handle) }) { listener.begin() }
             switch standing {
             case .open(let body):
                 listened = name
@@ -180,7 +231,7 @@ final class LegacyHTTPLink: UpstreamLink {
                     }
                 }
                 isListening.store(true, ordering: .relaxed)
-                while let message = try? await events.next() { take(message) }
+                while let message = try? await events.next() { hear(message) }
                 isListening.store(false, ordering: .relaxed)
                 if !events.lastEventID.isEmpty { lastEventID = events.lastEventID }
             case .notOffered: return
@@ -233,7 +284,7 @@ final class LegacyHTTPLink: UpstreamLink {
             case .complete(let response):
                 switch Int(response.head.status.code) {
                 case 404: return .forgotten
-                case 408, 425, 429, 500...599: return .unreachable
+                case 408, 409, 425, 429, 500...599: return .unreachable
                 default: return .notOffered
                 }
             }

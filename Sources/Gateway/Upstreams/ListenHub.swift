@@ -28,6 +28,8 @@ final class ListenHub: Sendable {
         var acknowledged = 0
         var running: [Int: CallHandle] = [:]
         var isClosed = false
+        /// Who waits for the listen of a number.
+        var waiting: [(number: Int, handle: CallHandle)] = []
     }
 
     private static let firstPause = TimeSpan.milliseconds(250)
@@ -93,7 +95,19 @@ final class ListenHub: Sendable {
         update(of: link, on: loop)
     }
 
+    /// Waits until the server has acknowledged what is asked of it now, or could not be asked.
+    func settled() async {
+        let handle = CallHandle()
+        let isHeard = state.withLock { state in
+            guard state.wanted != nil, state.acknowledged < state.number, !state.isClosed else { return true }
+            state.waiting.append((state.number, handle))
+            return false
+        }
+        if !isHeard { await handle.begun() }
+    }
+
     func close() {
+        begin(.max)
         let (leavers, running) = state.withLock { state in
             state.isClosed = true
             state.number += 1
@@ -221,7 +235,11 @@ final class ListenHub: Sendable {
 
     /// Tells those whose wishes are part of this listen that it has begun, or has failed to.
     private func begin(_ number: Int) {
-        let begun = state.withLock { $0.listeners.values.filter { $0.number <= number }.map(\.handle) }
+        let begun = state.withLock { state in
+            let waiting = state.waiting.filter { $0.number <= number }.map(\.handle)
+            state.waiting.removeAll { $0.number <= number }
+            return waiting + state.listeners.values.filter { $0.number <= number }.map(\.handle)
+        }
         for handle in begun { handle.begin() }
     }
 

@@ -111,5 +111,6 @@ final class ModernHTTPLink: UpstreamLink {
         hub.subscribe(subscriptions, of: self, on: loop)
     }
 
+    func settled() async { await hub.settled() }
     func close(on loop: EventLoop) { hub.close() }
 }

@@ -153,6 +153,8 @@ actor StdioUpstream: UpstreamLink {
         hub.subscribe(subscriptions, of: self, on: self.loop)
     }
 
+    nonisolated func settled() async { if !isShared { await hub.settled() } }
+
     /// A shared child outlives client sessions.
     nonisolated func close(on loop: EventLoop) {
         guard !isShared else { return }

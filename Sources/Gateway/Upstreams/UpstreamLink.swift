@@ -70,6 +70,9 @@ protocol UpstreamLink: AnyObject, Sendable {
     /// What the client has subscribed to in the legacy way is another now: modern servers are asked anew.
     func subscribe(_ subscriptions: ListenFilter, on loop: EventLoop)
 
+    /// Waits until the server has acknowledged that, or could not be asked.
+    func settled() async
+
     /// The client session is over.
     func close(on loop: EventLoop)
 }
@@ -105,6 +108,7 @@ extension UpstreamLink {
     var hearsEnd: Bool { true }
     var life: Int { 0 }
     func subscribe(_ subscriptions: ListenFilter, on loop: EventLoop) {}
+    func settled() async {}
 
     func log(from level: LogLevel, on loop: EventLoop) async {
         guard hello.version.era == .legacy, hello.capabilities?["logging"] != nil else { return }
