@@ -57,7 +57,7 @@ private struct Case {
         let length = Int(tokens[0].end)
         let start = String(decoding: name.utf8.prefix(length), as: UTF8.self)
         var shared = 0
-        let some = server.tools.prefix(40)
+        let some = server.tools.prefix(16)
         for other in some where other.name.hasPrefix(start) { shared += 1 }
         return shared * 5 >= some.count * 3 ? 1 : 0
     }
@@ -120,7 +120,10 @@ private struct Case {
             leads = []
         }
         claims += leads
-        if let first = names.first {
+        // `deploy_status`: `Checks ...`
+        let isAsked =
+            name.endsInFact && !leads.isEmpty && leads.allSatisfy { kind($0.found) == .read && $0.found.isSure }
+        if let first = names.first, !isAsked {
             if leads.isEmpty {
                 // `order_status`: a noun in front of what is shown.
                 if !(text.isDetail && !first.found.isSure) { claims += names }
@@ -190,7 +193,7 @@ private struct Case {
         // A name that only looks, and an opening that only makes: the name says what for (`get_report`: `Generates ...`).
         let texts = claims.filter { $0.place == "description" }
         if isDescribed, !name.found.isEmpty, name.found.allSatisfy({ $0.isSure && kind($0) == .read }),
-            texts.allSatisfy({ kind($0.found).rank <= ToolCategory.write.rank })
+            texts.allSatisfy({ kind($0.found) == .write })
         {
             let verb = name.found[0].verb
             claims.removeAll { claim in

@@ -32,7 +32,7 @@ struct Lexer {
     let rules: RuleSet
 
     /// Bytes of a description that are read; the rest is the lint's business (`overlong_text`).
-    static let limit = 4000
+    static let limit = 2500
     /// Longer words mean nothing.
     private static let longest = 24
 

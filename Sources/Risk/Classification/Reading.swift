@@ -42,6 +42,8 @@ struct NameReading {
     /// It names something to look at: `status`, `details`.
     var isDetail = false
     var objects: ObjectSet = 0
+    /// Its last word is a `status` or the like.
+    var endsInFact = false
 
     /// - Parameter said: the verb that the description begins with, or -1; it tells which word of the name is the verb.
     init(_ tokens: [Token], in rules: RuleSet, prefix: Int, said: Int = -1) {
@@ -50,7 +52,10 @@ struct NameReading {
             let entry = rules.entry(token)
             objects |= entry.objects
         }
-        if let last = tokens.last { isDetail = rules.entry(last).grammar.contains(.detail) }
+        if let last = tokens.last {
+            isDetail = rules.entry(last).grammar.contains(.detail)
+            endsInFact = rules.entry(last).grammar.contains(.fact)
+        }
         let same = tokens.indices.first {
             said >= 0 && Int(rules.entry(tokens[$0]).verb) == said && rules.entry(tokens[$0]).form == .base
         }
@@ -113,13 +118,13 @@ struct NameReading {
         }
         let last = tokens.endIndex - 1
         if isVerb(last, plain: true) { return last }
+        for i in start..<last where isVerb(i, plain: true) { return i }
         // `imageBackgroundRemoval`, `imageMasking`: the noun of a doing at the end.
         let end = rules.entry(tokens[last])
         if !isVerb(start, plain: false) || end.form == .noun, end.verb >= 0, end.form == .gerund || end.form == .noun {
             return last
         }
-        for i in start..<last where isVerb(i, plain: true) { return i }
-        if isVerb(start, plain: false), !rules.entry(tokens[last]).grammar.contains(.detail) || start == last {
+        if isVerb(start, plain: false), !rules.entry(tokens[last]).grammar.contains(.fact) || start == last {
             return start
         }
         for i in start...last where isVerb(i, plain: false) && i != start { return i }

@@ -131,7 +131,7 @@ struct Grammar: OptionSet, Sendable {
         ("subjects", .subject), ("auxiliaries", .auxiliary), ("use", .use), ("details", .detail),
         ("headings", .heading), ("questions", .question), ("modifiers", .modifier), ("conditions", .condition),
         ("actionParameters", .actionParameter), ("modes", .mode), ("light", .light), ("listing", .listing),
-        ("persons", .person),
+        ("persons", .person), ("facts", .fact),
     ]
     static let article = Grammar(rawValue: 1)
     static let conjunction = Grammar(rawValue: 2)
@@ -153,6 +153,7 @@ struct Grammar: OptionSet, Sendable {
     static let light = Grammar(rawValue: 131072)
     static let listing = Grammar(rawValue: 262144)
     static let person = Grammar(rawValue: 524288)
+    static let fact = Grammar(rawValue: 1_048_576)
 }
 
 /// Words in a row that mean something whatever stands around them.

@@ -52,7 +52,12 @@ struct SchemaReading {
                     objects |= entry.objects
                     if entry.objects & rules.roles.texts != 0 { readText(value) }
                 }
-                if depth == 0, entry.grammar.contains(.actionParameter) { readActions(key, value) }
+                // `reviewer_action` is a detail; the tool's own is called `action`, or must be given.
+                if depth == 0, entry.grammar.contains(.actionParameter),
+                    tokens.count == 1 || schema["required"]?.elements.contains(where: { $0 == key }) == true
+                {
+                    readActions(key, value)
+                }
             }
             guard type == .object || type == .array else { continue }
             let inner = type == .array ? value["items"].map { Self.target($0, schema) } : value

@@ -80,7 +80,9 @@ struct TextReading {
         for i in span {
             let grammar = rules.entry(tokens[i]).grammar
             if grammar.contains(.use) { use = use ?? i }
-            if let use, tokens[i].marks.contains(.identifier), i - use < 8, i > use { return use }
+            // `Run a process on this ${os.platform()} machine` names no tool.
+            let reach = span.lowerBound == 0 ? 3 : 8
+            if let use, tokens[i].marks.contains(.identifier), i - use < reach, i > use { return use }
         }
         return nil
     }
@@ -184,7 +186,7 @@ struct TextReading {
                     entry.grammar.contains(.filler) && (!next.grammar.isDisjoint(with: [.subject, .purpose]))
                 let isNoun =
                     entry.isAlsoNoun
-                    && (next.grammar.contains(.detail) || i + 1 >= span.upperBound
+                    && (entry.form == .base && next.grammar.contains(.fact) || i + 1 >= span.upperBound
                         || entry.form == .third
                             && (next.grammar.contains(.preposition) || !tokens[i + 1].marks.isDisjoint(with: .breaks))
                         || next.grammar.contains(.genitive))
