@@ -26,7 +26,7 @@ package struct ScanHTML {
         @media(prefers-color-scheme:dark){:root{--line:#444c56;--soft:#22272e;--ink:#e6e9ed;--dim:#aab4bf;--back:#16191d;--bad:#ff9a94}}
         body{font:16px/1.5 system-ui,sans-serif;color:var(--ink);background:var(--back);max-width:72rem;margin:0 auto;padding:1rem}
         h1{font-size:1.5rem}h2{font-size:1.25rem;margin-top:2.5rem;border-bottom:1px solid var(--line)}h3{font-size:1rem}
-        table{border-collapse:collapse;width:100%}th,td{text-align:left;vertical-align:top;padding:.4rem .6rem;border-bottom:1px solid var(--line)}
+        table{border-collapse:collapse;width:100%;min-width:44rem}th,td{text-align:left;vertical-align:top;padding:.4rem .6rem;border-bottom:1px solid var(--line)}
         .wide{overflow-x:auto}code,blockquote,pre{font-family:ui-monospace,monospace;font-size:.875rem;overflow-wrap:anywhere}
         blockquote{margin:.4rem 0;padding:.3rem .8rem;border-left:3px solid var(--line);background:var(--soft)}
         pre{background:var(--soft);padding:.8rem;overflow-x:auto}.dim{color:var(--dim)}.high,.critical{color:var(--bad);font-weight:600}
@@ -68,7 +68,8 @@ package struct ScanHTML {
         page += "<h2>\(Self.escaped(server.name))</h2>\n<p class=\"dim\">\(Self.escaped(server.summary))</p>\n"
         for text in material.incomplete { page += "<p class=\"high\">Not read whole: \(Self.escaped(text))</p>\n" }
         if !server.tools.isEmpty {
-            page += "<div class=\"wide\"><table>\n<thead><tr><th scope=\"col\">Tool</th><th scope=\"col\">Category</th>"
+            page +=
+                "<div class=\"wide\" role=\"region\" aria-label=\"Tools\" tabindex=\"0\"><table>\n<thead><tr><th scope=\"col\">Tool</th><th scope=\"col\">Category</th>"
             page += "<th scope=\"col\">Severity</th><th scope=\"col\">Why, and signals</th></tr></thead>\n<tbody>\n"
             for tool in server.tools {
                 let verdict = tool.classification
@@ -78,8 +79,6 @@ package struct ScanHTML {
                 page += "<td>\(Self.escaped(verdict.rationale))"
                 let signals = verdict.signals.map { Self.escaped($0.text) }.joined(separator: "; ")
                 if !signals.isEmpty { page += "<br><span class=\"dim\">\(signals)</span>" }
-                let attacks = tool.attacks.map { Self.escaped($0.title) }.joined(separator: "; ")
-                if !attacks.isEmpty { page += "<br><span class=\"dim\">Known attacks: \(attacks)</span>" }
                 page += "</td></tr>\n"
             }
             page += "</tbody>\n</table></div>\n"
@@ -90,6 +89,7 @@ package struct ScanHTML {
             for placed in server.findings { write(placed.finding, at: placed.place) }
             page += "</ul>\n"
         }
+        write(server.attacks)
         if let changes = server.changes {
             page += "<h3>Since the earlier scan</h3>\n<ul>\n"
             for line in changes.lines { page += "<li>\(Self.escaped(line))</li>\n" }
@@ -106,6 +106,17 @@ package struct ScanHTML {
         for reason in advice.reasons {
             page += "<li><code>\(Self.escaped(reason.place))</code>: \(Self.escaped(reason.text))"
             page += reason.needsEditing ? " <strong>Put in your own value.</strong></li>\n" : "</li>\n"
+        }
+        page += "</ul>\n"
+    }
+
+    private mutating func write(_ attacks: [(attack: KnownAttack, tools: [String])]) {
+        guard !attacks.isEmpty else { return }
+        page += "<h3>Known attacks that abuse such tools</h3>\n<ul>\n"
+        for (attack, tools) in attacks {
+            let names = tools.prefix(8).map { "<code>\(Self.escaped($0))</code>" }.joined(separator: ", ")
+            page += "<li>\(Self.escaped(attack.title)) <span class=\"dim\">(<code>\(Self.escaped(attack.id))</code>, "
+            page += "\(attack.severity.rawValue)): \(names)\(tools.count > 8 ? ", …" : "")</span></li>\n"
         }
         page += "</ul>\n"
     }
