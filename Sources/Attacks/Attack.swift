@@ -3,7 +3,8 @@ package import Policy
 package import Risk
 
 /// A documented way to abuse tools: an entry of `Assets/attacks`, whose README describes each field.
-package struct Attack: Sendable {
+// COST: a class, because there are many fields: copies of a struct were most of the time of linking tools to attacks.
+package final class Attack: Sendable {
     /// What it was known as.
     package enum Kind: String, Sendable, CaseIterable {
         /// A flaw with a number of its own.

@@ -15,6 +15,8 @@ package struct AttackDatabase: Sendable {
     }
 
     package let families: [Family]
+    /// Every attack, by family.
+    package let attacks: [Attack]
 
     /// - Parameter files: the contents of `Assets/attacks/*.json`.
     /// - Throws: what is wrong with them, and in which entry.
@@ -42,6 +44,7 @@ package struct AttackDatabase: Sendable {
             families.append(Family(id: id, title: title, about: root["about"]?.string ?? "", attacks: attacks))
         }
         self.families = families.sorted { $0.id < $1.id }
+        self.attacks = self.families.flatMap(\.attacks)
     }
 
     /// The database that the program carries.
@@ -56,9 +59,6 @@ package struct AttackDatabase: Sendable {
             files.append(Array(UnsafeBufferPointer(start: bytes, count: asset.count)))
         }
     }
-
-    /// Every attack, by family.
-    package var attacks: some Sequence<Attack> { families.lazy.flatMap(\.attacks) }
 
     /// The entry of that name.
     package func attack(_ id: String) -> Attack? { attacks.first { $0.id == id } }
