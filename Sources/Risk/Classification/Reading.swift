@@ -31,8 +31,6 @@ extension RuleSet {
         }
         return verb.act
     }
-
-    @inline(__always) func entry(_ token: Token) -> WordEntry { entries[Int(token.word)] }
 }
 
 /// What a name says.

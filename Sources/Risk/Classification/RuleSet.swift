@@ -7,8 +7,11 @@ package final class RuleSet: Sendable {
     /// The version that the file states.
     package let version: String
     let words: WordTable
-    /// By word id; 0 stands for every unknown word.
-    let entries: [WordEntry]
+    /// By word id; 0 stands for every unknown word. `words.count` of them.
+    ///
+    /// COST: asked several times for every word of every text; an array was retained and released each time.
+    // SAFETY: written before the rule set exists, only read afterwards, freed with it; no thread matters.
+    private nonisolated(unsafe) let entries: UnsafeMutablePointer<WordEntry>
     let acts: [Act]
     let verbs: [Verb]
     let moves: [SeverityMove]
@@ -24,7 +27,10 @@ package final class RuleSet: Sendable {
     ) {
         self.version = version
         self.words = words
-        self.entries = entries
+        self.entries = .allocate(capacity: max(words.count, 1))
+        for id in 0..<max(words.count, 1) {
+            (self.entries + id).initialize(to: id < entries.count ? entries[id] : WordEntry())
+        }
         self.acts = acts
         self.verbs = verbs
         self.moves = moves
@@ -33,6 +39,11 @@ package final class RuleSet: Sendable {
         self.parameters = parameters
         self.roles = roles
     }
+
+    deinit { entries.deallocate() }
+
+    // INVARIANT: tokens carry ids of `words` only.
+    @inline(__always) func entry(_ token: Token) -> WordEntry { entries[Int(token.word)] }
 
     /// The rules that the program carries in itself.
     package static let standard: RuleSet = {
