@@ -327,6 +327,13 @@ private struct Case {
                 if act.isOutside || text.isExternal && decision.category != .read {
                     add(code, "Others notice what it does")
                 }
+            case .acceptsRecipients, .acceptsAmount:
+                // A read filters by them; it reaches and moves nothing.
+                if decision.category != .read, let names = schema.parameters[code],
+                    let rule = rules.parameters.first(where: { $0.signal == code })
+                {
+                    add(code, rule.text, names)
+                }
             default:
                 if let names = schema.parameters[code], let rule = rules.parameters.first(where: { $0.signal == code })
                 {
