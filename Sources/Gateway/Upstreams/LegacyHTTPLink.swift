@@ -167,6 +167,13 @@ final class LegacyHTTPLink: UpstreamLink {
     }
 
     func close(on loop: EventLoop) {
+        // Whoever listens holds the session, and with it this link.
+        let over = ears.withLock { ears in
+            defer { ears = Ears() }
+            return ears
+        }
+        over.runner?.cancel()
+        for listener in over.listeners { listener.handle.begin() }
         let current = session.withLock { $0 }
         guard current.id != nil else { return }
         let request = ClientRequest(.delete, route.url, fields: current.postFields)
