@@ -125,6 +125,53 @@ enum Schema {
                     PRIMARY KEY (server, tool)
                 ) STRICT, WITHOUT ROWID;
                 """),
+        // `catalogue_text` is filled by hand, under the ids of `catalogue_tool`; the `facets` of a row are words of our own.
+        Migration(
+            name: "0007-catalogue",
+            sql: """
+                CREATE TABLE catalogue_server (
+                    id INTEGER PRIMARY KEY,
+                    name TEXT NOT NULL UNIQUE,
+                    version TEXT NOT NULL,
+                    source TEXT NOT NULL,
+                    about TEXT NOT NULL,
+                    rules TEXT NOT NULL,
+                    first_seen INTEGER NOT NULL,
+                    last_seen INTEGER NOT NULL,
+                    changed INTEGER NOT NULL,
+                    policy BLOB NOT NULL,
+                    findings BLOB NOT NULL
+                ) STRICT;
+                CREATE TABLE catalogue_tool (
+                    id INTEGER PRIMARY KEY,
+                    server INTEGER NOT NULL REFERENCES catalogue_server (id),
+                    position INTEGER NOT NULL,
+                    name TEXT NOT NULL,
+                    words TEXT NOT NULL,
+                    category TEXT NOT NULL,
+                    severity TEXT NOT NULL,
+                    signals TEXT NOT NULL,
+                    summary TEXT NOT NULL,
+                    tokens INTEGER NOT NULL,
+                    first_seen INTEGER NOT NULL,
+                    last_seen INTEGER NOT NULL,
+                    changed INTEGER NOT NULL,
+                    assessment BLOB NOT NULL,
+                    definition BLOB NOT NULL,
+                    UNIQUE (server, name)
+                ) STRICT;
+                CREATE TABLE catalogue_change (
+                    id INTEGER PRIMARY KEY,
+                    server INTEGER NOT NULL REFERENCES catalogue_server (id),
+                    time INTEGER NOT NULL,
+                    kind TEXT NOT NULL,
+                    tool TEXT NOT NULL,
+                    members TEXT NOT NULL
+                ) STRICT;
+                CREATE INDEX catalogue_change_server ON catalogue_change (server, id);
+                CREATE VIRTUAL TABLE catalogue_text USING fts5(
+                    name, words, text, facets, tokenize = 'porter unicode61 remove_diacritics 2', prefix = '2 3');
+                """),
     ]
 
     /// Brings the database to the newest shape; each step in a transaction of its own, safe against other processes that

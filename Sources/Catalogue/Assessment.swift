@@ -1,0 +1,126 @@
+package import JSON
+internal import Policy
+package import Risk
+
+/// What the catalogue says of one tool; as JSON the tool's object of a scan.
+package struct Assessment: Sendable {
+    package let classification: Classification
+    package let findings: [MetadataFinding]
+    /// Identifiers of entries of the attack database.
+    package let attacks: [String]
+    /// The tool's entry of a policy; nil: hidden, or not known.
+    package let recommended: JSONValue?
+    /// The definition is not known, only what a scan said of it.
+    package let isStated: Bool
+
+    init(
+        classification: Classification, findings: [MetadataFinding], attacks: [String], recommended: JSONValue?
+    ) {
+        self.classification = classification
+        self.findings = findings
+        self.attacks = attacks
+        self.recommended = recommended
+        isStated = false
+    }
+
+    /// Nil when category or severity are not there, or none that we know.
+    package init?(_ view: JSONView, isStated: Bool? = nil) {
+        guard let category = view["category"]?.string.flatMap(ToolCategory.init(rawValue:)),
+            let severity = view["severity"]?.string.flatMap(Severity.init(rawValue:))
+        else { return nil }
+        let name = view["name"]?.string
+        func list<T>(_ key: String, _ read: (JSONView) -> T?) -> [T] {
+            guard let list = view[key], list.kind == .array else { return [] }
+            return list.elements.compactMap(read)
+        }
+        classification = Classification(
+            category: category, severity: severity,
+            confidence: view["confidence"]?.string.flatMap(Classification.Confidence.init(rawValue:)) ?? .low,
+            rationale: view["rationale"]?.string ?? "",
+            evidence: Assessment.evidence(view["evidence"]),
+            signals: list("signals") { signal in
+                signal["code"]?.string.flatMap(RiskSignal.Code.init(rawValue:)).map {
+                    RiskSignal(code: $0, text: signal["text"]?.string ?? $0.rawValue)
+                }
+            })
+        findings = list("findings") { Assessment.finding($0, tool: name) }
+        attacks = list("attacks", \.string)
+        recommended = view["recommended"].flatMap { $0.kind == .object ? $0.value : nil }
+        self.isStated = isStated ?? view["stated"]?.bool ?? false
+    }
+
+    private static func evidence(_ view: JSONView?) -> [Classification.Evidence] {
+        guard let view else { return [] }
+        if let text = view.string { return [Classification.Evidence(place: "definition", quote: text)] }
+        guard view.kind == .array else { return [] }
+        return view.elements.compactMap { piece in
+            piece.string.map { Classification.Evidence(place: "definition", quote: $0) }
+                ?? piece["quote"]?.string.map {
+                    Classification.Evidence(place: piece["where"]?.string ?? "definition", quote: $0)
+                }
+        }
+    }
+
+    /// Nil for codes that this version doesn't know.
+    static func finding(_ view: JSONView, tool: String?) -> MetadataFinding? {
+        guard let code = view["code"]?.string.flatMap(MetadataFinding.Code.init(rawValue:)),
+            let severity = view["severity"]?.string.flatMap(Severity.init(rawValue:))
+        else { return nil }
+        return MetadataFinding(
+            code: code, severity: severity, tool: view["tool"]?.string ?? tool, place: view["where"]?.string ?? "",
+            quote: view["quote"]?.string ?? "", text: view["text"]?.string ?? "", mend: view["mend"]?.string ?? "")
+    }
+
+    /// The tool's object of a scan, without its end.
+    package func write(name: String, contextTokens: Int, to writer: inout JSONWriter) {
+        writer.member("name", name)
+        writer.member("category", classification.category.rawValue)
+        writer.member("severity", classification.severity.rawValue)
+        writer.member("confidence", classification.confidence.rawValue)
+        writer.member("rationale", classification.rationale)
+        writer.key("evidence")
+        writer.beginArray()
+        for evidence in classification.evidence {
+            writer.beginObject()
+            writer.member("where", evidence.place)
+            writer.member("quote", evidence.quote)
+            writer.endObject()
+        }
+        writer.endArray()
+        writer.key("signals")
+        writer.beginArray()
+        for signal in classification.signals {
+            writer.beginObject()
+            writer.member("code", signal.code.rawValue)
+            writer.member("text", signal.text)
+            writer.endObject()
+        }
+        writer.endArray()
+        writer.key("findings")
+        Assessment.write(findings, to: &writer)
+        writer.key("attacks")
+        writer.beginArray()
+        for attack in attacks { writer.string(attack) }
+        writer.endArray()
+        writer.key("recommended")
+        writer.value(recommended ?? .null)
+        writer.member("context_tokens", contextTokens)
+        if isStated { writer.member("stated", true) }
+    }
+
+    /// An array of findings.
+    static func write(_ findings: [MetadataFinding], to writer: inout JSONWriter) {
+        writer.beginArray()
+        for finding in findings {
+            writer.beginObject()
+            writer.member("code", finding.code.rawValue)
+            writer.member("severity", finding.severity.rawValue)
+            writer.member("where", finding.place)
+            writer.member("quote", finding.quote)
+            writer.member("text", finding.text)
+            writer.member("mend", finding.mend)
+            writer.endObject()
+        }
+        writer.endArray()
+    }
+}

@@ -1,0 +1,90 @@
+internal import Base
+internal import Policy
+internal import Risk
+internal import Store
+
+extension HTMLWriter {
+    /// Findings in the order of their severity, with a heading of the second level.
+    mutating func findings(_ findings: [MetadataFinding], most: Int) {
+        raw("<section aria-labelledby=\"findings\">\n<h2 id=\"findings\">Findings in the definition</h2>\n")
+        guard !findings.isEmpty else {
+            raw("<p>None: no hidden orders, invisible characters, secrets or misleading names were found.</p>\n</section>\n")
+            return
+        }
+        raw("<ul class=\"findings\">\n")
+        let sorted = findings.enumerated().sorted { a, b in
+            a.element.severity == b.element.severity
+                ? a.offset < b.offset : a.element.severity > b.element.severity
+        }
+        for (_, finding) in sorted.prefix(most) {
+            raw("<li><strong>")
+            text(finding.code.rawValue.split(separator: "_").joined(separator: " "))
+            raw("</strong> ")
+            badge(finding.severity)
+            raw("<br>")
+            foreign(finding.text, limit: 400)
+            raw("<br><code>")
+            foreign(finding.place, limit: 200)
+            raw("</code>: <q>")
+            foreign(finding.quote, limit: 600)
+            raw("</q><br><span class=\"note\">To mend it: ")
+            foreign(finding.mend, limit: 300)
+            raw("</span></li>\n")
+        }
+        raw("</ul>\n")
+        if findings.count > most {
+            raw("<p>And ")
+            number(findings.count - most)
+            raw(" more.</p>\n")
+        }
+        raw("</section>\n")
+    }
+
+    mutating func toolLine(_ root: StaticString, _ address: String, _ hit: CatalogueHit, isOwnServer: Bool) {
+        raw("<li>")
+        link(root, address, hit.name)
+        raw(" ")
+        if let category = ToolCategory(rawValue: hit.category) { badge(category) }
+        if !isOwnServer {
+            raw(" <span class=\"note\">on ")
+            foreign(hit.server, limit: 120)
+            raw("</span>")
+        }
+        raw("</li>\n")
+    }
+
+    /// What became another, newest first, under a heading of the third level.
+    mutating func changes(_ changes: [CatalogueChange], most: Int) {
+        guard !changes.isEmpty else { return }
+        raw("<h3>Changes</h3>\n<ul class=\"changes\">\n")
+        for change in changes.prefix(most) {
+            raw("<li>")
+            day(change.time)
+            raw(": ")
+            switch change.kind {
+            case .added: raw("added ")
+            case .changed: raw("changed ")
+            case .removed: raw("removed ")
+            case .instructions: raw("the server’s instructions changed")
+            case .version: raw("the server’s version changed")
+            }
+            if !change.tool.isEmpty { name(change.tool) }
+            for (index, member) in change.members.prefix(8).enumerated() {
+                raw(index == 0 ? ": " : ", ")
+                name(member)
+            }
+            raw("</li>\n")
+        }
+        raw("</ul>\n")
+    }
+}
+
+/// Shortening our own texts.
+enum Summary {
+    /// At most so many characters, cut at a word.
+    static func first(_ text: String, _ most: Int) -> String {
+        guard text.count > most else { return text }
+        let cut = text.prefix(most)
+        return String(cut[..<(cut.lastIndex(of: " ") ?? cut.endIndex)]) + "…"
+    }
+}
