@@ -79,6 +79,7 @@ let package = Package(
         // Floor 5: features
         room("Gateway", uses: ["Base", "JSON", "Policy", "Risk", "MCP", "Runtime", "HTTP", "Store"]),
         room("Scanner", uses: ["Base", "JSON", "Policy", "MCP", "Risk", "Attacks", "Runtime", "Store", "Gateway"]),
+        room("Catalogue", uses: ["Base", "JSON", "Policy", "MCP", "Risk", "Attacks", "Store", "CAssets"]),
         room("Console", uses: ["Base", "JSON", "HTTP", "Runtime", "Store", "Gateway"]),
         room("Studio", uses: ["Base", "JSON", "MCP", "Runtime", "HTTP", "Imaging", "CSodium"]),
 
@@ -87,7 +88,7 @@ let package = Package(
             "sluice",
             uses: [
                 "Base", "JSON", "Arguments", "Policy", "PolicyImport", "MCP", "Runtime", "HTTP", "Store", "StoreSQLite",
-                "Gateway", "Console", "Risk", "Attacks", "Scanner",
+                "Gateway", "Console", "Risk", "Attacks", "Scanner", "Catalogue",
             ]),
         program("sluice-studio", uses: ["Base", "Arguments", "Runtime", "Studio", "HTTP"]),
 
@@ -108,6 +109,9 @@ let package = Package(
         tests(
             "StudioTests", uses: ["Studio", "MCP", "HTTP", "Runtime", "Imaging", "JSON", "Base"], data: ["agent"]),
         tests("GatewayTests", uses: ["Gateway", "Policy", "MCP", "Store", "HTTP", "Runtime", "JSON", "Base"]),
+        tests(
+            "CatalogueTests",
+            uses: ["Catalogue", "Attacks", "Risk", "Policy", "StoreSQLite", "Store", "JSON", "Base", "CAssets"]),
         tests("ScannerTests", uses: ["Scanner", "Risk", "MCP", "Store", "JSON", "Base"]),
         tests(
             "ConsoleTests",

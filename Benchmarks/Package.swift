@@ -34,8 +34,17 @@ let package = Package(
         part("MCP", uses: ["Base", "JSON"]),
         part("Store", uses: ["Base", "JSON"]),
         part("StoreSQLite", uses: ["Base", "JSON", "MCP", "Policy", "Store", "CSQLite", "CSodium", "COpenSSL"]),
+        .target(
+            name: "CAssets", path: "Parts/CAssets",
+            cSettings: [.define("SLUICE_ASSETS", to: "\"\(Context.packageDirectory)/../Assets\"")]),
+        part("Risk", uses: ["Base", "JSON", "MCP", "Policy", "CAssets", "CRE2"]),
+        part("Attacks", uses: ["Base", "JSON", "Policy", "Risk", "CAssets"]),
+        part("Catalogue", uses: ["Base", "JSON", "Policy", "MCP", "Risk", "Attacks", "Store", "CAssets"]),
         .executableTarget(
-            name: "measure", dependencies: ["Base", "JSON", "Policy", "Store", "StoreSQLite", "AllocationCount"],
+            name: "measure",
+            dependencies: [
+                "Base", "JSON", "Policy", "Risk", "Catalogue", "Store", "StoreSQLite", "AllocationCount",
+            ],
             path: "Measure", swiftSettings: house,
             linkerSettings: [.unsafeFlags(["-use-ld=lld", "-static-stdlib"])]),
     ],

@@ -8,6 +8,7 @@ if CommandLine.arguments.dropFirst() == ["arguments"] {
 let wanted = CommandLine.arguments.dropFirst()
 for (name, measure) in [
     ("json", measureJSON), ("decisions", measureDecisions), ("cedar", measureCedarRules), ("ledger", measureLedger),
+    ("catalogue", measureCatalogue),
 ]
 where wanted.isEmpty || wanted.contains(name) {
     measure()

@@ -8,10 +8,23 @@ from .processes import BENCHMARKS, OUT, ROOT, Unmeasurable, compiled
 MEASURE = BENCHMARKS + "/.build/release/measure"
 
 
-def measure(results):
+def build():
     built = subprocess.run(["swift", "build", "-c", "release", "--package-path", BENCHMARKS], capture_output=True, text=True)
     if built.returncode:
         raise Unmeasurable("the Swift part does not build:\n" + (built.stdout + built.stderr)[-1500:])
+
+
+def measure_catalogue(results):
+    """Judging, searching and writing pages, at three sizes."""
+    build()
+    done = subprocess.run([MEASURE, "catalogue"], capture_output=True, text=True, cwd=ROOT)
+    results.update(numbers(done.stdout))
+    if done.returncode:
+        raise Unmeasurable("the catalogue: " + done.stderr[-1500:])
+
+
+def measure(results):
+    build()
     done = subprocess.run([MEASURE, "json", "decisions", "ledger"], capture_output=True, text=True)
     results.update(numbers(done.stdout))
     simdjson(results)

@@ -13,6 +13,8 @@
 
 EMBED(sluice_asset_risk_rules, "risk/rules.json")
 EMBED(sluice_asset_finding_rules, "risk/findings.json")
+EMBED(sluice_asset_site_css, "site/site.css")
+EMBED(sluice_asset_site_js, "site/search.js")
 
 #define ATTACK_FAMILIES(FAMILY)                                                                                        \
     FAMILY(approval_bypass, "approval-bypass") \

@@ -13,6 +13,9 @@ package struct Assessment: Sendable {
     /// The definition is not known, only what a scan said of it.
     package let isStated: Bool
 
+    /// Nobody should allow such a tool: its definition has a finding of severity high or critical.
+    package var isPoisoned: Bool { findings.contains { $0.severity >= .high } }
+
     init(
         classification: Classification, findings: [MetadataFinding], attacks: [String], recommended: JSONValue?
     ) {

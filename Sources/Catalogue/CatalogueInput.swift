@@ -1,4 +1,4 @@
-package import JSON
+internal import JSON
 package import Risk
 
 /// A server's tools out of a file: the output of a scan, or a saved `tools/list`.
@@ -68,7 +68,8 @@ package struct CatalogueInput: Sendable {
             }
             guard entry.range.count <= Self.largestDefinition else {
                 throw CatalogueError(
-                    .tooLarge, "the definition of `\(VisibleText.shown(tool.name.prefix(80)))` has \(entry.range.count) bytes",
+                    .tooLarge,
+                    "the definition of `\(VisibleText.shown(tool.name.prefix(80)))` has \(entry.range.count) bytes",
                     mend: "the catalogue keeps definitions of up to \(Self.largestDefinition >> 10) KiB")
             }
             if element["definition"] == nil, element["category"]?.string != nil, element["severity"]?.string != nil {

@@ -33,7 +33,8 @@ package enum NameWords {
     /// The words of identifiers that stand in a text: `use imageUpload first` gives `image upload`.
     static func inner(_ text: some StringProtocol) -> [String] {
         var words: [String] = []
-        for piece in text.split(whereSeparator: { !$0.isASCII || !($0.isLetter || $0.isNumber) }) where words.count < 128 {
+        for piece in text.split(whereSeparator: { !$0.isASCII || !($0.isLetter || $0.isNumber) })
+        where words.count < 128 {
             let parts = split(piece)
             if parts.count > 1 { words += parts }
         }

@@ -90,7 +90,9 @@ package enum Site {
     }
 
     private static func assets(_ folder: SiteFolder) throws(CatalogueError) {
-        for (name, asset) in [("assets/site.css", sluice_asset_site_css()), ("assets/search.js", sluice_asset_site_js())] {
+        for (name, asset) in [
+            ("assets/site.css", sluice_asset_site_css()), ("assets/search.js", sluice_asset_site_js()),
+        ] {
             try folder.write(name, Array(UnsafeBufferPointer(start: asset.bytes, count: asset.count)))
         }
     }

@@ -20,7 +20,8 @@ struct SiteFolder {
                     mend: "name a new or an empty folder, or one that an earlier export has made")
             }
         }
-        try write(Self.marker, Array("Made by sluice catalogue export; the next export replaces the pages here.\n".utf8))
+        try write(
+            Self.marker, Array("Made by sluice catalogue export; the next export replaces the pages here.\n".utf8))
         for part in Self.parts {
             try SiteFolder.remove("\(path)/\(part)")
             try folder(part)

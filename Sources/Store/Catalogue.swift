@@ -1,4 +1,4 @@
-package import Base
+import Base
 
 /// A tool as it goes into the catalogue: what its server said of it, and what we say.
 package struct CatalogueToolEntry: Sendable {

@@ -1,4 +1,4 @@
-package import JSON
+import JSON
 
 /// What differs between two definitions of a tool.
 package enum CatalogueDrift {

@@ -35,8 +35,13 @@ struct CatalogueWriter {
     func record(_ server: CatalogueServerEntry) throws(StoreError) -> [CatalogueChange] {
         let known = try SQLiteConfigurationStore.serverID(db, server.name)
         var changes: [CatalogueChange] = []
-        let id = try known ?? add(server)
-        if known != nil { changes += try refresh(server, id) }
+        let id: Int64
+        if let known {
+            id = known
+            changes += try refresh(server, id)
+        } else {
+            id = try add(server)
+        }
         var old = try stored(id)
         for (position, tool) in server.tools.enumerated() {
             let before = old.removeValue(forKey: tool.name)

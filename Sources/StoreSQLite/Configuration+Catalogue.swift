@@ -22,12 +22,14 @@ extension SQLiteConfigurationStore: CatalogueStore {
         let names = [server.name] + server.tools.map(\.name)
         guard names.allSatisfy({ !$0.isEmpty && $0.utf8.count <= longestName }) else {
             throw StoreError(
-                .invalidValue, "a name in the list of \(server.name.prefix(80)) is empty or longer than \(longestName) bytes",
+                .invalidValue,
+                "a name in the list of \(server.name.prefix(80)) is empty or longer than \(longestName) bytes",
                 help: "leave that tool out of a copy of the list")
         }
         guard server.tools.count <= mostTools else {
             throw StoreError(
-                .invalidValue, "the server has \(server.tools.count) tools; the catalogue keeps up to \(mostTools) of one",
+                .invalidValue,
+                "the server has \(server.tools.count) tools; the catalogue keeps up to \(mostTools) of one",
                 help: "split the list")
         }
         var seen: Set<String> = []
@@ -124,7 +126,8 @@ extension SQLiteConfigurationStore: CatalogueStore {
                 CataloguedServer(
                     id: query.integer(0), name: query.text(1), version: query.text(2), source: query.text(3),
                     about: query.text(4), rules: query.text(5), policy: query.blob(6), findings: query.blob(7),
-                    firstSeen: Instant(microseconds: query.integer(8)), lastSeen: Instant(microseconds: query.integer(9)),
+                    firstSeen: Instant(microseconds: query.integer(8)),
+                    lastSeen: Instant(microseconds: query.integer(9)),
                     changed: Instant(microseconds: query.integer(10)), tools: Int(query.integer(11))))
         }
         return servers
@@ -147,7 +150,8 @@ extension SQLiteConfigurationStore: CatalogueStore {
             tools.append(
                 CataloguedTool(
                     hit: hit(query), contextTokens: Int(query.integer(8)),
-                    firstSeen: Instant(microseconds: query.integer(9)), lastSeen: Instant(microseconds: query.integer(10)),
+                    firstSeen: Instant(microseconds: query.integer(9)),
+                    lastSeen: Instant(microseconds: query.integer(10)),
                     changed: Instant(microseconds: query.integer(11)), definition: query.blob(13),
                     assessment: query.blob(12)))
         }

@@ -32,6 +32,7 @@ struct Stored {
     var configuration: any ConfigurationStore { directory.configuration }
     var pins: any PinStore { directory.configuration }
     var observations: any ObservationStore { directory.configuration }
+    var catalogue: any CatalogueStore { directory.configuration }
     var hasher: any KeyedHasher { directory.hasher }
 
     func ledgerReader() throws(StoreError) -> any LedgerReader { try directory.ledgerReader() }

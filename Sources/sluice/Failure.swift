@@ -1,5 +1,6 @@
 import Arguments
 import Base
+import Catalogue
 import Console
 import Gateway
 import JSON
@@ -46,8 +47,17 @@ struct Failure: Error {
             self.init(.unable, error.message)
         case let error as JSONError:
             self.init(.usage, error.message)
+        case let error as CatalogueError:
+            self.init(Self.exitCode(of: error.code), error.message, mend: error.mend)
         default:
             self.init(.unable, "\(error)")
+        }
+    }
+
+    private static func exitCode(of code: CatalogueError.Code) -> ExitCode {
+        switch code {
+        case .unreadable, .unknownShape, .tooLarge: .usage
+        case .unwritable, .broken: .unable
         }
     }
 

@@ -19,7 +19,7 @@ struct Sluice {
         ]
         + IdentityCommands.entries
         + GrantCommands.entries + AdminTokenCommands.entries + AuditCommands.entries + [ScanCommand.entry]
-        + AttackCommands.entries + [
+        + AttackCommands.entries + CatalogueCommands.entries + [
             ClientConfigCommand.entry, DoctorCommand.entry,
         ]
 

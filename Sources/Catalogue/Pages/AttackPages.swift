@@ -12,7 +12,9 @@ struct AttackPages {
         frame.open(&page)
         page.raw("<h1>Attacks</h1>\n<p class=\"lead\">")
         page.number(database.families.reduce(0) { $0 + $1.attacks.count })
-        page.raw(" documented ways to abuse tools, by family, each with the policy that stops or limits it.</p>\n<ul class=\"cards\">\n")
+        page.raw(
+            " documented ways to abuse tools, by family, each with the policy that stops or limits it.</p>\n<ul class=\"cards\">\n"
+        )
         for family in database.families {
             page.raw("<li><a href=\"family/")
             page.text(family.id)
@@ -41,7 +43,7 @@ struct AttackPages {
             page.raw(".html\">")
             page.text(attack.title)
             page.raw("</a> ")
-            page.badge(attack.severity)
+            page.badge(attack.severity, " severity")
             page.raw("<br>")
             page.text(attack.summary)
             page.raw("</li>\n")
@@ -58,7 +60,7 @@ struct AttackPages {
         page.raw("<article>\n")
         page.element("h1", attack.title)
         page.raw("\n<p class=\"badges\">")
-        page.badge(attack.severity)
+        page.badge(attack.severity, " severity")
         for category in attack.abuses {
             page.raw(" ")
             page.badge(category)
@@ -82,7 +84,8 @@ struct AttackPages {
     }
 
     private func facts(_ attack: Attack, _ page: inout HTMLWriter) {
-        page.raw("<section aria-labelledby=\"facts\">\n<h2 id=\"facts\">Facts</h2>\n<dl class=\"facts\">\n<dt>Kind</dt><dd>")
+        page.raw(
+            "<section aria-labelledby=\"facts\">\n<h2 id=\"facts\">Facts</h2>\n<dl class=\"facts\">\n<dt>Kind</dt><dd>")
         page.raw(Sentences.kind(attack.kind))
         if !attack.isVerified { page.raw(", not confirmed in its core") }
         page.raw("</dd>\n<dt>Published</dt><dd>")

@@ -26,7 +26,9 @@ struct Frame {
         page.foreign(title, limit: 300)
         page.raw(" – tool catalogue</title>\n<link rel=\"stylesheet\" href=\"")
         page.raw(root)
-        page.raw("assets/site.css\">\n</head>\n<body>\n<a class=\"skip\" href=\"#main\">Skip to the content</a>\n<header>\n<a class=\"home\" href=\"")
+        page.raw(
+            "assets/site.css\">\n</head>\n<body>\n<a class=\"skip\" href=\"#main\">Skip to the content</a>\n<header>\n<a class=\"home\" href=\""
+        )
         page.raw(root)
         page.raw("index.html\">Tool catalogue</a>\n<nav aria-label=\"Site\">\n<ul>\n<li><a href=\"")
         page.raw(root)
@@ -71,12 +73,13 @@ extension HTMLWriter {
         raw("</span>")
     }
 
-    mutating func badge(_ severity: Severity) {
+    mutating func badge(_ severity: Severity, _ what: StaticString = " risk") {
         raw("<span class=\"badge s-")
         text(severity.rawValue)
         raw("\">")
         text(Sentences.title(severity))
-        raw(" risk</span>")
+        raw(what)
+        raw("</span>")
     }
 
     /// The name of a tool or a server inside a sentence.

@@ -25,7 +25,8 @@ struct IndexPages {
         page.raw(servers.count == 1 ? " server: " : " servers: ")
         page.raw("what each does, how risky it is and why, and the policy that keeps it in bounds.</p>\n")
         IndexPages.form(&page)
-        page.raw("<section aria-labelledby=\"categories\">\n<h2 id=\"categories\">By category</h2>\n<dl class=\"facts\">\n")
+        page.raw(
+            "<section aria-labelledby=\"categories\">\n<h2 id=\"categories\">By category</h2>\n<dl class=\"facts\">\n")
         for category in ToolCategory.allCases {
             page.raw("<dt>")
             page.badge(category)
@@ -33,7 +34,9 @@ struct IndexPages {
             page.number(categories[category.rawValue] ?? 0)
             page.raw("</dd>\n")
         }
-        page.raw("</dl>\n</section>\n<section aria-labelledby=\"severities\">\n<h2 id=\"severities\">By risk</h2>\n<dl class=\"facts\">\n")
+        page.raw(
+            "</dl>\n</section>\n<section aria-labelledby=\"severities\">\n<h2 id=\"severities\">By risk</h2>\n<dl class=\"facts\">\n"
+        )
         for severity in Severity.allCases {
             page.raw("<dt>")
             page.badge(severity)
@@ -41,10 +44,14 @@ struct IndexPages {
             page.number(severities[severity.rawValue] ?? 0)
             page.raw("</dd>\n")
         }
-        page.raw("</dl>\n</section>\n<section aria-labelledby=\"largest\">\n<h2 id=\"largest\">Servers with most tools</h2>\n<ul class=\"tools\">\n")
+        page.raw(
+            "</dl>\n</section>\n<section aria-labelledby=\"largest\">\n<h2 id=\"largest\">Servers with most tools</h2>\n<ul class=\"tools\">\n"
+        )
         let largest = servers.sorted { $0.tools == $1.tools ? $0.name < $1.name : $0.tools > $1.tools }
         for server in largest.prefix(30) { line(server, &page) }
-        page.raw("</ul>\n<p><a href=\"servers.html\">All servers</a></p>\n</section>\n<section aria-labelledby=\"attacks\">\n<h2 id=\"attacks\">Attacks</h2>\n<p><a href=\"attacks.html\">")
+        page.raw(
+            "</ul>\n<p><a href=\"servers.html\">All servers</a></p>\n</section>\n<section aria-labelledby=\"attacks\">\n<h2 id=\"attacks\">Attacks</h2>\n<p><a href=\"attacks.html\">"
+        )
         page.number(attacks)
         page.raw(" documented attacks</a>, each with the policy that stops or limits it.</p>\n</section>\n")
         frame.close(&page)

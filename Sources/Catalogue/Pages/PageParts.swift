@@ -8,7 +8,9 @@ extension HTMLWriter {
     mutating func findings(_ findings: [MetadataFinding], most: Int) {
         raw("<section aria-labelledby=\"findings\">\n<h2 id=\"findings\">Findings in the definition</h2>\n")
         guard !findings.isEmpty else {
-            raw("<p>None: no hidden orders, invisible characters, secrets or misleading names were found.</p>\n</section>\n")
+            raw(
+                "<p>None: no hidden orders, invisible characters, secrets or misleading names were found.</p>\n</section>\n"
+            )
             return
         }
         raw("<ul class=\"findings\">\n")
@@ -20,7 +22,7 @@ extension HTMLWriter {
             raw("<li><strong>")
             text(finding.code.rawValue.split(separator: "_").joined(separator: " "))
             raw("</strong> ")
-            badge(finding.severity)
+            badge(finding.severity, "")
             raw("<br>")
             foreign(finding.text, limit: 400)
             raw("<br><code>")
@@ -38,6 +40,20 @@ extension HTMLWriter {
             raw(" more.</p>\n")
         }
         raw("</section>\n")
+    }
+
+    /// A sentence of the rules: what stands between backticks is somebody's own words.
+    mutating func prose(_ sentence: String, limit: Int) {
+        let parts = sentence.split(separator: "`", omittingEmptySubsequences: false)
+        guard parts.count % 2 == 1, parts.count > 1 else {
+            foreign(sentence, limit: limit)
+            return
+        }
+        for (index, part) in parts.enumerated() {
+            if index % 2 == 1 { raw("<code>") }
+            foreign(String(part), limit: limit / parts.count + 40)
+            if index % 2 == 1 { raw("</code>") }
+        }
     }
 
     mutating func toolLine(_ root: StaticString, _ address: String, _ hit: CatalogueHit, isOwnServer: Bool) {

@@ -16,7 +16,9 @@ struct ParameterTable {
 
     func write(to page: inout HTMLWriter) {
         guard let properties, properties.count > 0 else { return }
-        page.raw("<section aria-labelledby=\"parameters\">\n<h2 id=\"parameters\">Parameters</h2>\n<div class=\"wide\" tabindex=\"0\" role=\"region\" aria-label=\"Parameters of the tool\"><table>\n<thead><tr><th scope=\"col\">Name</th><th scope=\"col\">Type</th><th scope=\"col\">Needed</th><th scope=\"col\">Values</th><th scope=\"col\">The server’s description</th></tr></thead>\n<tbody>\n")
+        page.raw(
+            "<section aria-labelledby=\"parameters\">\n<h2 id=\"parameters\">Parameters</h2>\n<div class=\"wide\" tabindex=\"0\" role=\"region\" aria-label=\"Parameters of the tool\"><table>\n<thead><tr><th scope=\"col\">Name</th><th scope=\"col\">Type</th><th scope=\"col\">Needed</th><th scope=\"col\">Values</th><th scope=\"col\">The server’s description</th></tr></thead>\n<tbody>\n"
+        )
         // All of them together stay below a fourth of a page's bytes.
         let each = max(60, (8 << 10) / max(8, properties.count))
         for (key, schema) in properties.members.prefix(Self.most) {

@@ -46,7 +46,9 @@ struct Questions {
 
     private func enforce(_ page: inout HTMLWriter) {
         ask("How is a policy enforced on ", "?", &page)
-        page.raw("Save the policy above as <code>policy.json</code> and run the server through the gateway: <code>sluice wrap --policy policy.json -- COMMAND</code> in front of a local server, or <code>sluice server add</code>, <code>sluice policy put</code> and <code>sluice grant create</code> for one that many clients share. Each call is then judged before it reaches the server.</p>\n")
+        page.raw(
+            "Save the policy above as <code>policy.json</code> and run the server through the gateway: <code>sluice wrap --policy policy.json -- COMMAND</code> in front of a local server, or <code>sluice server add</code>, <code>sluice policy put</code> and <code>sluice grant create</code> for one that many clients share. Each call is then judged before it reaches the server.</p>\n"
+        )
     }
 
     private func risk(_ page: inout HTMLWriter) {
@@ -66,11 +68,14 @@ struct Questions {
         if case .limit(let count) = judged.category.treatment {
             page.raw("The recommended policy does it: <code>max</code> ")
             page.number(count)
-            page.raw(" in a <code>window</code> of a minute, counted for each grant. Change the two to your liking.</p>\n")
+            page.raw(
+                " in a <code>window</code> of a minute, counted for each grant. Change the two to your liking.</p>\n")
         } else {
             page.raw("Give its entry a <code>limits</code> list: <code>{\"counter\": \"")
             page.text(counter)
-            page.raw("\", \"window\": \"minute\", \"max\": 10, \"scope\": \"grant\"}</code> allows ten calls a minute for each grant. Others of the units are <code>second</code>, <code>hour</code> and <code>day</code>.</p>\n")
+            page.raw(
+                "\", \"window\": \"minute\", \"max\": 10, \"scope\": \"grant\"}</code> allows ten calls a minute for each grant. Others of the units are <code>second</code>, <code>hour</code> and <code>day</code>.</p>\n"
+            )
         }
     }
 
@@ -84,7 +89,9 @@ struct Questions {
 
     private func block(_ page: inout HTMLWriter) {
         ask("How is ", " blocked completely?", &page)
-        page.raw("Leave it out of <code>tools</code>: the default <code>deny</code> refuses it. To take it out of the list that the agent sees as well, name it under <code>hide</code>: <code>{\"version\": \"1\", \"default\": \"deny\", \"hide\": [")
+        page.raw(
+            "Leave it out of <code>tools</code>: the default <code>deny</code> refuses it. To take it out of the list that the agent sees as well, name it under <code>hide</code>: <code>{\"version\": \"1\", \"default\": \"deny\", \"hide\": ["
+        )
         page.foreign(JSONValue.string(name).text, limit: 400)
         page.raw("], \"tools\": {}}</code></p>\n")
     }

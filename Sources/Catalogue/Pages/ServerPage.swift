@@ -54,7 +54,9 @@ struct ServerPage {
     }
 
     private func tools(_ page: inout HTMLWriter) {
-        page.raw("<section aria-labelledby=\"tools\">\n<h2 id=\"tools\">Tools</h2>\n<div class=\"wide\" tabindex=\"0\" role=\"region\" aria-label=\"Tools of the server\"><table>\n<thead><tr><th scope=\"col\">Tool</th><th scope=\"col\">Category</th><th scope=\"col\">Risk</th><th scope=\"col\">The server says</th></tr></thead>\n<tbody>\n")
+        page.raw(
+            "<section aria-labelledby=\"tools\">\n<h2 id=\"tools\">Tools</h2>\n<div class=\"wide\" tabindex=\"0\" role=\"region\" aria-label=\"Tools of the server\"><table>\n<thead><tr><th scope=\"col\">Tool</th><th scope=\"col\">Category</th><th scope=\"col\">Risk</th><th scope=\"col\">The server says</th></tr></thead>\n<tbody>\n"
+        )
         for hit in hits {
             page.raw("<tr><th scope=\"row\">")
             page.link("", pages[hit.name] ?? "index.html", hit.name)
@@ -77,7 +79,9 @@ struct ServerPage {
 
     private func policy(_ page: inout HTMLWriter) {
         guard let policy = (try? JSONDocument.parse(server.policy))?.root.value else { return }
-        page.raw("<section aria-labelledby=\"policy\">\n<h2 id=\"policy\">The recommended policy</h2>\n<p>One policy for all tools: what only reads is allowed, changes and actions are limited, what destroys is hidden, what costs money asks a person; the rest is denied. Replace the example folder and host by your own.</p>\n<details><summary>policy.json</summary>\n<pre tabindex=\"0\"><code>")
+        page.raw(
+            "<section aria-labelledby=\"policy\">\n<h2 id=\"policy\">The recommended policy</h2>\n<p>One policy for all tools: what only reads is allowed, changes and actions are limited, what destroys is hidden, what costs money asks a person; the rest is denied. Replace the example folder and host by your own.</p>\n<details><summary>policy.json</summary>\n<pre tabindex=\"0\"><code>"
+        )
         page.json(policy, limit: Self.longestPolicy)
         page.raw("</code></pre></details>\n</section>\n")
     }

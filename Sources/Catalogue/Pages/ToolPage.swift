@@ -22,7 +22,10 @@ struct ToolSubject {
         self.tool = tool
         self.definition = definition
         self.assessment = assessment
-        if assessment.isStated, let entry = assessment.recommended {
+        if assessment.isPoisoned {
+            recommendation = nil
+            policy = ["version": "1", "default": "deny", "hide": [.string(definition.name)], "tools": .object([])]
+        } else if assessment.isStated, let entry = assessment.recommended {
             recommendation = nil
             policy = [
                 "version": "1", "default": "deny", "tools": .object([JSONMember(definition.name, entry)]),
@@ -101,7 +104,9 @@ struct ToolPage {
         } else if subject.definition.description.isEmpty {
             page.raw("<p>The server gives no description.</p>\n")
         } else {
-            page.raw("<figure><figcaption>The server’s description, as the model reads it:</figcaption>\n<blockquote class=\"quote\">")
+            page.raw(
+                "<figure><figcaption>The server’s description, as the model reads it:</figcaption>\n<blockquote class=\"quote\">"
+            )
             page.foreign(subject.definition.description, limit: 8 << 10)
             page.raw("</blockquote></figure>\n")
         }
@@ -110,7 +115,7 @@ struct ToolPage {
 
     private func reasons(_ page: inout HTMLWriter) {
         page.raw("<section aria-labelledby=\"why\">\n<h2 id=\"why\">Why it needs a policy</h2>\n<p>")
-        page.foreign(judged.rationale, limit: 2 << 10)
+        page.prose(judged.rationale, limit: 2 << 10)
         page.raw("</p>\n<p>")
         page.raw(Sentences.danger(judged.category))
         page.raw("</p>\n")
@@ -132,7 +137,8 @@ struct ToolPage {
 
     private func signals(_ page: inout HTMLWriter) {
         guard !judged.signals.isEmpty else { return }
-        page.raw("<section aria-labelledby=\"signals\">\n<h2 id=\"signals\">Risk signals</h2>\n<ul class=\"signals\">\n")
+        page.raw(
+            "<section aria-labelledby=\"signals\">\n<h2 id=\"signals\">Risk signals</h2>\n<ul class=\"signals\">\n")
         for signal in judged.signals {
             page.raw("<li>")
             page.foreign(signal.text, limit: 400)
@@ -150,10 +156,17 @@ struct ToolPage {
     }
 
     private func policy(_ page: inout HTMLWriter) {
-        page.raw("<section aria-labelledby=\"control\">\n<h2 id=\"control\">How to control it</h2>\n<p>With the recommended policy ")
+        page.raw(
+            "<section aria-labelledby=\"control\">\n<h2 id=\"control\">How to control it</h2>\n<p>With the recommended policy "
+        )
         page.name(name)
-        page.text(Sentences.effect(judged.category))
-        page.raw(" Every other tool of the server is denied unless the policy names it.</p>\n<figure><figcaption>policy.json</figcaption>\n<pre tabindex=\"0\"><code>")
+        page.text(
+            subject.assessment.isPoisoned
+                ? " is hidden, whatever it does: with such findings in its definition no agent should read it."
+                : Sentences.effect(judged.category))
+        page.raw(
+            " Every other tool of the server is denied unless the policy names it.</p>\n<figure><figcaption>policy.json</figcaption>\n<pre tabindex=\"0\"><code>"
+        )
         page.json(subject.policy, limit: 6 << 10)
         page.raw("</code></pre></figure>\n")
         if let recommendation = subject.recommendation {
@@ -163,14 +176,16 @@ struct ToolPage {
                     page.raw("<dt><code>")
                     page.foreign(reason.place, limit: 200)
                     page.raw("</code></dt><dd>")
-                    page.foreign(reason.text, limit: 400)
+                    page.prose(reason.text, limit: 400)
                     if reason.needsEditing { page.raw(" <strong>Put your own value in.</strong>") }
                     page.raw("</dd>\n")
                 }
                 page.raw("</dl>\n")
             }
             if !recommendation.unnameable.isEmpty {
-                page.raw("<p>A policy cannot name this tool, since its name could be read as a pattern; the default denies it.</p>\n")
+                page.raw(
+                    "<p>A policy cannot name this tool, since its name could be read as a pattern; the default denies it.</p>\n"
+                )
             }
             test(recommendation, &page)
         }
@@ -185,7 +200,9 @@ struct ToolPage {
         page.raw("<details><summary>The test of this policy: ")
         page.number(calls.count)
         page.raw(calls.count == 1 ? " call" : " calls")
-        page.raw("</summary>\n<div class=\"wide\" tabindex=\"0\" role=\"region\" aria-label=\"Calls of the test\"><table>\n<thead><tr><th scope=\"col\">Calls</th><th scope=\"col\">Arguments</th><th scope=\"col\">Expected</th><th scope=\"col\">Rule</th></tr></thead>\n<tbody>\n")
+        page.raw(
+            "</summary>\n<div class=\"wide\" tabindex=\"0\" role=\"region\" aria-label=\"Calls of the test\"><table>\n<thead><tr><th scope=\"col\">Calls</th><th scope=\"col\">Arguments</th><th scope=\"col\">Expected</th><th scope=\"col\">Rule</th></tr></thead>\n<tbody>\n"
+        )
         var at = 0
         var rows = 0
         while at < calls.count, rows < 12 {
@@ -214,14 +231,16 @@ struct ToolPage {
 
     private func attacks(_ page: inout HTMLWriter) {
         guard !attacks.isEmpty else { return }
-        page.raw("<section aria-labelledby=\"attacks\">\n<h2 id=\"attacks\">Attacks that abuse such access</h2>\n<ul class=\"cards\">\n")
+        page.raw(
+            "<section aria-labelledby=\"attacks\">\n<h2 id=\"attacks\">Attacks that abuse such access</h2>\n<ul class=\"cards\">\n"
+        )
         for attack in attacks {
             page.raw("<li><a href=\"../../attack/")
             page.text(attack.id)
             page.raw(".html\">")
             page.text(attack.title)
             page.raw("</a> ")
-            page.badge(attack.severity)
+            page.badge(attack.severity, " severity")
             page.raw("<br>")
             page.text(Summary.first(attack.summary, 220))
             page.raw("</li>\n")
@@ -258,7 +277,9 @@ struct ToolPage {
     }
 
     private func facts(_ page: inout HTMLWriter) {
-        page.raw("<section aria-labelledby=\"facts\">\n<h2 id=\"facts\">Facts</h2>\n<dl class=\"facts\">\n<dt>Context</dt><dd>about ")
+        page.raw(
+            "<section aria-labelledby=\"facts\">\n<h2 id=\"facts\">Facts</h2>\n<dl class=\"facts\">\n<dt>Context</dt><dd>about "
+        )
         page.number(subject.tool.contextTokens)
         page.raw(" tokens in every conversation that lists it</dd>\n<dt>First seen</dt><dd>")
         page.day(subject.tool.firstSeen)

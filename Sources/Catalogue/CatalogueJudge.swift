@@ -1,10 +1,11 @@
 internal import Attacks
 internal import JSON
-package import Risk
+internal import Policy
+internal import Risk
 package import Store
 
 /// Judges a server's tools for the catalogue: the same rules, findings and attacks as of a scan.
-package struct Judge: Sendable {
+package struct CatalogueJudge: Sendable {
     private static let longestText = 8 << 10
     private static let longestSummary = 200
 
@@ -45,20 +46,23 @@ package struct Judge: Sendable {
                     recommended: nil))
             judged.append((tool, classification))
         }
-        let recommendation = Recommendation(server: input.name, judged: judged)
+        // As the scan does: the policy's default denies what it does not name.
+        let recommendation = Recommendation(
+            server: input.name, judged: zip(judged, assessments).filter { !$0.1.isPoisoned }.map(\.0))
         let serverWords = NameWords.split(input.name)
         let tools = zip(judged, assessments).map { pair, assessment in
             entry(pair.tool, assessment, recommendation.entries[pair.tool.name], serverWords)
         }
         return CatalogueServerEntry(
             name: input.name, version: input.version, source: input.source, about: input.about, rules: rules,
-            policy: recommendation.policy.bytes, findings: findings(input), tools: tools)
+            policy: recommendation.policy.bytes, findings: findings(input, profile), tools: tools)
     }
 
-    private func findings(_ input: CatalogueInput) -> [UInt8] {
+    private func findings(_ input: CatalogueInput, _ profile: ServerProfile) -> [UInt8] {
         if let stated = input.findings { return stated.value.bytes }
         var writer = JSONWriter()
-        Assessment.write(input.about.isEmpty ? [] : lint.findings(instructions: input.about), to: &writer)
+        let instructions = input.about.isEmpty ? [] : lint.findings(instructions: input.about)
+        Assessment.write(instructions + NameFindings.findings([profile]), to: &writer)
         return writer.bytes
     }
 
@@ -92,14 +96,17 @@ package struct Judge: Sendable {
             name: tool.name, words: NameWords.split(tool.name).joined(separator: " "),
             text: text.joined(separator: " "), category: classification.category.rawValue,
             severity: classification.severity.rawValue, signals: classification.signals.map(\.code.rawValue),
-            summary: Judge.summary(tool.description), contextTokens: tokens, definition: definition,
+            summary: CatalogueJudge.summary(tool.description), contextTokens: tokens, definition: definition,
             assessment: writer.bytes)
     }
 
     /// The first sentence, made visible.
     static func summary(_ description: String) -> String {
-        let shown = VisibleText.shown(description.prefix(longestSummary * 2)).split(separator: " ").joined(separator: " ")
-        if let end = shown.firstRange(of: ". "), shown.distance(from: shown.startIndex, to: end.lowerBound) < longestSummary {
+        let shown = VisibleText.shown(description.prefix(longestSummary * 2)).split(separator: " ").joined(
+            separator: " ")
+        if let end = shown.firstRange(of: ". "),
+            shown.distance(from: shown.startIndex, to: end.lowerBound) < longestSummary
+        {
             return String(shown[..<end.lowerBound]) + "."
         }
         return shown.count <= longestSummary ? shown : String(shown.prefix(longestSummary)) + "…"

@@ -1,0 +1,69 @@
+import Base
+import Catalogue
+import JSON
+import Policy
+import Risk
+import Store
+import StoreSQLite
+import Support
+import Testing
+
+/// A data folder of its own for one test, with the judge that all share.
+struct Fixture {
+    static let judge = Result { () throws(CatalogueError) in try CatalogueJudge() }
+
+    let folder: TemporaryFolder
+    let data: DataDirectory
+
+    init() throws {
+        folder = try TemporaryFolder()
+        data = try DataDirectory.open(folder.path + "/data")
+    }
+
+    var store: SQLiteConfigurationStore { data.configuration }
+
+    /// Puts in what a file with this text would.
+    @discardableResult
+    func add(_ json: String, named name: String = "demo", at second: Int64 = 1_767_607_200) throws -> [CatalogueChange]
+    {
+        var changes: [CatalogueChange] = []
+        for input in try CatalogueInput.read(Array(json.utf8), named: name) {
+            changes += try store.recordInCatalogue(
+                Self.judge.get().entry(input), at: Instant(microseconds: second * 1_000_000))
+        }
+        return changes
+    }
+
+    /// The page of a tool as text.
+    func page(_ server: String, _ tool: String) throws -> String {
+        String(decoding: try #require(try Site.page(store, server: server, tool: tool)), as: UTF8.self)
+    }
+
+    /// A list with one tool.
+    static func list(_ server: String, _ tool: String, _ description: String, _ properties: String = "{}") -> String {
+        """
+        {"server": \(JSONValue.string(server).text), "tools": [{"name": \(JSONValue.string(tool).text),
+        "description": \(JSONValue.string(description).text),
+        "inputSchema": {"type": "object", "properties": \(properties)}}]}
+        """
+    }
+
+    /// What a browser shows of a page: tags out, entities back, white space as one space.
+    static func visible(_ page: String) -> String {
+        var text = ""
+        var isTag = false
+        for character in page {
+            if character == "<" {
+                isTag = true
+            } else if character == ">" {
+                isTag = false
+            } else if !isTag {
+                text.append(character)
+            }
+        }
+        for (entity, plain) in [("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&amp;", "&")] {
+            text = text.split(separator: entity, omittingEmptySubsequences: false).joined(separator: plain)
+        }
+        return text.split(whereSeparator: \.isWhitespace).joined(separator: " ")
+    }
+}
