@@ -15,6 +15,7 @@ package enum Site {
     }
 
     /// Writes all pages to a folder that is new, empty or of an earlier export.
+    @discardableResult
     package static func export(_ store: some CatalogueStore, to path: String) throws -> Report {
         let database: AttackDatabase
         do throws(AttackProblem) {

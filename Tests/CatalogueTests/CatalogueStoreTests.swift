@@ -1,6 +1,7 @@
 import Base
 import Catalogue
 import JSON
+import Risk
 import Store
 import Testing
 
@@ -142,14 +143,14 @@ import Testing
             """
             {"server": "pay", "tools": [{"name": "charge", "category": "financial", "severity": "critical", "confidence": "high",
             "rationale": "It charges.", "evidence": "charge", "signals": [{"code": "accepts_amount", "text": "Accepts an amount"}],
-            "findings": [{"code": "homoglyph", "severity": "high", "where": "/name", "quote": "q", "text": "t"}],
+            "findings": [{"code": "homoglyph", "severity": "medium", "where": "/name", "quote": "q", "text": "t"}],
             "attacks": [], "recommended": {"action": "require_approval"}}], "findings": [], "context_tokens": 5, "policy": {}}
             """)
         let tool = try #require(try fixture.store.cataloguedTool("pay", "charge"))
         #expect(tool.hit.category == "financial")
         let page = Fixture.visible(try fixture.page("pay", "charge"))
         for part in [
-            "It charges.", "Accepts an amount", "homoglyph High", "require_approval",
+            "It charges.", "Accepts an amount", "homoglyph Medium", "require_approval",
             "Its definition is not in the catalogue",
         ] {
             #expect(page.contains(part), "\(part)")

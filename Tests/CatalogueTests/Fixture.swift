@@ -20,7 +20,7 @@ struct Fixture {
         data = try DataDirectory.open(folder.path + "/data")
     }
 
-    var store: SQLiteConfigurationStore { data.configuration }
+    var store: any CatalogueStore { data.configuration }
 
     /// Puts in what a file with this text would.
     @discardableResult
