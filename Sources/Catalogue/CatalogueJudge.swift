@@ -104,10 +104,10 @@ package struct CatalogueJudge: Sendable {
     static func summary(_ description: String) -> String {
         let shown = VisibleText.shown(description.prefix(longestSummary * 2)).split(separator: " ").joined(
             separator: " ")
-        if let end = shown.firstRange(of: ". "),
-            shown.distance(from: shown.startIndex, to: end.lowerBound) < longestSummary
-        {
-            return String(shown[..<end.lowerBound]) + "."
+        // `e.g. 10` ends no sentence.
+        for (at, character) in zip(shown.indices.prefix(longestSummary), shown) where character == "." {
+            let rest = shown[shown.index(after: at)...]
+            if rest.first == " ", rest.dropFirst().first?.isUppercase == true { return String(shown[...at]) }
         }
         return shown.count <= longestSummary ? shown : String(shown.prefix(longestSummary)) + "…"
     }
