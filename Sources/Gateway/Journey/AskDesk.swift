@@ -178,8 +178,10 @@ struct AskDesk: Sendable {
     // MARK: A modern server's input request to a legacy client
 
     /// Sends a request to the client and waits for the answer; nil if there will be none.
-    func ask(_ request: LegacyFront.ServerRequest, _ visit: Visit, notify: ([UInt8]) async -> Void) async -> RPCMessage?
-    {
+    /// - Parameter handle: of the call in which the server asks; with it the question is taken back.
+    func ask(
+        _ request: LegacyFront.ServerRequest, _ visit: Visit, _ handle: CallHandle, notify: ([UInt8]) async -> Void
+    ) async -> RPCMessage? {
         let session = visit.session
         let inbox = Inbox()
         let id = RequestID(0)
@@ -192,7 +194,11 @@ struct AskDesk: Sendable {
         }
         guard let number = session.asks.add(ask) else { return nil }
         let timeout = SilenceTimer(visit.patience, on: visit.loop) { _ = session.asks.take(number)?.ended(nil) }
-        defer { timeout.stop() }
+        handle.onCancel { _ = session.asks.take(number)?.ended(nil) }
+        defer {
+            timeout.stop()
+            handle.finish()
+        }
         await notify(RPCWriter.request(id: number, method: request.method, paramsBytes: request.params))
         return try? await inbox.next()
     }

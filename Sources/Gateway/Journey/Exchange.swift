@@ -73,7 +73,7 @@ struct Exchange: Sendable {
                 if visit.profile.era == .modern {
                     return try await passOn(input, response, status, visit)
                 }
-                let answers = try await collect(input, visit, notify)
+                let answers = try await collect(input, visit, handle, notify)
                 id = link.mintID()
                 message = crossing.retry(id: id, answers: answers, state: input.requestState)
             case .task, .inputRequired, .unknown:
@@ -221,6 +221,9 @@ extension Exchange {
         return .answer(splice.applied(), status: status, hadEffect: true)
     }
 
+    /// Each page is a decision of its own, with a row in the ledger.
+    private static let maxPages = 32
+
     /// The error -32042 ("URL elicitation required") asks the client to visit pages, so the policy has its say, whatever the
     /// eras. A legacy server's becomes a modern client's "input required": its retry is a new call.
     /// - Returns: nil if the response may go on as it is.
@@ -238,6 +241,12 @@ extension Exchange {
             } catch {
                 return .answer(error.answer(to: visit.id, receiver: .modern), status: status, hadEffect: false)
             }
+        }
+        guard pages.count <= Self.maxPages else {
+            let answer = RPCWriter.error(
+                id: visit.id, code: .denied, message: "The server sends the client to too many pages at once.",
+                data: ["reason": "policy"])
+            return .answer(answer, status: status, hadEffect: false)
         }
         for page in pages.elements {
             do throws(AskDesk.Refusal) {
@@ -258,25 +267,29 @@ extension Exchange {
 
     /// From a legacy client: asks it one after the other, on the stream of its call.
     /// - Parameter task: the task that the server asks for, if it is one.
-    func collect(_ input: InputRequired, _ visit: Visit, task: String? = nil, _ notify: ([UInt8]) async -> Bool)
-        async throws(UpstreamError) -> [(key: String, result: [UInt8])]
-    {
+    func collect(
+        _ input: InputRequired, _ visit: Visit, _ handle: CallHandle, task: String? = nil,
+        _ notify: ([UInt8]) async -> Bool
+    ) async throws(UpstreamError) -> [(key: String, result: [UInt8])] {
         do throws(Untranslatable) {
             let requests = try LegacyFront.serverRequests(
                 input, version: visit.profile.version, capabilities: visit.profile.capabilities, task: task,
                 elicitationID: { "\(visit.requestID)-\($0)" })
             var answers: [(key: String, result: [UInt8])] = []
             for (request, asked) in zip(requests, input.requests) {
-                answers.append((request.key, try await answer(request, asked, visit, notify)))
+                answers.append((request.key, try await answer(request, asked, visit, handle, notify)))
             }
             return answers
         } catch {
+            // Who takes the call back, or ends the session, gets no answer.
+            if handle.isCancelled { throw UpstreamError(.cancelled, mayHaveRun: true, detail: "cancelled") }
             throw UpstreamError(.untranslatable, mayHaveRun: true, detail: error.text)
         }
     }
 
     private func answer(
-        _ request: LegacyFront.ServerRequest, _ asked: InputRequest, _ visit: Visit, _ notify: ([UInt8]) async -> Bool
+        _ request: LegacyFront.ServerRequest, _ asked: InputRequest, _ visit: Visit, _ handle: CallHandle,
+        _ notify: ([UInt8]) async -> Bool
     ) async throws(Untranslatable) -> [UInt8] {
         let ticket: AskDesk.Ticket
         do throws(AskDesk.Refusal) { ticket = try await desk.admit(asked.kind, asked.params, visit) } catch {
@@ -284,7 +297,7 @@ extension Exchange {
             guard asked.kind == .form || asked.kind == .url else { throw .inputUndeclared(asked.kind) }
             return Array(#"{"action":"decline"}"#.utf8)
         }
-        let answer = await desk.ask(request, visit) { _ = await notify($0) }
+        let answer = await desk.ask(request, visit, handle) { _ = await notify($0) }
         desk.settle(ticket, answer)
         guard let answer else { throw .inputError(asked.kind) }
         return try LegacyFront.inputResponse(answer, for: asked.kind)

@@ -102,12 +102,13 @@ extension Visit {
         if profile.era == .legacy {
             session.began(id, handle)
         } else {
+            session.entered()
             reply.onGone { handle.cancel() }
         }
     }
 
     func finish(_ handle: CallHandle) {
-        if profile.era == .legacy { session.finished(id, handle) }
+        if profile.era == .legacy { session.finished(id, handle) } else { session.left() }
     }
 
     /// The HTTP status of an answer.

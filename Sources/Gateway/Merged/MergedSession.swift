@@ -44,9 +44,13 @@ final class MergedSession: Sendable {
 
     func touch(_ now: TimeSpan) { lastUsed.store(now.microseconds, ordering: .relaxed) }
 
+    /// Whether nobody has used it since `limit`, no stream is open and no call goes on.
     func isIdle(since limit: TimeSpan) -> Bool {
         lastUsed.load(ordering: .relaxed) < limit.microseconds
-            && state.withLock { $0.listens.isEmpty && $0.stream?.isClosed ?? true }
+            && state.withLock { state in
+                state.listens.isEmpty && state.stream?.isClosed ?? true
+                    && !state.parts.values.contains(where: \.isBusy)
+            }
     }
 
     // MARK: Parts
@@ -132,6 +136,8 @@ final class MergedSession: Sendable {
 
     fileprivate func send(_ message: [UInt8]) { state.withLock { $0.stream }?.send(message) }
     fileprivate var hasStream: Bool { state.withLock { !($0.stream?.isClosed ?? true) } }
+    /// Whether there is one that somebody may come back for.
+    fileprivate var keepsStream: Bool { state.withLock { $0.stream != nil } }
 
     /// Says that the lists are others now.
     func announceChange() {
@@ -170,6 +176,7 @@ private final class PartSink: EventSink {
     }
 
     var isClosed: Bool { !(session?.hasStream ?? false) }
+    var leadsNowhere: Bool { !(session?.keepsStream ?? false) }
     func send(_ message: [UInt8]) { session?.send(Renaming(server: server).toClient(message, answering: "")) }
     /// The stream is the others' too.
     func end() {}

@@ -16,6 +16,8 @@ final class ClientSession: Sendable {
         /// Two requests may carry the same id at once; cancelling cancels both.
         // COST: a list, since every call comes and goes and hardly any is ever looked for.
         var calls: [(id: RequestID, handle: CallHandle)] = []
+        /// Requests that only their own connections can take back.
+        var others = 0
         var stream: (any EventSink)?
         var listener: CallHandle?
         var isEnded = false
@@ -79,7 +81,7 @@ final class ClientSession: Sendable {
     func isIdle(since limit: TimeSpan) -> Bool {
         lastUsed.load(ordering: .relaxed) < limit.microseconds
             && state.withLock { state in
-                state.calls.isEmpty && (state.stream.map(\.isClosed) ?? true)
+                state.calls.isEmpty && state.others == 0 && (state.stream.map(\.isClosed) ?? true)
                     && state.listens.values.allSatisfy { $0.stream.isClosed }
             }
     }
@@ -120,7 +122,14 @@ extension ClientSession {
         }
     }
 
-    /// How many requests are under way.
+    /// A modern client's request has come: the session is in use until it has ``left()``.
+    func entered() { state.withLock { $0.others += 1 } }
+    func left() { state.withLock { $0.others -= 1 } }
+
+    /// Whether a request is under way.
+    var isBusy: Bool { state.withLock { !$0.calls.isEmpty || $0.others > 0 } }
+
+    /// How many requests are under way that their client can take back by name, or that outlive their connections.
     var callCount: Int { state.withLock { $0.calls.count } }
 
     func cancel(_ id: RequestID) {
@@ -263,7 +272,7 @@ extension ClientSession {
     /// Sends a message of our own on the legacy stream. Returns whether there is one.
     @discardableResult
     func push(_ message: [UInt8]) -> Bool {
-        guard let stream = state.withLock({ $0.stream }) else { return false }
+        guard let stream = state.withLock({ $0.stream }), !stream.leadsNowhere else { return false }
         stream.send(message)
         return true
     }

@@ -6,6 +6,8 @@ import Synchronization
 protocol EventSink: AnyObject, Sendable {
     /// Whether nothing will arrive any more.
     var isClosed: Bool { get }
+    /// Whether what is sent can't arrive later either: nobody has come for it yet.
+    var leadsNowhere: Bool { get }
     /// Sends a message. A client that does not read loses it, and costs no memory beyond the stream's cap.
     func send(_ message: [UInt8])
     /// The same under an id, by which a client that comes back says how far it got.
@@ -15,6 +17,7 @@ protocol EventSink: AnyObject, Sendable {
 }
 
 extension EventSink {
+    var leadsNowhere: Bool { false }
     func send(_ message: [UInt8], id: String) { send(message) }
 }
 

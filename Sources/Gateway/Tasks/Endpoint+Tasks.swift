@@ -238,7 +238,7 @@ extension Endpoint {
                 answered.formIntersection(input.requests.map(exchange.words))
                 let open = input.only { !answered.contains(exchange.words(of: $0)) }
                 guard !open.requests.isEmpty else { break }
-                let answers = try await exchange.collect(open, visit, task: id) { message in
+                let answers = try await exchange.collect(open, visit, handle, task: id) { message in
                     await reply.notify(message)
                     return !reply.isGone
                 }
