@@ -98,8 +98,24 @@ private func wallSeconds() -> Double {
     return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
 }
 
+/// A folder of our own with all that is in it.
 private func removeTree(_ path: String) {
-    _ = nftw(path, { name, _, _, _ in name.map { remove($0) } ?? 0 }, 32, FTW_DEPTH | FTW_PHYS)
+    if let stream = opendir(path) {
+        for name in names(stream) { removeTree("\(path)/\(name)") }
+        rmdir(path)
+    } else {
+        unlink(path)
+    }
+}
+
+private func names(_ stream: OpaquePointer) -> [String] {
+    defer { closedir(stream) }
+    var names: [String] = []
+    while let entry = readdir(stream) {
+        let name = withUnsafeBytes(of: &entry.pointee.d_name) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+        if name != ".", name != ".." { names.append(name) }
+    }
+    return names
 }
 
 /// The same numbers on every machine.
@@ -120,14 +136,8 @@ private struct Corpus {
     init?() {
         let folder = (getenv("SLUICE_SHARED").map { String(cString: $0) } ?? "../shared") + "/data/tools"
         guard let stream = opendir(folder) else { return nil }
-        defer { closedir(stream) }
-        var names: [String] = []
-        while let entry = readdir(stream) {
-            names.append(
-                withUnsafeBytes(of: &entry.pointee.d_name) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) })
-        }
         var inputs: [CatalogueInput] = []
-        for name in names.sorted() where name.hasSuffix(".json") {
+        for name in names(stream).sorted() where name.hasSuffix(".json") {
             guard let bytes = Corpus.read("\(folder)/\(name)"), let read = try? CatalogueInput.read(bytes, named: name)
             else { return nil }
             inputs += read
