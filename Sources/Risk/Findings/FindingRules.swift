@@ -31,6 +31,9 @@ struct FindingRules: Sendable {
     let patterns: PhraseSet
     /// The rule of each pattern, by its place in `patterns`.
     let ruleOfPattern: [Int]
+    /// Patterns without words to look for first, which only odd texts are searched for, and their rules.
+    let thorough: PhraseSet
+    let ruleOfThorough: [Int]
     let exceptions: PhraseSet
 
     /// - Throws: what is wrong with the file, and in which rule.
@@ -46,6 +49,7 @@ struct FindingRules: Sendable {
         }
         var rules: [FindingRule] = []
         var (patterns, owners, exceptions) = ([String](), [Int](), [String]())
+        var (thorough, thoroughOwners) = ([String](), [Int]())
         for entry in list.elements {
             let id = entry["id"]?.string ?? "number \(rules.count + 1)"
             func needed<T>(_ name: String, _ value: T?) throws(RuleProblem) -> T {
@@ -63,14 +67,21 @@ struct FindingRules: Sendable {
                     roles: FindingRules.strings(entry["in"]).compactMap(TextRole.init(rawValue:)),
                     text: try needed("text", entry["text"]?.string), mend: try needed("mend", entry["mend"]?.string),
                     unless: Array(exceptions.count..<exceptions.count + unless.count)))
-            patterns += own
-            owners += own.map { _ in rules.count - 1 }
+            if entry["thorough"]?.bool == true {
+                thorough += own
+                thoroughOwners += own.map { _ in rules.count - 1 }
+            } else {
+                patterns += own
+                owners += own.map { _ in rules.count - 1 }
+            }
             exceptions += unless
         }
         self.version = version
         self.rules = rules
         ruleOfPattern = owners
+        ruleOfThorough = thoroughOwners
         self.patterns = try PhraseSet(patterns)
+        self.thorough = try PhraseSet(thorough)
         self.exceptions = try PhraseSet(exceptions)
     }
 

@@ -81,7 +81,10 @@ package struct MetadataLint: Sendable {
                 let count = MetadataLint.flatten(source, into: scratch, &isPlain, &run)
                 guard isPlain, run < MetadataLint.longText else { return true }
                 var found = false
-                rules.patterns.matches(UnsafeBufferPointer(rebasing: scratch[..<count])) { _ in found = true }
+                rules.patterns.matches(UnsafeBufferPointer(rebasing: scratch[..<count])) { _, _ in
+                    found = true
+                    return false
+                }
                 return found || MetadataLint.hasLongRun(UnsafeBufferPointer(rebasing: scratch[..<count]))
             }
         }
@@ -97,6 +100,7 @@ package struct MetadataLint: Sendable {
         var (from, to, line) = (0, 0, 0)
         // Underscores since the last character that no name has.
         var joints = 0
+        var oddity = Oddity()
         while from < source.count {
             var byte = source[from]
             from += 1
@@ -121,11 +125,13 @@ package struct MetadataLint: Sendable {
             } else if byte <= UInt8(ascii: "\"") {
                 joints = 0
             }
+            oddity.note(byte)
             // Several spaces, as lists in descriptions have them, count as one.
             if byte == UInt8(ascii: " "), to > 0, scratch[to - 1] == byte { continue }
             scratch[to] = byte
             to += 1
         }
+        if oddity.isOdd { isPlain = false }
         return to
     }
 
@@ -229,16 +235,16 @@ package struct MetadataLint: Sendable {
     ) -> [(rule: FindingRule, severity: Severity, place: Range<Int>)] {
         var broken: [(rule: FindingRule, severity: Severity, place: Range<Int>)] = []
         var excuses: Set<Int>?
-        rules.patterns.matches(text) { index in
-            let rule = rules.rules[rules.ruleOfPattern[index]]
-            guard rule.roles.contains(role), !broken.contains(where: { $0.rule.id == rule.id }),
-                let place = rules.patterns.place(of: index, in: text)
-            else { return }
+        func note(_ rule: FindingRule, _ place: Range<Int>) {
+            guard rule.roles.contains(role), !broken.contains(where: { $0.rule.id == rule.id }) else { return }
             var severity = rule.severity
             if !rule.unless.isEmpty {
                 if excuses == nil {
                     var found: Set<Int> = []
-                    rules.exceptions.matches(text) { found.insert($0) }
+                    rules.exceptions.matches(text) { index, _ in
+                        found.insert(index)
+                        return true
+                    }
                     excuses = found
                 }
                 // Whoever writes a poisoned text can write an excuse into it: it makes the finding less grave, not silent.
@@ -247,6 +253,14 @@ package struct MetadataLint: Sendable {
                 }
             }
             broken.append((rule, severity, place))
+        }
+        rules.patterns.matches(text) { index, place in
+            note(rules.rules[rules.ruleOfPattern[index]], place)
+            return true
+        }
+        rules.thorough.matches(text) { index, place in
+            note(rules.rules[rules.ruleOfThorough[index]], place)
+            return true
         }
         return broken
     }
