@@ -47,8 +47,9 @@ package struct CatalogueJudge: Sendable {
             judged.append((tool, classification))
         }
         // As the scan does: the policy's default denies what it does not name.
+        let poisoned = Set(zip(judged, assessments).filter { $0.1.isPoisoned }.map(\.0.tool.name))
         let recommendation = Recommendation(
-            server: input.name, judged: zip(judged, assessments).filter { !$0.1.isPoisoned }.map(\.0))
+            server: input.name, judged: judged.filter { !poisoned.contains($0.tool.name) })
         let serverWords = NameWords.split(input.name)
         let tools = zip(judged, assessments).map { pair, assessment in
             entry(pair.tool, assessment, recommendation.entries[pair.tool.name], serverWords)

@@ -27,7 +27,14 @@ extension SQLiteConfigurationStore {
                 return try Self.matches(db, filter, max(limit, Self.candidates)).prefix(limit).map { $0 }
             }
             var found: [Int64: CatalogueHit] = [:]
-            for (isEnough, expression) in Self.expressions(words) {
+            // COST: SQLite gathers all that begins with a word before the first row; only what no tool has as a whole is asked
+            // for by its beginning.
+            var isOpen: [Bool] = []
+            for word in words {
+                let isKnown = try !Self.matches(db, "{name words text} : \"\(word)\"", 1).isEmpty
+                isOpen.append(word.utf8.count > 2 && !isKnown)
+            }
+            for (isEnough, expression) in Self.expressions(words, isOpen) {
                 // Widened only while there is nothing.
                 if isEnough, !found.isEmpty { break }
                 let whole = filter.map { "(\(expression)) AND \($0)" } ?? expression
@@ -41,15 +48,16 @@ extension SQLiteConfigurationStore {
     }
 
     /// What to ask for, the strictest first; `isEnough`: not asked when something was found.
-    private static func expressions(_ words: [String]) -> [(isEnough: Bool, expression: String)] {
+    private static func expressions(
+        _ words: [String], _ isOpen: [Bool]
+    ) -> [(isEnough: Bool, expression: String)] {
         let exact = words.map { "\"\($0)\"" }
-        let open = words.map { "\"\($0)\"*" }
+        let open = zip(exact, isOpen).map { $1 ? $0 + "*" : $0 }
         let anywhere = "{name words text}"
         func all(_ words: [String]) -> String { "(" + words.joined(separator: " AND ") + ")" }
         return [
             (false, "{name words} : " + all(exact)),
             (false, "\(anywhere) : " + all(exact)),
-            (true, "\(anywhere) : " + all(exact.dropLast() + open.suffix(1))),
             (true, "\(anywhere) : " + all(open)),
             (true, "\(anywhere) : (" + exact.joined(separator: " OR ") + ")"),
         ]

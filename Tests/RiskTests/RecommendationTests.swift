@@ -79,4 +79,56 @@ import Testing
         #expect(made.unnameable == ["a*", "@read", "resource:x"])
         try check(made)
     }
+
+    /// A call names its tool and nothing else, so the worst definition of a name counts.
+    @Test func sameNameTwice() throws {
+        let (mild, grave) = (try tool(#"{"name":"a"}"#), try tool(#"{"name":"a","description":"Deletes all"}"#))
+        for judged in [
+            [judged(mild, .read), judged(grave, .destructive)], [judged(grave, .destructive), judged(mild, .read)],
+        ] {
+            let made = Recommendation(server: "s", judged: judged)
+            #expect(made.policy["hide"] == ["a"])
+            #expect(made.entries.isEmpty)
+        }
+    }
+
+    /// Wherever an argument stands, and whatever it is called, it is asked about.
+    @Test func argumentsInside() throws {
+        let schema = """
+            {"type":"object","required":["options","file path"],"properties":{
+            "options":{"type":"object","required":["path"],"properties":{"path":{"type":"string"},"log":{"$ref":"#/$defs/P"}}},
+            "file path":{"type":"string"},"edits":{"type":"array","items":{"type":"object","properties":{"path":{"type":"string"}}}}},
+            "allOf":[{"properties":{"extra":{"type":"object","properties":{"path":{"type":"string"}}}}}],
+            "$defs":{"P":{"type":"string"}}}
+            """
+        let signals = [RiskSignal(code: .acceptsFilePath, text: "", parameters: ["path", "log", "file path"])]
+        let tool = try tool(#"{"name":"write","inputSchema":\#(schema)}"#)
+        let made = Recommendation(server: "s", judged: [judged(tool, .write, signals)])
+        let entry = try #require(made.entries["write"])
+        let asked = (entry["require"]?.text ?? "") + (entry["deny_if"]?.text ?? "")
+        for path in ["args.options.path", "args.options.log", "file path", "args.edits[*].path", "args.extra.path"] {
+            #expect(asked.contains(path), "\(path)")
+        }
+        try check(made)
+    }
+
+    @Test func movesAndRepositories() throws {
+        let move = try tool(
+            #"{"name":"move_file","description":"Moves a file.","inputSchema":{"type":"object","required":["source","destination"],"#
+                + #""properties":{"source":{"type":"string"},"destination":{"type":"string"}}}}"#)
+        let read = try tool(
+            #"{"name":"get_file","inputSchema":{"type":"object","required":["repo","path"],"properties":{"repo":{"type":"string"},"#
+                + #""path":{"type":"string"}}}}"#)
+        let made = Recommendation(
+            server: "s",
+            judged: [
+                judged(move, .write, [RiskSignal(code: .acceptsCode, text: "", parameters: ["source"])]),
+                judged(read, .read, [RiskSignal(code: .acceptsFilePath, text: "", parameters: ["path"])]),
+            ])
+        #expect(made.entries["move_file"]?["require"]?.text.contains("args.destination") == true)
+        #expect(made.entries["move_file"]?["require"]?.text.contains("args.source") == true)
+        #expect(made.entries["get_file"]?["deny_if"]?.text.contains("repository") == true)
+        #expect(made.entries["get_file"]?["require"] == nil)
+        try check(made)
+    }
 }

@@ -26,7 +26,7 @@ package enum NameFindings {
             switch found.kind {
             case .repeatedName:
                 return finding(
-                    .collidingName, .medium, "the server lists two tools of one name",
+                    .collidingName, .high, "the server lists two tools of one name",
                     "rename one; which of them a call reaches is chance")
             case .duplicateName:
                 return finding(

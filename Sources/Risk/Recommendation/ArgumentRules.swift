@@ -9,8 +9,8 @@ struct ArgumentRule {
     let value: JSONValue
     let why: String
     let needsEditing: Bool
-    /// The argument's name, and a value with which the rule acts.
-    let argument: String
+    /// The argument, and a value with which the rule acts.
+    let argument: Argument
     let counterexample: JSONValue
 }
 
@@ -19,116 +19,126 @@ struct ArgumentRule {
 struct ArgumentRules {
     private(set) var rules: [ArgumentRule] = []
     /// Arguments that satisfy all rules that ask for one.
-    private(set) var sample: [JSONMember] = []
-    private let required: Set<String>
+    private(set) var sample: [(argument: Argument, value: JSONValue)] = []
+    private let isAboutRepositories: Bool
 
     /// A call that wants more at once is a mass of calls in one.
     private static let largestCount: Int64 = 100
+    /// Rules for one tool; a policy's entry holds no more of a kind than some dozens.
+    private static let mostRules = 40
 
     init(_ tool: ToolDefinition, _ classification: Classification) {
-        required = Set(tool.inputSchema?["required"]?.elements.compactMap(\.string) ?? [])
-        guard let properties = tool.inputSchema?["properties"] else { return }
+        guard let schema = tool.inputSchema else {
+            isAboutRepositories = false
+            return
+        }
+        let arguments = Argument.all(in: schema)
+        isAboutRepositories = arguments.contains { ArgumentRules.isRepository($0.name) }
         func names(_ codes: RiskSignal.Code...) -> Set<String> {
             Set(classification.signals.filter { codes.contains($0.code) }.flatMap(\.parameters))
         }
         let (paths, addresses) = (names(.acceptsFilePath), names(.acceptsURL))
-        let (texts, isBulk) = (names(.acceptsCode, .acceptsQuery), classification.signals.contains { $0.code == .bulk })
-        for (key, schema) in properties.members {
-            guard let name = key.string, ArgumentRules.isNameable(name) else { continue }
-            let isList = schema["type"]?.string == "array"
-            let path = "args.\(name)" + (isList ? "[*]" : "")
-            if paths.contains(name), !addresses.contains(name) {
-                pathRule(name, path, isList)
-            } else if addresses.contains(name), ArgumentRules.isOnlyAddress(name, schema) {
-                hostRule(name, path, isList)
-            } else if texts.contains(name), classification.category != .read || names(.acceptsCode).contains(name) {
-                personRule(name)
-            } else if isBulk, schema["maximum"] == nil, ArgumentRules.isCount(name, schema) {
-                countRule(name)
-            } else if let choices = DescribedChoices.of(schema) {
-                choiceRule(name, choices)
+        let (codes, texts) = (names(.acceptsCode), names(.acceptsCode, .acceptsQuery))
+        let isBulk = classification.signals.contains { $0.code == .bulk }
+        let isAboutFiles = ArgumentRules.speaksOfFiles(tool)
+        for argument in arguments where rules.count < ArgumentRules.mostRules {
+            let name = argument.name
+            if addresses.contains(name), ArgumentRules.isOnlyAddress(argument) {
+                hostRule(argument)
+            } else if !addresses.contains(name),
+                paths.contains(name) || isAboutFiles && ArgumentRules.isEndOfAMove(argument)
+            {
+                pathRules(argument)
+            } else if texts.contains(name),
+                classification.category != .read || codes.contains(name) || ArgumentRules.isSQL(argument)
+            {
+                personRule(argument)
+            } else if isBulk, argument.schema["maximum"] == nil, ArgumentRules.isCount(argument) {
+                countRule(argument)
+            } else if let choices = DescribedChoices.of(argument.schema) {
+                choiceRule(argument, choices)
             }
         }
     }
 
-    /// A name that a path of the policy language holds without quotes.
-    private static func isNameable(_ name: String) -> Bool {
-        !name.isEmpty && name.utf8.count <= 128
-            && name.utf8.allSatisfy {
-                ($0 | 0x20 >= UInt8(ascii: "a") && $0 | 0x20 <= UInt8(ascii: "z")) || $0 == UInt8(ascii: "_")
-                    || $0 == UInt8(ascii: "-") || ($0 >= UInt8(ascii: "0") && $0 <= UInt8(ascii: "9"))
-            }
-    }
+    // MARK: The rules
 
-    private mutating func pathRule(_ name: String, _ path: String, _ isList: Bool) {
+    private mutating func pathRules(_ argument: Argument) {
         let folder = Recommendation.folder
-        let outside: JSONValue = isList ? ["/etc/passwd"] : "/etc/passwd"
-        if required.contains(name) {
+        let why = "`\(argument.name)` is a file's path, and may name any file that the server can reach."
+        if isAboutRepositories {
+            // A path in a repository begins at its root: it must not lead out of it.
             add(
-                .require, path, "path_within", [.string(folder)], "`\(name)` has to lie in \(folder).",
-                why: "`\(name)` is a file's path, and may name any file that the server can reach.", name, outside)
-            let inside = JSONValue.string(folder + "/file")
-            sample.append(JSONMember(name, isList ? [inside] : inside))
+                .deny, argument, argument.path, "regex", #"(^|[/\\])\.\.([/\\]|$)|^[/~]|%2[eEfF]|%5[cC]|\x00"#,
+                "`\(argument.name)` must not lead out of the repository.",
+                why: "`\(argument.name)` is a path in a repository; `..` or a leading slash leads out of it.",
+                "../../etc/passwd")
+            return
+        }
+        if argument.isRequired {
+            add(
+                .require, argument, argument.path, "path_within", [.string(folder)],
+                "`\(argument.name)` has to lie in \(folder).", why: why, "/etc/passwd")
+            sample.append((argument, .string(folder + "/file")))
             return
         }
         // An optional argument can't be required: what lies elsewhere is denied, and so is every way up.
         add(
-            .deny, path, "not_regex", .string("^\(folder)/"), "`\(name)` has to lie in \(folder).",
-            why: "`\(name)` is a file's path, and may name any file that the server can reach.", name, outside)
-        let climbing: JSONValue = .string("\(folder)/../../etc/passwd")
+            .deny, argument, argument.path, "not_regex", .string("^\(folder)(/|$)"),
+            "`\(argument.name)` has to lie in \(folder).", why: why, "/etc/passwd")
         add(
-            .deny, path, "regex", #"(^|[/\\])\.\.([/\\]|$)|%|\x00"#, "`\(name)` must not lead out of \(folder).",
-            why: "A path with `..` leads out of the folder.", name, isList ? [climbing] : climbing)
+            .deny, argument, argument.path, "regex", #"(^|[/\\])\.\.([/\\]|$)|%2[eEfF]|%5[cC]|\x00"#,
+            "`\(argument.name)` must not lead out of \(folder).", why: "A path with `..` leads out of the folder.",
+            .string("\(folder)/../../etc/passwd"))
     }
 
-    private mutating func hostRule(_ name: String, _ path: String, _ isList: Bool) {
-        let elsewhere: JSONValue = "https://elsewhere.example.net/x"
-        let known: JSONValue = .string("https://\(Recommendation.host)/x")
+    private mutating func hostRule(_ argument: Argument) {
         within(
-            name, "host(\(path))", [.string(Recommendation.host)], "`\(name)` has to lead to a known host.",
-            why: "`\(name)` is an address: the server would fetch from it, or send to it.",
-            sample: isList ? [known] : known, isList ? [elsewhere] : elsewhere)
+            argument, "host(\(argument.path))", [.string(Recommendation.host)],
+            "`\(argument.name)` has to lead to a known host.",
+            why: "`\(argument.name)` is an address: the server would fetch from it, or send to it.",
+            sample: .string("https://\(Recommendation.host)/x"), "https://elsewhere.example.net/x")
+    }
+
+    private mutating func personRule(_ argument: Argument) {
+        add(
+            .approve, argument, argument.path, "exists", true, "A person has to see `\(argument.name)`.",
+            why: "`\(argument.name)` is a program or a query: what it does, only reading it tells.", "select 1")
+    }
+
+    private mutating func countRule(_ argument: Argument) {
+        let most = ArgumentRules.largestCount
+        let isRequired = argument.isRequired
+        add(
+            isRequired ? .require : .deny, argument, argument.path, isRequired ? "lte" : "gt", .int(most),
+            "`\(argument.name)` may be \(most) at most.",
+            why: "`\(argument.name)` says how many at once, and the schema sets no end.", .int(most + 1))
+        if isRequired { sample.append((argument, 1)) }
+    }
+
+    private mutating func choiceRule(_ argument: Argument, _ choices: [String]) {
+        within(
+            argument, argument.path, .array(choices.map(JSONValue.string)),
+            "`\(argument.name)` has to be one of those that the tool describes.",
+            why: "The description names all choices for `\(argument.name)`; the schema allows any text.",
+            sample: .string(choices[0]), "something else")
     }
 
     /// One of a list: a required argument is required to be, an optional one denied if it is not.
     private mutating func within(
-        _ name: String, _ path: String, _ list: JSONValue, _ message: String, why: String, sample: JSONValue,
+        _ argument: Argument, _ path: String, _ list: JSONValue, _ message: String, why: String, sample: JSONValue,
         _ counterexample: JSONValue
     ) {
-        let isRequired = required.contains(name)
+        let isRequired = argument.isRequired
         add(
-            isRequired ? .require : .deny, path, isRequired ? "in" : "not_in", list, message, why: why, name,
+            isRequired ? .require : .deny, argument, path, isRequired ? "in" : "not_in", list, message, why: why,
             counterexample)
-        if isRequired { self.sample.append(JSONMember(name, sample)) }
-    }
-
-    private mutating func personRule(_ name: String) {
-        add(
-            .approve, "args.\(name)", "exists", true, "A person has to see `\(name)`.",
-            why: "`\(name)` is a program or a query: what it does, only reading it tells.", name, "select 1")
-    }
-
-    private mutating func countRule(_ name: String) {
-        let most = ArgumentRules.largestCount
-        let isRequired = required.contains(name)
-        add(
-            isRequired ? .require : .deny, "args.\(name)", isRequired ? "lte" : "gt", .int(most),
-            "`\(name)` may be \(most) at most.",
-            why: "`\(name)` says how many at once, and the schema sets no end.", name, .int(most + 1))
-        if isRequired { sample.append(JSONMember(name, 1)) }
-    }
-
-    private mutating func choiceRule(_ name: String, _ choices: [String]) {
-        within(
-            name, "args.\(name)", .array(choices.map(JSONValue.string)),
-            "`\(name)` has to be one of those that the tool describes.",
-            why: "The description names all choices for `\(name)`; the schema allows any text.",
-            sample: .string(choices[0]), "something else")
+        if isRequired { self.sample.append((argument, sample)) }
     }
 
     private mutating func add(
-        _ kind: ArgumentRule.Kind, _ path: String, _ op: String, _ value: JSONValue, _ message: String, why: String,
-        _ argument: String, _ counterexample: JSONValue
+        _ kind: ArgumentRule.Kind, _ argument: Argument, _ path: String, _ op: String, _ value: JSONValue,
+        _ message: String, why: String, _ counterexample: JSONValue
     ) {
         let rule: JSONValue = [
             "path": .string(path), "op": .string(op), "value": value, "on_deny": .string(message),
@@ -141,19 +151,49 @@ struct ArgumentRules {
                 argument: argument, counterexample: counterexample))
     }
 
+    // MARK: What a parameter is
+
     /// Whether the argument is an address and can't be something else, such as an id or a path.
-    private static func isOnlyAddress(_ name: String, _ schema: JSONView) -> Bool {
-        if let format = (schema["items"] ?? schema)["format"]?.string { return format == "uri" || format == "url" }
-        let name = name.lowercased()
+    private static func isOnlyAddress(_ argument: Argument) -> Bool {
+        if let format = argument.schema["format"]?.string { return format == "uri" || format == "url" }
+        let name = argument.name.lowercased()
         return ["url", "urls", "uri", "uris", "endpoint", "webhook"].contains { name.hasSuffix($0) }
     }
 
-    private static func isCount(_ name: String, _ schema: JSONView) -> Bool {
-        guard let type = schema["type"]?.string, type == "integer" || type == "number" else { return false }
-        let name = name.lowercased()
+    private static func isCount(_ argument: Argument) -> Bool {
+        guard let type = argument.schema["type"]?.string, type == "integer" || type == "number" else { return false }
+        let name = argument.name.lowercased()
         return ["limit", "count", "batch_size", "batchsize", "n", "num", "quantity", "max_results", "maxresults"]
             .contains {
                 name == $0 || name.hasSuffix("_" + $0) || name.hasPrefix("num_")
             }
+    }
+
+    private static func isSQL(_ argument: Argument) -> Bool {
+        [argument.name, argument.schema["description"]?.string ?? ""].contains { text in
+            text.lowercased().split { !$0.isLetter }.contains("sql")
+        }
+    }
+
+    /// From where to where something is moved or copied; what that is, the tool says.
+    private static func isEndOfAMove(_ argument: Argument) -> Bool {
+        guard argument.schema["type"]?.string ?? "string" == "string" else { return false }
+        let name = argument.name.lowercased().filter { $0 != "_" && $0 != "-" }
+        return [
+            "source", "destination", "src", "dst", "dest", "from", "to", "target", "local", "remote", "output", "input",
+            "outputdir", "inputdir",
+        ].contains(name)
+    }
+
+    private static func speaksOfFiles(_ tool: ToolDefinition) -> Bool {
+        (tool.name + " " + tool.description.prefix(400)).lowercased().split { !$0.isLetter }.contains {
+            ["file", "files", "directory", "directories", "folder", "folders", "movefile", "copyfile"].contains($0)
+        }
+    }
+
+    private static func isRepository(_ name: String) -> Bool {
+        ["repo", "repository", "owner", "branch", "project_id", "projectid", "repo_name", "reponame", "commit_sha"]
+            .contains(
+                name.lowercased())
     }
 }

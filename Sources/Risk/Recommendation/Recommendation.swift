@@ -38,7 +38,12 @@ package struct Recommendation: Sendable {
             ([JSONMember](), [JSONValue](), [Reason](), [Trial](), [String]())
         var counters: Set<String> = []
         var seen: Set<String> = []
-        for (tool, classification) in judged where seen.insert(tool.name).inserted {
+        // Of several tools of one name a call may reach any: they are treated as the worst of them.
+        let worst = Dictionary(grouping: judged) { $0.tool.name }.compactMapValues { same in
+            same.max { $0.classification.category.rank < $1.classification.category.rank }
+        }
+        for name in judged.map(\.tool.name) where seen.insert(name).inserted {
+            guard let (tool, classification) = worst[name] else { continue }
             guard Recommendation.isNameable(tool.name) else {
                 unnameable.append(tool.name)
                 continue

@@ -11,7 +11,7 @@ struct RecommendedEntry {
     init(_ tool: ToolDefinition, _ classification: Classification, counter: String) {
         trial = Trial(tool: tool.name, category: classification.category)
         let rules = ArgumentRules(tool, classification)
-        trial.arguments = rules.sample
+        trial.arguments = RecommendedEntry.call(rules.sample, but: nil)
         var members: [JSONMember] = []
         let isAsked = classification.category.treatment == .ask
         if isAsked {
@@ -27,7 +27,8 @@ struct RecommendedEntry {
                 reasons.append(("/\(field)/\(index)", rule.why, rule.needsEditing))
                 trial.rules.append(
                     Trial.Rule(
-                        place: "\(field)/\(index)", argument: rule.argument, value: rule.counterexample,
+                        place: "\(field)/\(index)",
+                        arguments: RecommendedEntry.call(rules.sample, but: (rule.argument, rule.counterexample)),
                         isAsked: kind == .approve))
             }
         }
@@ -45,5 +46,31 @@ struct RecommendedEntry {
         }
         if members.isEmpty { reasons.append(("", "It only looks.", false)) }
         value = .object(members)
+    }
+
+    /// The arguments of a call with all that rules ask for, and one in place of what they would have there.
+    private static func call(
+        _ sample: [(argument: Argument, value: JSONValue)], but other: (argument: Argument, value: JSONValue)?
+    ) -> JSONValue {
+        let kept = sample.filter { $0.argument.path != other?.argument.path }
+        return (kept + (other.map { [$0] } ?? [])).reduce(.object([])) { call, part in
+            merged(call, part.argument.holding(part.value))
+        }
+    }
+
+    /// Objects member by member, lists element by element.
+    private static func merged(_ a: JSONValue, _ b: JSONValue) -> JSONValue {
+        switch (a, b) {
+        case (.object(let first), .object(let second)):
+            let added = second.filter { member in !first.contains { $0.key == member.key } }
+            return .object(
+                first.map { member in
+                    second.first { $0.key == member.key }.map { JSONMember(member.key, merged(member.value, $0.value)) }
+                        ?? member
+                } + added)
+        case (.array(let first), .array(let second)) where first.count == 1 && second.count == 1:
+            return [merged(first[0], second[0])]
+        default: return b
+        }
     }
 }

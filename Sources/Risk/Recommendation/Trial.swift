@@ -6,9 +6,8 @@ struct Trial: Sendable {
     struct Rule: Sendable {
         /// Below the tool's entry.
         let place: String
-        let argument: String
-        /// A value with which the rule acts.
-        let value: JSONValue
+        /// Arguments with which the rule acts.
+        let arguments: JSONValue
         let isAsked: Bool
     }
 
@@ -19,7 +18,7 @@ struct Trial: Sendable {
     var limit: Int?
     var rules: [Rule] = []
     /// Arguments with which no rule acts.
-    var arguments: [JSONMember] = []
+    var arguments: JSONValue = .object([])
 
     init(tool: String, category: ToolCategory, isHidden: Bool = false) {
         self.tool = tool
@@ -29,12 +28,11 @@ struct Trial: Sendable {
 
     /// The calls of a policy test, and what is expected of each.
     var calls: [JSONValue] {
-        if isHidden { return [call([], "deny", nil, listed: false)] }
+        if isHidden { return [call(.object([]), "deny", nil, listed: false)] }
         let place = "/tools/" + JSONPointer(tokens: [tool]).description.dropFirst()
         var calls: [JSONValue] = []
         for rule in rules {
-            let arguments = arguments.filter { $0.key != rule.argument } + [JSONMember(rule.argument, rule.value)]
-            calls.append(call(arguments, rule.isAsked ? "ask" : "deny", place + "/" + rule.place))
+            calls.append(call(rule.arguments, rule.isAsked ? "ask" : "deny", place + "/" + rule.place))
         }
         if isAsked { return calls + [call(arguments, "ask", place + "/action")] }
         for _ in 0..<(limit ?? 1) { calls.append(call(arguments, "allow", nil)) }
@@ -42,11 +40,11 @@ struct Trial: Sendable {
         return calls
     }
 
-    private func call(_ arguments: [JSONMember], _ outcome: String, _ rule: String?, listed: Bool = true) -> JSONValue {
+    private func call(_ arguments: JSONValue, _ outcome: String, _ rule: String?, listed: Bool = true) -> JSONValue {
         var expect = [JSONMember("outcome", .string(outcome)), JSONMember("listed", .bool(listed))]
         if let rule { expect.insert(JSONMember("rule", .string(rule)), at: 1) }
         var members = [JSONMember("at", "2026-01-05T10:00:00Z"), JSONMember("tool", .string(tool))]
-        if !arguments.isEmpty { members.append(JSONMember("arguments", .object(arguments))) }
+        if arguments != .object([]) { members.append(JSONMember("arguments", arguments)) }
         return .object(members + [JSONMember("expect", .object(expect))])
     }
 }

@@ -30,11 +30,13 @@ package struct Judge: Sendable {
         let classifications = definitions.map { classifier.classify($0, in: profile) }
         let findingsOfTools = definitions.map { lint.findings(in: $0) }
         // Nobody should allow a tool whose definition is poisoned; the policy's default denies what it does not name.
-        let poisoned = findingsOfTools.map { findings in findings.contains { $0.severity >= .high } }
+        // By name, since a call names its tool and nothing else.
+        let poisoned = Set(
+            zip(definitions, findingsOfTools).filter { $0.1.contains { $0.severity >= .high } }.map(\.0.name))
         let recommendation = Recommendation(
             server: material.name,
-            judged: zip(zip(definitions, classifications), poisoned).filter { !$0.1 }
-                .map { (tool: $0.0.0, classification: $0.0.1) })
+            judged: zip(definitions, classifications).filter { !poisoned.contains($0.0.name) }
+                .map { (tool: $0.0, classification: $0.1) })
         var tools: [ScannedTool] = []
         for ((definition, classification), findings) in zip(zip(definitions, classifications), findingsOfTools) {
             let fitting = attacks.attacks(on: definition, classification, findings: findings)

@@ -33,7 +33,7 @@ enum AttackCommands {
             guard !families.isEmpty else {
                 let known = database.families.map(\.id)
                 throw Failure(
-                    .usage, "there is no family '\(wanted)'",
+                    .usage, "there is no family '\(VisibleText.shown(wanted))'",
                     mend: nearest(wanted, among: known).map { "did you mean '\($0)'?" }
                         ?? "there are \(known.joined(separator: ", "))")
             }
@@ -69,7 +69,7 @@ enum AttackCommands {
         let id = arguments.positionals[0]
         guard let attack = database.attack(id) else {
             throw Failure(
-                .failed, "there is no attack '\(id)'",
+                .usage, "there is no attack '\(VisibleText.shown(id))'",
                 mend: nearest(id, among: database.attacks.map(\.id)).map { "did you mean '\($0)'?" }
                     ?? "`sluice attacks list` names them")
         }
