@@ -61,6 +61,92 @@ import Testing
         #expect(try judge("get_user", description).category == .read)
     }
 
+    @Test(arguments: [
+        ("loesche_alles", "Löscht alle Daten unwiderruflich"),
+        ("tout_supprimer", "Supprime définitivement les données"),
+        ("borrar_usuario", "Elimina un usuario de forma permanente"), ("全部削除", "すべてのファイルを完全に削除します。"),
+        ("удалить_всё", "Удаляет все данные без возможности восстановления"), ("zzz", "Frobnicates the whatsit"),
+        ("mask_it", "Maskiert das ganze Bild mit einer Farbe"),
+    ])
+    func whatIsNotUnderstoodIsNoRead(name: String, description: String) throws {
+        let judged = try judge(name, description)
+        #expect(judged.category == .execute && judged.severity == .high && judged.confidence == .low)
+        let empty = try judge(name, "")
+        #expect(judged.category.rank >= empty.category.rank && judged.severity >= empty.severity)
+    }
+
+    @Test(arguments: ["Data is deleted.", "Users are permanently erased by this.", "Allows deletion of files."])
+    func passives(description: String) throws {
+        #expect(try judge("x", description).category == .destructive)
+        #expect(try judge("x", "Users can be removed with this.").category == .write)
+    }
+
+    @Test(arguments: [
+        ("get_user", "Get a user. Side effect: deletes the user's other sessions.", ToolCategory.destructive),
+        ("read_file", "Reads a file. Afterwards the file is removed.", .destructive),
+        ("list_files", "Lists files. Then deletes them.", .destructive),
+        ("sync", "Synchronises both sides; files missing at the source are deleted at the target", .destructive),
+        ("get_payment", "Gets a payment. Refunds the payment when it failed.", .financial),
+        ("get_report", "Gets a report. Sends it to all members.", .write),
+        ("list_files", "Lists files. Files that were deleted are left out.", .read),
+        ("list_files", "Lists files. Nothing is deleted.", .read),
+        ("list_files", "Lists files. A file can be deleted afterwards with another tool.", .read),
+        ("get_page", "Gets a page. Must be called before any other.", .read),
+    ])
+    func sideEffects(name: String, description: String, category: ToolCategory) throws {
+        let judged = try judge(name, description)
+        #expect(judged.category == category)
+    }
+
+    @Test(arguments: [
+        ("purge", ToolCategory.destructive), ("delete_after", .destructive), ("deleteAfterRead", .destructive),
+        ("overwrite", .destructive), ("force", .write), ("include_deleted", .read), ("remove_html", .read),
+        ("truncate", .read), ("verbose", .read),
+    ])
+    func switchesOfAReadCount(parameter: String, category: ToolCategory) throws {
+        let schema = #","inputSchema":{"type":"object","properties":{"\#(parameter)":{"type":"boolean"}}}"#
+        let judged = try judge("list_items", "List items", rest: schema)
+        #expect(judged.category == category)
+        if category != .read { #expect(judged.rationale.hasPrefix("The switch `\(parameter)`")) }
+    }
+
+    @Test(arguments: [
+        ("get_note", "Creates a note.", ToolCategory.write), ("get_widget", "Creates a widget for the user.", .write),
+        ("search_c", "Sends the query results by email.", .write), ("get_report", "Generates a report", .read),
+        ("get_link", "Creates a link to the page", .read), ("get_embedding", "Creates an embedding of a text", .read),
+    ])
+    func namesThatLookAndTextsThatMake(name: String, description: String, category: ToolCategory) throws {
+        #expect(try judge(name, description).category == category)
+    }
+
+    @Test(arguments: [
+        ("place_bet", "Places a bet on an event", ToolCategory.financial, Severity.critical),
+        ("create_virtual_card", "Issues a virtual card with a spending limit", .financial, .critical),
+        ("top_up", "Tops up the prepaid card", .financial, .critical),
+        ("force_push", "Force-pushes the branch to the remote", .destructive, .high),
+        ("close_account", "Closes the customer's account for good", .destructive, .critical),
+        ("close_account", "Closes the customer's account", .write, .medium),
+        ("import_db", "Imports a dump, replacing all existing data", .destructive, .high),
+        ("schedule_key_deletion", "Schedules the deletion of a key", .destructive, .high),
+        ("administer_dose", "Administers a dose of insulin", .execute, .high),
+        ("make_public", "Makes a file readable by anybody on the internet", .write, .high),
+        ("write_query", "Execute an INSERT, UPDATE, or DELETE query on the database", .execute, .critical),
+        ("add", "Adds two numbers", .read, .low), ("add_number", "Adds a phone number", .write, .medium),
+        ("roll_dice", "Rolls dice", .read, .low), ("sort_results", "Sorts results", .read, .low),
+    ])
+    func ordinaryTools(name: String, description: String, category: ToolCategory, severity: Severity) throws {
+        let judged = try judge(name, description)
+        #expect(judged.category == category && judged.severity == severity)
+    }
+
+    @Test func whatALabelDoesNotSay() throws {
+        let amount = #","inputSchema":{"type":"object","properties":{"amount":{"type":"number"}}}"#
+        #expect(try judge("tip_author", "Tips an author", rest: amount).category == .financial)
+        #expect(try judge("manage_things", "Manages things").confidence == .medium)
+        #expect(try !judge("cancel_job", "Cancels a job at once").signals.contains { $0.code == .bulk })
+        #expect(try judge("delete_jobs", "Deletes jobs in bulk").signals.contains { $0.code == .bulk })
+    }
+
     @Test func laterSentencesCount() throws {
         let judged = try judge("update_site", "Updates the site. This will permanently delete the previous version.")
         #expect(judged.category == .destructive)

@@ -65,9 +65,11 @@ private struct Case {
     // MARK: Judging
 
     func judge() -> Classification {
-        var claims = isDescribed ? describedClaims() : undescribedClaims()
+        var claims = isUnderstood ? describedClaims() : undescribedClaims()
         claims = claims.map(besideParameters)
         claims += actionClaims(claims)
+        // A switch that takes away makes a tool that reads do more.
+        if !claims.isEmpty, claims.allSatisfy({ kind($0.found) == .read }) { claims += flagClaims() }
         var decision = decide(claims)
         let signals = signals(decision)
         believeHints(&decision)
@@ -95,6 +97,13 @@ private struct Case {
         var hint: String?
     }
 
+    /// A description in another language says no more than none.
+    private var isUnderstood: Bool { isDescribed && !text.isForeign }
+
+    private func flagClaims() -> [Claim] {
+        schema.flags.map { Claim(found: $0.found, place: $0.place, quote: $0.quote) }
+    }
+
     private func kind(_ found: Found) -> ToolCategory { rules.acts[found.act].category }
 
     private func nameClaims() -> [Claim] {
@@ -107,7 +116,7 @@ private struct Case {
 
     private func describedClaims() -> [Claim] {
         var claims: [Claim] = []
-        let names = nameClaims()
+        var names = nameClaims()
         var leads = textClaims(text.leads)
         if leads.isEmpty, !text.isDetail {
             leads = title.leads.map { Claim(found: $0, place: "title", quote: tool.title ?? "") }
@@ -123,8 +132,15 @@ private struct Case {
         // `deploy_status`: `Checks ...`
         let isAsked =
             name.endsInFact && !leads.isEmpty && leads.allSatisfy { kind($0.found) == .read && $0.found.isSure }
-        if let first = names.first, !isAsked {
-            if leads.isEmpty {
+        if var first = names.first, !isAsked {
+            // `add`: `Adds two numbers`. What a bare name is about stands in the description.
+            if let lead = leads.first?.found, name.isBare, first.found.verb == lead.verb {
+                first.found.act = lead.act
+                names[0] = first
+            }
+            if leads.isEmpty, !text.isDetail {
+                claims += undescribedClaims()
+            } else if leads.isEmpty {
                 // `order_status`: a noun in front of what is shown.
                 if !(text.isDetail && !first.found.isSure) { claims += names }
             } else if first.found.verb == leads[0].found.verb
@@ -139,9 +155,15 @@ private struct Case {
         }
         let strongest = claims.map { kind($0.found).rank }.max() ?? 0
         let others = textClaims(text.others).filter {
-            kind($0.found).rank > strongest && (strongest > 0 || claims.isEmpty)
+            kind($0.found).rank > strongest && (strongest > 0 || claims.isEmpty || isEffect($0.found))
         }
         return claims + others
+    }
+
+    /// What a tool that reads does beside it: other ways of speaking of lesser things are too many.
+    private func isEffect(_ found: Found) -> Bool {
+        guard found.verb >= 0, found.isSure else { return false }
+        return kind(found).rank >= ToolCategory.destructive.rank || rules.acts[found.act].isOutside
     }
 
     private func undescribedClaims() -> [Claim] {
@@ -198,7 +220,11 @@ private struct Case {
             let verb = name.found[0].verb
             claims.removeAll { claim in
                 guard claim.place == "description", kind(claim.found) == .write else { return false }
-                return rules.acts[claim.found.act].isMaking || !claim.found.isSure && claim.found.verb != verb
+                // `get_note`: `Creates a note` makes more than an answer.
+                let act = rules.acts[claim.found.act]
+                let isAnswer = claim.found.act != rules.roles.create || claim.found.near & rules.roles.answers != 0
+                return act.isMaking && isAnswer
+                    || !claim.found.isSure && claim.found.verb != verb
             }
         }
         if text.isReadOnly, claims.allSatisfy({ [.read, .execute].contains(kind($0.found)) }) {
@@ -216,7 +242,9 @@ private struct Case {
         let isSingle = claims.allSatisfy { kind($0.found) == category }
         var confidence: Classification.Confidence =
             agreeing.count > 1 || isSingle && leading.found.isSure ? .high : .medium
-        if !isDescribed { confidence = category == .execute ? .low : .medium }
+        // `Manages ...`, and no list of what that is.
+        if rules.acts[leading.found.act].isGeneral { confidence = .medium }
+        if !isUnderstood { confidence = category == .execute ? .low : .medium }
         return Decision(
             claims: claims, leading: leading, act: leading.found.act, category: category, confidence: confidence)
     }
@@ -227,8 +255,7 @@ private struct Case {
 
     /// Nothing says what it does.
     private func undecided() -> Decision {
-        let isLook = isDescribed && (text.isDetail || name.isDetail || schema.count == 0)
-        let act = isLook ? rules.roles.look : isDescribed ? rules.roles.stated : rules.roles.unknown
+        let act = isUnderstood && text.isDetail ? rules.roles.look : rules.roles.unknown
         return Decision(claims: [], leading: nil, act: act, category: rules.acts[act].category, confidence: .low)
     }
 
@@ -382,18 +409,24 @@ private struct Case {
             text = "The author states \(hint), so it counts as \(decision.category.rawValue)."
         } else if let leading = decision.leading {
             let verb = leading.found.verb >= 0 ? "`\(rules.verbs[leading.found.verb].word)`" : "its words"
+            let parameter = leading.place.split(separator: "/").dropFirst(2).first.map(String.init) ?? ""
             let place =
                 switch leading.place {
                 case "name": "In the name"
                 case "title": "In the title"
                 case "description": "In the description"
-                default: "Among the values of `\(leading.place.split(separator: "/").dropFirst(2).first ?? "")`"
+                default: "Among the values of `\(parameter)`"
                 }
-            text = "\(place), \(verb) says that it \(act.does)."
+            let isSwitch = !parameter.isEmpty && parameter == leading.quote
+            text =
+                isSwitch
+                ? "The switch `\(parameter)` says that it \(act.does)." : "\(place), \(verb) says that it \(act.does)."
         } else {
             text = "Nothing in the definition says what it does."
         }
-        if !isDescribed {
+        if isDescribed, !isUnderstood {
+            text += " The description is in no language that is understood here, so only the name speaks."
+        } else if !isDescribed {
             text +=
                 " The description is empty, so only the name and the tools beside it speak, and what a call does is not known."
         }

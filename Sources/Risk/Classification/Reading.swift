@@ -40,6 +40,8 @@ struct NameReading {
     /// It names something to look at: `status`, `details`.
     var isDetail = false
     var objects: ObjectSet = 0
+    /// It is a verb and nothing else.
+    var isBare = false
     /// Its last word is a `status` or the like.
     var endsInFact = false
 
@@ -59,6 +61,7 @@ struct NameReading {
         }
         guard let lead = same ?? Self.lead(tokens, rules) else { return }
         append(lead, tokens, rules)
+        isBare = tokens.count == 1
         if same != nil { found[0].isSure = true }
         // `find_and_replace`, `create_or_update`.
         var i = lead + 2

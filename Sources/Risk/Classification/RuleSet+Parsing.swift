@@ -381,10 +381,12 @@ private struct RuleReader {
         let stated = role("stated")
         let query = role("query")
         let look = role("look")
-        guard let unknown, let request, let stated, let query, let look else { return nil }
+        let create = role("create")
+        guard let unknown, let request, let stated, let query, let look, let create else { return nil }
         return Roles(
-            unknown: unknown, request: request, stated: stated, query: query, texts: objects(view?["texts"]), look: look
-        )
+            unknown: unknown, request: request, stated: stated, query: query, texts: objects(view?["texts"]),
+            look: look,
+            answers: objects(view?["answers"]), create: create)
     }
 }
 

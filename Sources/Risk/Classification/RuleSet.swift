@@ -142,7 +142,8 @@ struct Grammar: OptionSet, Sendable {
         ("subjects", .subject), ("auxiliaries", .auxiliary), ("use", .use), ("details", .detail),
         ("headings", .heading), ("questions", .question), ("modifiers", .modifier), ("conditions", .condition),
         ("actionParameters", .actionParameter), ("modes", .mode), ("light", .light), ("listing", .listing),
-        ("persons", .person), ("facts", .fact),
+        ("persons", .person), ("facts", .fact), ("being", .being), ("relatives", .relative), ("openers", .opener),
+        ("modals", .modal), ("forcing", .forcing), ("restrictions", .restriction), ("trimming", .trimming),
     ]
     static let article = Grammar(rawValue: 1)
     static let conjunction = Grammar(rawValue: 2)
@@ -165,6 +166,13 @@ struct Grammar: OptionSet, Sendable {
     static let listing = Grammar(rawValue: 262144)
     static let person = Grammar(rawValue: 524288)
     static let fact = Grammar(rawValue: 1_048_576)
+    static let being = Grammar(rawValue: 1 << 21)
+    static let relative = Grammar(rawValue: 1 << 22)
+    static let opener = Grammar(rawValue: 1 << 23)
+    static let modal = Grammar(rawValue: 1 << 24)
+    static let forcing = Grammar(rawValue: 1 << 25)
+    static let restriction = Grammar(rawValue: 1 << 26)
+    static let trimming = Grammar(rawValue: 1 << 27)
 }
 
 /// Words in a row that mean something whatever stands around them.
@@ -231,4 +239,8 @@ struct Roles: Sendable {
     let texts: ObjectSet
     /// Nothing in the definition says that it does more than look.
     let look: Int
+    /// Groups of what is made only to be answered: a report, a link.
+    let answers: ObjectSet
+    /// Makes something that stays.
+    let create: Int
 }

@@ -1,4 +1,5 @@
 internal import JSON
+internal import Policy
 
 /// What an input schema says: the traits of its parameters, and the actions that a parameter chooses among.
 struct SchemaReading {
@@ -6,6 +7,8 @@ struct SchemaReading {
     var parameters: [RiskSignal.Code: [String]] = [:]
     /// What the values of a parameter such as `action` do, and where they stand.
     var actions: [(found: Found, place: String, quote: String)] = []
+    /// Switches that make the tool do more: `purge`, `delete_after`, `force`.
+    var flags: [(found: Found, place: String, quote: String)] = []
     /// Things that free parameters of the top level are named after.
     var objects: ObjectSet = 0
     /// Top-level properties.
@@ -59,6 +62,7 @@ struct SchemaReading {
                     readActions(key, value)
                 }
             }
+            if type == .boolean, depth == 0 { readFlag(key) }
             guard type == .object || type == .array else { continue }
             let inner = type == .array ? value["items"].map { Self.target($0, schema) } : value
             let nested = inner?["properties"]
@@ -101,6 +105,31 @@ struct SchemaReading {
     }
 
     // MARK: Actions
+
+    /// `purge`, `delete_after`: a verb that takes away, with nothing behind it that it is about.
+    /// `remove_html` and `include_deleted` choose what is shown.
+    private mutating func readFlag(_ key: JSONView) {
+        var start = 0
+        while start < tokens.count - 1,
+            !rules.entry(tokens[start]).grammar.isDisjoint(with: [.modifier, .auxiliary, .conjunction])
+        {
+            start += 1
+        }
+        guard start < tokens.count else { return }
+        let entry = rules.entry(tokens[start])
+        let place = "/inputSchema/properties/\(key.string ?? "")"
+        if entry.verb >= 0, entry.form == .base, !entry.isAlsoNoun, !entry.grammar.contains(.trimming) {
+            var found = Found(verb: Int(entry.verb), act: 0, range: 0..<0)
+            found.act = rules.act(found)
+            let isAlone =
+                start + 1 == tokens.count
+                || !rules.entry(tokens[start + 1]).grammar.isDisjoint(with: [.preposition, .article, .condition])
+            guard isAlone, rules.acts[found.act].category.rank >= ToolCategory.destructive.rank else { return }
+            flags.append((found, place, key.string ?? ""))
+        } else if tokens.count == 1, entry.grammar.contains(.forcing) {
+            flags.append((Found(verb: -1, act: rules.roles.stated, range: 0..<0), place, key.string ?? ""))
+        }
+    }
 
     private mutating func readActions(_ key: JSONView, _ value: JSONView) {
         var values: [JSONView] = []

@@ -6,6 +6,8 @@ struct TextReading {
     var leads: [Found] = []
     /// What later sentences say that it does too.
     var others: [Found] = []
+    /// Hardly a word of it is known: another language, or none.
+    var isForeign = false
     /// It begins with a noun such as `Details of ...`.
     var isDetail = false
     var isIrreversible = false
@@ -28,6 +30,8 @@ struct TextReading {
     init(_ tokens: [Token], in rules: RuleSet) {
         self.rules = rules
         guard !tokens.isEmpty else { return }
+        let some = tokens.prefix(40)
+        isForeign = some.lazy.filter { $0.word != 0 }.count * 6 < some.count
         var start = 0
         var sentence = 0
         while start < tokens.count {
@@ -89,12 +93,14 @@ struct TextReading {
 
     private mutating func readLead(_ tokens: [Token], _ span: Range<Int>, _ number: Int) {
         guard let lead = leadingVerb(tokens, span) else {
-            if number == 0 {
+            readPassive(tokens, span, to: &leads, isLater: false)
+            if number == 0, leads.isEmpty {
                 for i in span.prefix(5) where rules.entry(tokens[i]).grammar.contains(.detail) { isDetail = true }
             }
             return
         }
         append(lead, tokens, span, to: &leads)
+        readPassive(tokens, lead + 1..<max(span.upperBound, lead + 1), to: &others, isLater: true)
         guard let first = leads.first else { return }
         if rules.acts[first.act].isGeneral { return readList(tokens, span, from: lead + 1) }
         // `Performs operations on records: insert, update, delete`
@@ -155,9 +161,24 @@ struct TextReading {
 
     /// `This also deletes ...`, `It can be used to ...`: a subject that is the tool, little words, a verb.
     private mutating func readLater(_ tokens: [Token], _ span: Range<Int>) {
+        readPassive(tokens, span, to: &others, isLater: true)
         var i = span.lowerBound
         var hasSubject = false
-        while i < span.upperBound, i < span.lowerBound + 8 {
+        // `Side effect: deletes ...`, `Afterwards removes ...`, `Refunds the payment ...`: the tool is the subject.
+        let opener = span.prefix(3).first { rules.entry(tokens[$0]).grammar.contains(.opener) }
+        if let opener, opener + 1 < span.upperBound {
+            i = opener + 1
+            hasSubject = true
+        } else if let first = span.first, !tokens[first].marks.contains(.dash) {
+            let entry = rules.entry(tokens[first])
+            // `Replaces only the part that ...` keeps the rest.
+            let isPart = first + 1 < span.upperBound && rules.entry(tokens[first + 1]).grammar.contains(.restriction)
+            hasSubject =
+                entry.verb >= 0 && entry.form == .third && !entry.isAlsoNoun && !isPart
+                && (isGrave(Int(entry.verb)) || rules.acts[rules.verbs[Int(entry.verb)].act].isOutside)
+        }
+        let start = i
+        while i < span.upperBound, i < start + 8 {
             let entry = rules.entry(tokens[i])
             if entry.verb >= 0, hasSubject, entry.grammar.isDisjoint(with: [.filler, .light]), !entry.isAlsoNoun,
                 entry.form != .past,
@@ -176,14 +197,64 @@ struct TextReading {
         }
     }
 
+    private func isGrave(act: Int) -> Bool { rules.acts[act].category.rank >= ToolCategory.destructive.rank }
+
+    /// Whatever it is about, it takes away or pays.
+    private func isGrave(_ verb: Int) -> Bool { isGrave(act: rules.verbs[verb].act) }
+
+    /// `Data is deleted.`, `Afterwards the file is removed`: what is done to the thing in front.
+    private func readPassive(_ tokens: [Token], _ span: Range<Int>, to list: inout [Found], isLater: Bool) {
+        var clause = span.lowerBound
+        var isOpen = true
+        for i in span {
+            let entry = rules.entry(tokens[i])
+            if !tokens[i].marks.isDisjoint(with: .breaks), i > span.lowerBound {
+                clause = i
+                isOpen = true
+            }
+            // `if it is deleted`, `items that were deleted`: said of the things, not of the tool.
+            if entry.grammar.contains(.relative) { isOpen = false }
+            guard isOpen, entry.verb >= 0, entry.form == .past, i > clause else { continue }
+            var before = i - 1
+            while before > clause, tokens[before].marks.contains(.adverb) { before -= 1 }
+            guard rules.entry(tokens[before]).grammar.contains(.being), !isNegated(tokens, i, span) else { continue }
+            // `It can be deleted later`: by somebody else.
+            if isLater,
+                (max(clause, before - 2)..<before).contains(where: { rules.entry(tokens[$0]).grammar.contains(.modal) })
+            {
+                continue
+            }
+            var new = Found(
+                verb: Int(entry.verb), act: 0,
+                range: Int(tokens[span.lowerBound].start)..<Int(tokens[span.upperBound - 1].end),
+                isSure: !entry.isAlsoNoun)
+            for k in clause..<before where rules.entry(tokens[k]).objects != 0 {
+                new.head = rules.entry(tokens[k]).objects
+                new.near |= new.head
+            }
+            new.around = new.near
+            new.act = rules.act(new)
+            // `This tool must be called first` runs nothing; of lesser things that happen later there are too many.
+            let isEffect = new.isSure && isGrave(new.verb) && isGrave(act: new.act)
+            if isLater ? isEffect : rules.acts[new.act].category != .execute { list.append(new) }
+        }
+    }
+
     private func leadingVerb(_ tokens: [Token], _ span: Range<Int>) -> Int? {
         var i = span.lowerBound
         while i < span.upperBound, i < span.lowerBound + 16 {
             let entry = rules.entry(tokens[i])
             let next = i + 1 < span.upperBound ? rules.entry(tokens[i + 1]) : WordEntry()
+            // `Allows deletion of ...`
+            if entry.verb >= 0, entry.form == .noun, i > span.lowerBound,
+                rules.entry(tokens[i - 1]).grammar.contains(.filler), rules.entry(tokens[i - 1]).form == .third
+            {
+                return i
+            }
             if entry.verb >= 0, entry.form != .past, entry.form != .noun {
                 let isFiller =
-                    entry.grammar.contains(.filler) && (!next.grammar.isDisjoint(with: [.subject, .purpose]))
+                    entry.grammar.contains(.filler)
+                    && (!next.grammar.isDisjoint(with: [.subject, .purpose]) || next.form == .noun && next.verb >= 0)
                 let isNoun =
                     entry.isAlsoNoun
                     && (entry.form == .base && next.grammar.contains(.fact) || i + 1 >= span.upperBound
@@ -244,7 +315,11 @@ struct TextReading {
         var i = place + 1
         while i < span.upperBound, i < place + 12 {
             let entry = rules.entry(tokens[i])
-            if entry.verb >= 0, !entry.isAlsoNoun, joins(tokens, i, span.lowerBound), entry.form != .noun { break }
+            // `Execute an INSERT, UPDATE or DELETE query`: words of a language, no verbs.
+            let isWord = tokens[i].marks.contains(.upper) && !tokens[place].marks.contains(.upper)
+            if entry.verb >= 0, !entry.isAlsoNoun, !isWord, joins(tokens, i, span.lowerBound), entry.form != .noun {
+                break
+            }
             if !tokens[i].marks.isDisjoint(with: [.open, .dash, .colon]) || entry.grammar.contains(.preposition) {
                 isHeadOpen = false
                 isNear = false
