@@ -18,6 +18,9 @@ struct AskDesk: Sendable {
     struct Refusal: Error, Sendable {
         let text: String
         var code = RPCErrorCode.methodNotFound
+
+        static let unavailable = Refusal(
+            text: "the gateway can't record decisions at the moment", code: .cannotRecord)
     }
 
     /// An allowed request to the client that has still to be settled in the ledger.
@@ -37,7 +40,7 @@ struct AskDesk: Sendable {
         }
         let errand = Errand(asking: kind, params)
         let now = EventLoop.wallNow
-        let unavailable = Refusal(text: "the gateway can't record decisions at the moment", code: .cannotRecord)
+        let unavailable = Refusal.unavailable
         let judgement: Judgement
         do throws(UpstreamError) {
             judgement = try await judge.judge(errand, visit, clock: { EventLoop.wallNow })
@@ -55,15 +58,25 @@ struct AskDesk: Sendable {
                 throw unavailable
             }
         case .refused(let refusal):
-            do throws(StoreError) { try await recorder.record(refusal, errand, visit, now: now) } catch {
-                metrics.ledgerFailures.add(1, ordering: .relaxed)
-                throw unavailable
-            }
-            metrics.denied.add(1, ordering: .relaxed)
-            throw Refusal(text: refusal.text)
+            throw await deny(errand, refusal, visit, now)
         case .undecided:
             throw unavailable
         }
+    }
+
+    /// Records that the client is not asked, for a reason that is not the policy's.
+    /// - Returns: what the server, or the client, is told.
+    func deny(_ kind: InputKind, _ params: JSONView?, _ refusal: CallRefusal, _ visit: Visit) async -> Refusal {
+        await deny(Errand(asking: kind, params), refusal, visit, EventLoop.wallNow)
+    }
+
+    private func deny(_ errand: Errand, _ refusal: CallRefusal, _ visit: Visit, _ now: Instant) async -> Refusal {
+        do throws(StoreError) { try await recorder.record(refusal, errand, visit, now: now) } catch {
+            metrics.ledgerFailures.add(1, ordering: .relaxed)
+            return .unavailable
+        }
+        metrics.denied.add(1, ordering: .relaxed)
+        return Refusal(text: refusal.text)
     }
 
     private static func ticket(_ recorded: consuming RecordedPermit, _ visit: Visit) -> Ticket {

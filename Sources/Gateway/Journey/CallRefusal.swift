@@ -40,6 +40,10 @@ struct CallRefusal: Sendable {
     /// The grant or the session ended while the call waited.
     static let grantEnded = CallRefusal(rule: "(grant ended)", message: "This grant may no longer call the server.")
 
+    /// Each page would be a decision of its own.
+    static let tooManyPages = CallRefusal(
+        rule: "(too many pages)", message: "The server sends the client to too many pages at once.")
+
     /// Looks like a call of a hidden tool, so that probing tells an agent nothing.
     static func unknownTool(_ name: String, policy: CompiledPolicy?) -> CallRefusal {
         var refusal = CallRefusal(

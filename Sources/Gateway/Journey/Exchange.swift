@@ -229,7 +229,7 @@ extension Exchange {
     /// - Returns: nil if the response may go on as it is.
     private func visits(in response: RPCMessage, _ status: Int?, _ visit: Visit) async throws(UpstreamError) -> End? {
         guard case .response(_, isError: true) = response.kind, let error = response.outcome,
-            error["code"]?.int == -32_042, let pages = error["data"]?["elicitations"], pages.kind == .array
+            Self.pages(of: error) != nil
         else { return nil }
         let becomesVisit =
             visit.profile.era == .modern && visit.session.link.hello.version.era == .legacy
@@ -242,27 +242,43 @@ extension Exchange {
                 return .answer(error.answer(to: visit.id, receiver: .modern), status: status, hadEffect: false)
             }
         }
-        guard pages.count <= Self.maxPages else {
-            let answer = RPCWriter.error(
-                id: visit.id, code: .denied, message: "The server sends the client to too many pages at once.",
-                data: ["reason": "policy"])
-            return .answer(answer, status: status, hadEffect: false)
-        }
-        for page in pages.elements {
-            do throws(AskDesk.Refusal) {
-                let ticket = try await desk.admit(.url, page, visit)
-                desk.settleAsked(ticket, by: response)
-            } catch {
-                let answer = RPCWriter.error(
-                    id: visit.id, code: .denied, message: error.text, data: ["reason": "policy"])
-                return .answer(answer, status: status, hadEffect: false)
-            }
+        if let refused = await refusal(ofPagesIn: error, response, visit) {
+            return .answer(RPCWriter.error(id: visit.id, bytes: refused), status: status, hadEffect: false)
         }
         guard let requests else { return nil }
         let result = InputRequired.result(
             requests, requestState: states.seal(visit, upstreamState: nil, parked: nil),
             serverInfo: visit.introduction)
         return .answer(RPCWriter.result(id: visit.id, bytes: result), status: status, hadEffect: false)
+    }
+
+    /// Where an error sends the client to; nil if it is no -32042.
+    static func pages(of error: JSONView) -> JSONView? {
+        guard error["code"]?.int == -32_042, let pages = error["data"]?["elicitations"], pages.kind == .array else {
+            return nil
+        }
+        return pages
+    }
+
+    /// Judges the pages of an error, be it a call's or a task's.
+    /// - Parameter response: the message in which it came.
+    /// - Returns: the error that the client is told instead; nil if this one may go on as it is.
+    func refusal(ofPagesIn error: JSONView, _ response: RPCMessage, _ visit: Visit) async -> [UInt8]? {
+        guard let pages = Self.pages(of: error) else { return nil }
+        do throws(AskDesk.Refusal) {
+            guard pages.count <= Self.maxPages else { throw await desk.deny(.url, error["data"], .tooManyPages, visit) }
+            for page in pages.elements {
+                let ticket = try await desk.admit(.url, page, visit)
+                desk.settleAsked(ticket, by: response)
+            }
+            return nil
+        } catch {
+            let told: JSONValue = [
+                "code": .int(RPCErrorCode.denied.rawValue), "message": .string(error.text),
+                "data": ["reason": "policy"],
+            ]
+            return told.bytes
+        }
     }
 
     /// From a legacy client: asks it one after the other, on the stream of its call.

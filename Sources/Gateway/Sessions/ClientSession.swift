@@ -223,6 +223,11 @@ extension ClientSession {
             let listens = state.withLock { Array($0.listens.values) }
             for listen in listens where listen.filter.passes(notification) && mayHear(notification, listen.hearer) {
                 var splice = JSONSplice(notification.document)
+                if let error = notification.params?["error"], Exchange.pages(of: error) != nil, let data = error["data"]
+                {
+                    // So are the pages that a task's error sends the client to.
+                    splice.remove("elicitations", from: data)
+                }
                 Subscription.stamp(notification, listen.id, in: &splice)
                 listen.stream.send(splice.applied())
             }

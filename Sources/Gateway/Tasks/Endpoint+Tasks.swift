@@ -225,6 +225,9 @@ extension Endpoint {
                 return try Self.answer(
                     TaskShape.legacyResult(result, of: id, version: visit.profile.version), visit)
             case .error(let error):
+                if let refused = await exchange.refusal(ofPagesIn: error, response, visit) {
+                    return RPCWriter.error(id: visit.id, bytes: refused)
+                }
                 var splice = JSONSplice(error.document)
                 ErrorTranslation.toLegacy(error, of: "tools/call", in: &splice)
                 return RPCWriter.error(id: visit.id, bytes: splice.applied(to: error))
@@ -319,8 +322,10 @@ extension Endpoint {
             var splice = JSONSplice(final.document)
             if case .response(_, isError: true) = final.kind {
                 ErrorTranslation.toModern(outcome, of: "tools/call", params: nil, in: &splice)
+                let refused = await exchange.refusal(ofPagesIn: outcome, final, visit)
                 state = TaskShape.modernTask(
-                    task, resultType: "complete", status: "failed", error: splice.applied(to: outcome), meta: meta)
+                    task, resultType: "complete", status: "failed", error: refused ?? splice.applied(to: outcome),
+                    meta: meta)
             } else if outcome["content"] == nil, task["status"]?.equals("failed") == true {
                 // It failed before the tool could say anything.
                 let words = task["statusMessage"]?.string ?? "the task failed"

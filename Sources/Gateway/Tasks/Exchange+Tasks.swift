@@ -112,15 +112,22 @@ extension Exchange {
 
     // MARK: What a modern server asks in the course of a task
 
-    /// Takes out of a task's state what the policy does not let the server ask. A question is judged, and recorded, once;
+    /// Takes out of a task's state what the policy does not let the server ask, and where its error may not send the client.
+    /// A question is judged, and recorded, once;
     /// one that is refused is answered as a person would who says no.
     /// - Returns: the state as the client may see it, or what the client is told instead.
     func judged(_ response: RPCMessage, of task: String, _ visit: Visit, _ handle: CallHandle)
         async throws(UpstreamError) -> End
     {
-        guard case .response(_, isError: false) = response.kind, let state = response.outcome,
-            let asked = state["inputRequests"]
-        else { return .response(response, status: nil) }
+        guard case .response(_, isError: false) = response.kind, let state = response.outcome else {
+            return .response(response, status: nil)
+        }
+        if let error = state["error"], let refused = await refusal(ofPagesIn: error, response, visit) {
+            var splice = JSONSplice(response.document)
+            splice.replace(error, with: refused)
+            return try await judged(try Self.edited(splice), of: task, visit, handle)
+        }
+        guard let asked = state["inputRequests"] else { return .response(response, status: nil) }
         let input: InputRequired
         do throws(InputFault) { input = try InputRequired(ofTask: asked) } catch {
             throw UpstreamError(.broken, mayHaveRun: true, detail: "tasks/get: \(error.rawValue)")
@@ -144,10 +151,14 @@ extension Exchange {
             splice.remove("inputRequests", from: state)
             splice.set("status", to: "working", in: state)
         }
+        return .response(try Self.edited(splice), status: nil)
+    }
+
+    private static func edited(_ splice: JSONSplice) throws(UpstreamError) -> RPCMessage {
         guard let edited = try? RPCMessage(JSONDocument.parse(splice.applied(), limits: .upstream)) else {
             throw UpstreamError(.broken, mayHaveRun: true, detail: "tasks/get: the state could not be edited")
         }
-        return .response(edited, status: nil)
+        return edited
     }
 
     /// The very words of a question and its key: another question under the same key is another one.
