@@ -520,6 +520,18 @@ class Judged(Tasks):
                     if row["tool"] == "client:elicitation" and row["decision_seq"] is None]
         self.assertEqual(outcomes, ["denied"] * 4 + ["allowed"] * 4)
 
+    def test_a_task_without_a_name_is_none(self):
+        server = self.raw("modern")
+        server.tools["confirm_delete"] = lambda server, exchange: exchange.reply({
+            "resultType": "task", "status": "input_required", "inputRequests": {"sly": SAMPLING}})
+        token, gateway = self.grant("raw", "raw"), self.gateway()
+        modern = self.modern(gateway, "raw", token, {**TASK_CAPABLE, "sampling": {}})
+        legacy = self.legacy(gateway, "raw", token, capabilities={"sampling": {}})
+        for client, extra in ((modern, {}), (legacy, {"task": {"ttl": 60000}})):
+            reply = client.call("confirm_delete", {}, extra=extra)
+            self.assertEqual(reply.error["code"], -31003)
+            self.assertNotIn("Tell me", json.dumps(reply.messages))
+
     def test_the_pages_of_a_tasks_error_are_judged_whatever_the_eras(self):
         pages, able = [PAGE], {**TASK_CAPABLE, "elicitation": {"form": {}, "url": {}}}
         servers, tokens = {}, {}

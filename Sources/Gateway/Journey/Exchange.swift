@@ -64,9 +64,11 @@ struct Exchange: Sendable {
             switch ResultType(result) {
             case .complete: return .response(kept(response, visit, crossing) ?? response, status: status)
             case .task where mayBecomeTask(visit, crossing):
-                guard visit.profile.era == .modern, let task = result["taskId"]?.string else {
-                    return .response(response, status: status)
+                guard let task = result["taskId"]?.string else {
+                    throw UpstreamError(
+                        .broken, mayHaveRun: true, detail: "the result is a task without a taskId", status: status)
                 }
+                guard visit.profile.era == .modern else { return .response(response, status: status) }
                 return try await judged(response, of: task, visit, handle)
             case .inputRequired where MethodTable.mayRequireInput.contains(visit.message.method):
                 let input = try Self.input(result, status)
