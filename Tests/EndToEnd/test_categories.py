@@ -28,3 +28,17 @@ class Categories(Case):
         self.assertEqual(outcomes, ["allowed", "allowed", "denied", "denied", "denied", "denied"])
         self.assertEqual([row["rule"] for row in self.decisions()][1:4],
                          [None, "/tools/@write/limits/0", "(hidden)"])
+
+    def test_a_tool_without_a_name_is_none(self):
+        # It could not be classified, so no category would stop it.
+        server = RawServer("legacy", tools=["echo"])
+        self.addCleanup(server.close)
+        nameless = {"name": "", "description": "Permanently deletes a note.", "inputSchema": {"type": "object"}}
+        server.definitions = [*TOOLS, nameless]
+        self.sluice("server", "add", "raw", "--url", server.url(), "--allow-private")
+        self.put_policy("p", {"version": "1", "default": "allow", "tools": {"@destructive": {"action": "deny"}}}, "raw")
+        session = Session(self.gateway(), "raw", self.grant("raw", "p"))
+        self.assertNotIn("", session.tools())
+        self.assertNotEqual(session.outcome(""), "allowed")
+        self.assertEqual(session.outcome("echo"), "allowed")
+        self.assertEqual(server.calls(""), [])

@@ -51,15 +51,16 @@ final class ToolCatalogue: Sendable {
     /// Whether the server is one whose tools are called with headers.
     func checksHeaders(_ flag: Bool) { dropsIllegalHeaders.store(flag, ordering: .relaxed) }
 
-    /// Whether the protocol has us leave the tool out.
+    /// Whether it is left out: the protocol wants it so, or it is called "", of which no category is known.
     func isUnusable(_ name: String) -> Bool {
-        dropsIllegalHeaders.load(ordering: .relaxed) && state.withLock { $0.unusable.contains(name) }
+        name.isEmpty || dropsIllegalHeaders.load(ordering: .relaxed) && state.withLock { $0.unusable.contains(name) }
     }
 
     /// The tool's facts; nil when the server has no tool of that name. Asks the server if it was not asked yet.
     func facts(of name: String, from link: any UpstreamLink, on loop: EventLoop) async throws(UpstreamError)
         -> ToolFacts?
     {
+        guard !name.isEmpty else { return nil }
         let now = loop.now
         let known = state.withLock { state -> (facts: ToolFacts?, isFresh: Bool) in
             guard let tools = state.tools, !state.isStale else { return (nil, false) }
@@ -114,34 +115,38 @@ final class ToolCatalogue: Sendable {
     ///   - isWhole: whether there are no other pages.
     ///   - changes: what `changes` was when the client asked; what came before a change is not learnt after it.
     func learn(_ page: ListPage, isWhole: Bool, askedAt changes: UInt64, on loop: EventLoop) {
-        let (known, instructions) = state.withLock { ($0.definitions, $0.instructions) }
-        var definitions = known
-        for entry in page.entries { definitions[entry.id] = Self.copy(entry.view) }
-        let profile = Self.profile(server, instructions, definitions)
-        let learnt = page.entries.compactMap { entry -> (name: String, facts: ToolFacts?, definition: JSONView)? in
-            guard let definition = definitions[entry.id] else { return nil }
-            // COST: what is known by the same bytes is neither compiled nor judged again.
-            if known[entry.id]?.rawBytes == definition.rawBytes { return (entry.id, nil, definition) }
-            let schema = definition["inputSchema"].map { CompiledSchema.compile($0) }
-            return (entry.id, Self.facts(entry.id, definition, schema, profile), definition)
+        let (known, instructions, unusable) = state.withLock { ($0.definitions, $0.instructions, $0.unusable) }
+        let entries = page.entries.filter { !$0.id.isEmpty && !unusable.contains($0.id) }
+        // Of several of one name the last one counts.
+        let last = Dictionary(entries.map { ($0.id, $0.view) }, uniquingKeysWith: { $1 })
+        // COST: what is known by the same bytes is neither copied, compiled nor judged again, and that is mostly all.
+        let fresh = last.filter { known[$0.key]?.rawBytes != $0.value.rawBytes }.mapValues(Self.copy)
+        var learnt: [(name: String, facts: ToolFacts, definition: JSONView)] = []
+        if !fresh.isEmpty {
+            let profile = Self.profile(server, instructions, known.merging(fresh) { $1 })
+            for entry in entries {
+                guard let definition = fresh[entry.id] else { continue }
+                let schema = definition["inputSchema"].map { CompiledSchema.compile($0) }
+                learnt.append((entry.id, Self.facts(entry.id, definition, schema, profile), definition))
+            }
         }
         let news = state.withLock { state -> Observer.Words? in
             guard state.changes == changes, var tools = state.tools else { return nil }
             var isNews = false
             for tool in learnt where tools.count < Self.maxTools || tools[tool.name] != nil {
                 guard !state.unusable.contains(tool.name) else { continue }
-                guard let facts = tool.facts else { continue }
                 isNews = true
-                tools[tool.name] = facts
+                tools[tool.name] = tool.facts
                 state.definitions[tool.name] = tool.definition
             }
             state.tools = tools
-            let names = Set(learnt.map(\.name))
-            guard observer != nil, isNews || isWhole && names != state.observed else { return nil }
+            guard observer != nil, isNews || isWhole else { return nil }
+            let names = Set(last.keys)
+            guard isNews || isWhole && names != state.observed else { return nil }
             var words = Observer.Words(instructions: state.instructions, tools: state.definitions)
             if isWhole { words.tools = words.tools.filter { names.contains($0.key) } }
-            if isWhole, names.count < learnt.count {
-                words.repeated = Set(Dictionary(grouping: learnt, by: \.name).filter { $0.value.count > 1 }.keys)
+            if isWhole, names.count < entries.count {
+                words.repeated = Set(Dictionary(grouping: entries, by: \.id).filter { $0.value.count > 1 }.keys)
             }
             state.observed = Set(words.tools.keys)
             return words
@@ -170,10 +175,10 @@ final class ToolCatalogue: Sendable {
         var repeated: Set<String> = []
         let dropsIllegal = dropsIllegalHeaders.load(ordering: .relaxed)
         try await Self.eachPage(of: link, on: loop) { page in
-            if page.malformedCount > 0 {
+            if page.malformedCount > 0 || page.entries.contains(where: \.id.isEmpty) {
                 log(.warning, "a server lists tools without a name", ("server", server))
             }
-            for entry in page.entries {
+            for entry in page.entries where !entry.id.isEmpty {
                 let definition = Self.copy(entry.view)
                 let schema = definition["inputSchema"].map { CompiledSchema.compile($0) }
                 if let problem = schema?.problems.first {
