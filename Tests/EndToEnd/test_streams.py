@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 
-from harness import ALLOW_BOTH_WAYS, CLIENTS, DEADLINE, Case, Fixture, request, until
+from harness import ALLOW_BOTH_WAYS, CLIENTS, DEADLINE, UPSTREAMS, Case, Fixture, request, until
 from test_everything import LARGE, difference, run_clients
 from upstreams.rawserver import RawServer, dump, text
 from wire import Legacy, Modern, Stream, events
@@ -570,6 +570,37 @@ class OldTransport(Streams):
         self.assertIn("result", old.send(3, "ping"))
         server.release.set()
         self.assertEqual(old.next()["id"], 2)
+
+    def test_one_client_has_so_many_requests_under_way(self):
+        # Over a pipe, where no number of connections has its say.
+        self.sluice("server", "add", "raw", "--", sys.executable, UPSTREAMS / "rawserver.py")
+        self.put_policy("raw", ALLOW_BOTH_WAYS, "raw")
+        self.token = self.grant("raw", "raw", "raw")
+        self.gw = self.gateway()
+        old, other = OldStream(self, self.token), OldStream(self, self.token)
+        old.begin()
+        other.begin()
+        call = {"jsonrpc": "2.0", "method": "tools/call", "params": {"name": "never", "arguments": {}}}
+        self.assertEqual({old.post({**call, "id": number}) for number in range(2, 258)}, {202})
+        self.assertEqual(old.post({**call, "id": 258}), 503)
+        self.assertIn("result", other.send(2, "ping"))
+        # What cancels is taken, and makes room.
+        cancel = {"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": 2}}
+        self.assertEqual(old.post(cancel), 202)
+        until(lambda: old.post({"jsonrpc": "2.0", "id": 259, "method": "ping"}) == 202, "room for another")
+
+    def test_who_reads_nothing_loses_its_stream(self):
+        server = self.raw()
+        server.tools["echo"] = lambda server, exchange: exchange.reply(text("x" * (31 << 20)))
+        deaf, other = OldStream(self, self.token), OldStream(self, self.token)
+        deaf.begin()
+        other.begin()
+        # Two of the largest answers may wait, a third is too many.
+        for number in range(2, 5):
+            deaf.post({"jsonrpc": "2.0", "id": number, "method": "tools/call", "params": {"name": "echo", "arguments": {}}})
+            until(lambda: len([row for row in self.rows() if row["decision_seq"] is not None]) == number - 1, "the answer")
+        until(lambda: deaf.post({"jsonrpc": "2.0", "id": 9, "method": "ping"}) == 404, "the end of the session")
+        self.assertIn("result", other.send(3, "ping"))
 
     def test_the_url_is_good_for_its_grant_only_and_as_long_as_the_stream(self):
         self.raw()

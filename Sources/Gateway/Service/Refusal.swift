@@ -21,6 +21,7 @@ enum Refusal: Error, Sendable, Hashable {
     case streamOver
     case wrongVersion(String)
     case tooManySessions
+    case tooManyMessages
     case configurationUnavailable
 
     var status: HTTPStatus {
@@ -32,14 +33,14 @@ enum Refusal: Error, Sendable, Hashable {
         case .notAcceptable: HTTPStatus(406)
         case .wrongContentType, .encoded: HTTPStatus(415)
         case .notJSON, .notAMessage, .noSession, .wrongVersion: HTTPStatus(400)
-        case .tooManySessions, .configurationUnavailable: HTTPStatus(503)
+        case .tooManySessions, .tooManyMessages, .configurationUnavailable: HTTPStatus(503)
         }
     }
 
     private var code: RPCErrorCode {
         switch self {
         case .notJSON: .parseError
-        case .tooManySessions: .overloaded
+        case .tooManySessions, .tooManyMessages: .overloaded
         case .configurationUnavailable: .cannotRecord
         default: .invalidRequest
         }
@@ -69,6 +70,7 @@ enum Refusal: Error, Sendable, Hashable {
             "MCP-Protocol-Version `\(version.prefix(32))` is not spoken here; "
                 + "known: \(ProtocolVersion.allCases.map(\.rawValue).joined(separator: ", "))."
         case .tooManySessions: "The gateway has no room for another session. Try again later."
+        case .tooManyMessages: "Too many requests of this stream are under way. Read their answers, and try again."
         case .configurationUnavailable: "The gateway can't read its configuration, so it refuses. Its log says why."
         }
     }

@@ -15,7 +15,7 @@ final class SSEFront: Sendable {
         case messages
     }
 
-    /// A message that may be taken.
+    /// A message that may be taken. It counts as one that is seen to until `take` is done with it.
     struct Delivery: Sendable {
         fileprivate let channel: SSEChannel
         fileprivate let message: RPCMessage
@@ -97,17 +97,22 @@ final class SSEFront: Sendable {
             channel.server == server.map({ _ in arrival.caller.server }), !channel.stream.isClosed,
             channel.session?.isEnded != true
         else { throw .unknownSession }
-        return Delivery(
-            channel: channel, message: try Endpoint.read(arrival.body, limit: endpoint.options.maxBody))
+        let message = try Endpoint.read(arrival.body, limit: endpoint.options.maxBody)
+        guard channel.begin(message) else { throw .tooManyMessages }
+        return Delivery(channel: channel, message: message)
     }
 
     /// Returns at once: what there is to say goes on the stream, and the next POST must not wait for it.
     func take(_ delivery: Delivery, _ arrival: Arrival) {
-        Task(executorPreference: arrival.loop) { await self.carryOut(delivery.message, delivery.channel, arrival) }
+        Task(executorPreference: arrival.loop) {
+            await self.carryOut(delivery.message, delivery.channel, arrival)
+            delivery.channel.finish()
+            if delivery.channel.stream.isClosed { self.close(delivery.channel, on: arrival.loop) }
+        }
     }
 
     private func carryOut(_ message: RPCMessage, _ channel: SSEChannel, _ arrival: Arrival) async {
-        let reply = SSEReply(channel.stream)
+        let reply = SSEReply(channel)
         if let session = channel.session {
             session.touch(arrival.started)
             switch session {
@@ -181,7 +186,17 @@ private final class SSEChannel: Sendable {
     private struct State {
         var session: SSESession?
         var isOpening = false
+        /// Messages that are seen to at the moment.
+        var messages = 0
+        /// Bytes that wait for the client to read.
+        var waiting = 0
     }
+
+    /// Requests of one client at once. What answers and cancels has room beyond them: it lets others end.
+    private static let maxRequests = 256
+    private static let maxMessages = 512
+    /// One answer always finds room, and so do two of the largest.
+    private static let maxWaiting = 2 * ServerSettings.largestResponse
 
     /// In the URL that only this client is told.
     let id = SessionTable.makeID()
@@ -214,24 +229,49 @@ private final class SSEChannel: Sendable {
         }
     }
 
+    /// False when the client has to wait until some of its messages are done with.
+    func begin(_ message: RPCMessage) -> Bool {
+        var limit = Self.maxMessages
+        if case .request = message.kind { limit = Self.maxRequests }
+        return state.withLock { state in
+            guard state.messages < limit else { return false }
+            state.messages += 1
+            return true
+        }
+    }
+
+    func finish() { state.withLock { $0.messages -= 1 } }
+
+    /// Sends a message and waits while the client does not read; one that leaves too much unread loses its stream.
+    func write(_ message: [UInt8]) async {
+        let hasRoom = state.withLock { state in
+            guard state.waiting == 0 || state.waiting + message.count <= Self.maxWaiting else { return false }
+            state.waiting += message.count
+            return true
+        }
+        guard hasRoom else { return stream.end() }
+        await stream.write(message)
+        state.withLock { $0.waiting -= message.count }
+    }
+
     func close() -> SSESession? { state.withLock { $0.session.take() } }
 }
 
 /// The way back for one message that came by POST: the stream.
 private final class SSEReply: ReplyChannel {
-    private let stream: EventStream
+    private let channel: SSEChannel
     /// The answer to `initialize`, held until the stream is the session's.
     private(set) var opened: (message: [UInt8], session: String)?
 
-    init(_ stream: EventStream) {
-        self.stream = stream
+    init(_ channel: SSEChannel) {
+        self.channel = channel
     }
 
-    var isGone: Bool { stream.isClosed }
+    var isGone: Bool { channel.stream.isClosed }
     /// The end of the stream ends the session and all its calls.
     func onGone(_ body: @escaping @Sendable () -> Void) {}
-    func notify(_ message: [UInt8]) async { await stream.write(message) }
-    func answer(_ message: [UInt8], status: HTTPStatus) async { await stream.write(message) }
+    func notify(_ message: [UInt8]) async { await channel.write(message) }
+    func answer(_ message: [UInt8], status: HTTPStatus) async { await channel.write(message) }
     func answer(_ message: [UInt8], session: String) { opened = (message, session) }
     func silence() {}
     func accepted() {}
