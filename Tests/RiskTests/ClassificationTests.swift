@@ -66,6 +66,7 @@ import Testing
         ("tout_supprimer", "Supprime définitivement les données"),
         ("borrar_usuario", "Elimina un usuario de forma permanente"), ("全部削除", "すべてのファイルを完全に削除します。"),
         ("удалить_всё", "Удаляет все данные без возможности восстановления"), ("zzz", "Frobnicates the whatsit"),
+        ("status", "Frobnicates the whatsit"),
         ("mask_it", "Maskiert das ganze Bild mit einer Farbe"),
     ])
     func whatIsNotUnderstoodIsNoRead(name: String, description: String) throws {

@@ -149,7 +149,7 @@ private struct Case {
             {
                 claims += names
             }
-        } else if name.isDetail, leads.isEmpty {
+        } else if name.isDetail, text.isDetail, leads.isEmpty {
             claims.append(
                 Claim(found: Found(verb: -1, act: rules.roles.look, range: 0..<0), place: "name", quote: tool.name))
         }
