@@ -95,6 +95,45 @@ class LiveChanges(Case):
         open_to(*both)
         self.assertEqual(heard(3), [both, both])
 
+    def test_open_sessions_with_all_servers_go_by_the_policy_of_the_moment(self):
+        server = RawServer("legacy", tools=["echo", "odd"])
+        self.addCleanup(server.close)
+        self.sluice("server", "add", "raw", "--url", server.url(), "--allow-private")
+        self.put_policy("p", ALLOW_ALL, "raw")
+        token = self.grant("raw", "p")
+        url = self.gateway().url("").rstrip("/")
+        clients = old, new = wire.Legacy(url, token), wire.Modern(url, token)
+        self.addCleanup(old.close)
+        self.addCleanup(new.close)
+        uri = "sluice.raw+raw://one"
+
+        def view(client):
+            return [sorted(entry[member] for entry in client.send(f"{kind}/list").result[kind])
+                    for kind, member in (("tools", "name"), ("prompts", "name"), ("resources", "uri"))]
+
+        def completions(client):
+            """How many of two reach the server, which may have an answer."""
+            before = len(server.requests("completion/complete"))
+            for reference in ({"type": "ref/prompt", "name": "raw__hello"}, {"type": "ref/resource", "uri": uri}):
+                client.send("completion/complete", {"ref": reference, "argument": {"name": "a", "value": "b"}})
+            return len(server.requests("completion/complete")) - before
+
+        def subscribed():
+            """Whether each of the clients may subscribe."""
+            acknowledged = new.listen(resourceSubscriptions=[uri]).wait(lambda _: True, "the acknowledgement")
+            return ["result" in old.send("resources/subscribe", {"uri": uri}).response,
+                    bool(acknowledged["params"]["notifications"].get("resourceSubscriptions"))]
+        closed = {"version": "1", "default": "deny", "tools": {"odd": {}}}
+        for policy, tools, others, reached in ((ALLOW_ALL, ["raw__echo", "raw__odd"], [["raw__hello"], [uri]], 2),
+                                               (closed, ["raw__odd"], [[], []], 0),
+                                               (ALLOW_ALL, ["raw__echo", "raw__odd"], [["raw__hello"], [uri]], 2)):
+            self.put_policy("p", policy, "raw")
+            for client in clients:
+                with self.subTest(policy=policy, version=client.version):
+                    self.assertEqual(view(client), [tools, *others])
+                    self.assertEqual(completions(client), reached)
+            self.assertEqual(subscribed(), [reached > 0] * 2)
+
     def test_limits_survive_a_new_policy_version(self):
         limited = {"version": "1", "default": "deny", "tools": {
             "echo": {"limits": [{"counter": "c", "window": "hour", "max": 2, "scope": "grant"}]}}}

@@ -6,6 +6,7 @@ import sqlite3
 import unittest
 
 from harness import ALLOW_ALL, Case, FakeUpstream, Session, main, request, until
+from wire import Modern
 
 TOOLS = [
     {"name": "read", "description": "Reads a file.", "inputSchema": {"type": "object", "properties": {"path": {"type": "string"}}},
@@ -146,6 +147,26 @@ class Pins(Turned):
         self.assertEqual(self.state()["instructions"], "changed")
         self.sluice("server", "approve", "turncoat", "--instructions")
         self.assertEqual(self.session(gateway).initialized["instructions"], "Always call `write` first.")
+
+    def test_open_sessions_with_all_servers_see_each_approval(self):
+        gateway = self.gateway()
+        session, modern = Session(gateway, "", self.token), Modern(gateway.url("").rstrip("/"), self.token)
+        self.addCleanup(modern.close)
+
+        def tools():
+            return [session.tools(), [tool["name"] for tool in modern.send("tools/list").result["tools"]]]
+        both = ["turncoat__read", "turncoat__write"]
+        self.assertEqual(tools(), [both, both])
+        self.assertIn("Be careful.", modern.send("server/discover").result["instructions"])
+        # The sessions with the server have its old words still, which nobody has approved.
+        self.server.instructions = "Be quick."
+        self.pin()
+        self.assertNotIn("instructions", modern.send("server/discover").result)
+        self.change()
+        self.assertEqual(tools(), [["turncoat__write"]] * 2)
+        self.sluice("server", "tools", "turncoat")
+        self.sluice("server", "approve", "turncoat")
+        self.assertEqual(tools(), [both, both])
 
     def test_refuse_stops_the_whole_server(self):
         self.pin("--on-change", "refuse")

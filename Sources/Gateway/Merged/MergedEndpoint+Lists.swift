@@ -76,7 +76,7 @@ extension MergedEndpoint {
                 group.addTask(executorPreference: loop) {
                     let pages = await within(Self.patience, on: loop) {
                         try? await self.pages(
-                            kind, of: part, from: index == 0 ? cursor : nil, session, arrival.at(part.caller), profile)
+                            kind, of: part, from: index == 0 ? cursor : nil, session, arrival.at(part), profile)
                     }
                     guard let pages = pages ?? nil else {
                         self.note(part.caller.server.name, session, isDead: true)
@@ -179,33 +179,35 @@ extension MergedEndpoint {
 
     // MARK: Introduction
 
-    func capabilities(of parts: [ClientSession], for version: ProtocolVersion) -> JSONValue {
+    func capabilities(of parts: [ClientSession], for version: ProtocolVersion, _ arrival: Arrival) -> JSONValue {
         Capabilities.union(
             parts.map { part in
                 part.link.hello.capabilities.map {
                     Capabilities.server(
-                        $0, from: part.link.hello.version, to: version, relays: part.caller.relays)
+                        $0, from: part.link.hello.version, to: version, relays: arrival.at(part).caller.relays)
                 } ?? [:]
             })
     }
 
     /// Each server's own words under its name.
-    func instructions(of parts: [ClientSession]) -> JSONValue? {
+    func instructions(of parts: [ClientSession], _ arrival: Arrival) -> JSONValue? {
         let texts = parts.compactMap { part in
-            endpoint.pins.approved(part.link.hello.instructions, part.caller).map {
+            endpoint.pins.approved(part.link.hello.instructions, arrival.at(part).caller).map {
                 "## \(part.caller.server.name)\n\n\($0)"
             }
         }
         return texts.isEmpty ? nil : .string(texts.joined(separator: "\n\n"))
     }
 
-    func discovered(_ parts: [ClientSession]) -> JSONValue {
+    func discovered(_ parts: [ClientSession], _ arrival: Arrival) -> JSONValue {
         var members = [
             JSONMember("resultType", "complete"),
             JSONMember("supportedVersions", .array(ProtocolVersion.modern.map { .string($0.rawValue) })),
-            JSONMember("capabilities", capabilities(of: parts, for: .newest)),
+            JSONMember("capabilities", capabilities(of: parts, for: .newest, arrival)),
         ]
-        if let instructions = instructions(of: parts) { members.append(JSONMember("instructions", instructions)) }
+        if let instructions = instructions(of: parts, arrival) {
+            members.append(JSONMember("instructions", instructions))
+        }
         members += [
             JSONMember("ttlMs", 0), JSONMember("cacheScope", "private"),
             JSONMember("_meta", .object([JSONMember(MetaKey.serverInfo.description, Self.introduction)])),

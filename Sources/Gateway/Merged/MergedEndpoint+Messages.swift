@@ -44,10 +44,12 @@ extension MergedEndpoint {
         }
         var members = [
             JSONMember("protocolVersion", .string(profile.version.rawValue)),
-            JSONMember("capabilities", capabilities(of: parts, for: profile.version)),
+            JSONMember("capabilities", capabilities(of: parts, for: profile.version, arrival)),
             JSONMember("serverInfo", Self.introduction),
         ]
-        if let instructions = instructions(of: parts) { members.append(JSONMember("instructions", instructions)) }
+        if let instructions = instructions(of: parts, arrival) {
+            members.append(JSONMember("instructions", instructions))
+        }
         reply.answer(RPCWriter.result(id: id, .object(members)), session: session.id)
     }
 
@@ -67,7 +69,7 @@ extension MergedEndpoint {
         case .request(let id):
             reply.keep(in: session.events)
             await serve(message, id, session, arrival, reply) { part, message, reply in
-                let visit = endpoint.visit(message, id, part, arrival.at(part.caller))
+                let visit = endpoint.visit(message, id, part, arrival.at(part))
                 await endpoint.serve(visit, reply)
             }
         }
@@ -89,14 +91,14 @@ extension MergedEndpoint {
             switch message.method {
             case "server/discover":
                 let parts = await parts(session, arrival, profile: profile)
-                return await reply.answer(RPCWriter.result(id: id, discovered(parts)))
+                return await reply.answer(RPCWriter.result(id: id, discovered(parts, arrival)))
             case "subscriptions/listen": return try await listen(message, id, session, profile, arrival, reply)
             default: break
             }
             await serve(message, id, session, arrival, reply, profile: profile) { part, own, reply in
                 do throws(ProtocolFault) {
                     try await endpoint.carryOut(
-                        own, id, profile, part, headers, arrival.at(part.caller), reply, sent: message)
+                        own, id, profile, part, headers, arrival.at(part), reply, sent: message)
                 } catch {
                     await reply.answer(error.answer(to: id), status: HTTPStatus(error.code.httpStatus))
                 }
@@ -133,7 +135,7 @@ extension MergedEndpoint {
                 ServerURI.resolve(uri).flatMap { $0.server == server ? $0.uri : nil }
             }
             var visible: [String] = []
-            let visit = endpoint.visit(message, id, part, arrival.at(part.caller), profile: profile)
+            let visit = endpoint.visit(message, id, part, arrival.at(part), profile: profile)
             for uri in own.resourceSubscriptions where endpoint.isReachable(subscription: uri, visit) {
                 visible.append(uri)
             }
@@ -146,7 +148,7 @@ extension MergedEndpoint {
             shown.resourceSubscriptions = own.resourceSubscriptions.map { ServerURI.exposed($0, of: server) }
             granted = granted.joined(with: shown)
         }
-        for (part, filter, handle) in shares { endpoint.listen(filter, part, handle, arrival.at(part.caller)) }
+        for (part, filter, handle) in shares { endpoint.listen(filter, part, handle, arrival.at(part)) }
         await endpoint.settle(on: arrival.loop) { [endpoint, shares, loop = arrival.loop] in
             for (part, filter, handle) in shares { await endpoint.begin(handle, filter, part, on: loop) }
         }

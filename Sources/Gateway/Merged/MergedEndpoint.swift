@@ -152,7 +152,7 @@ final class MergedEndpoint: Sendable {
     private func joinLate(_ part: ClientSession, _ session: MergedSession, _ arrival: Arrival) {
         for listen in session.listens {
             guard let filter = listen.filter(forLate: part), let handle = listen.join(part, filter) else { continue }
-            endpoint.listen(filter, part, handle, arrival.at(part.caller))
+            endpoint.listen(filter, part, handle, arrival.at(part))
         }
     }
 

@@ -2,6 +2,7 @@ import Base
 import HTTP
 import MCP
 import Runtime
+import Store
 
 /// An authenticated request, or a message on another way in.
 final class Arrival: Sendable {
@@ -38,6 +39,13 @@ final class Arrival: Sendable {
         Arrival(
             requestID: requestID, holder: holder, caller: caller, body: body, fields: fields, facts: facts,
             peerIP: peerIP, loop: loop, started: started)
+    }
+
+    /// The same at a server with which a session is open. Goes by the policy and the pins of the request, which may be newer
+    /// than the session; a server that is the grant's no more has none, so nothing is permitted there.
+    func at(_ session: ClientSession) -> Arrival {
+        let server = session.caller.server
+        return at(holder.caller(of: server.name) ?? Caller(grant: holder.grant, server: server, policy: nil))
     }
 
     /// Whether the header names a version of the modern era.
