@@ -41,7 +41,11 @@ package final class Gateway: Sendable {
                 options, on: group, store: store, hasher: hasher, sealer: sealer, ledger: ledger, log: log,
                 observer: observer)
             let endpoint = core.endpoint
-            let merged = MergedEndpoint(endpoint, sealer: sealer, hasher: hasher, digest: digest)
+            let snapshots = core.snapshots
+            let merged = MergedEndpoint(endpoint, sealer: sealer, hasher: hasher, digest: digest) {
+                grant, now throws(StoreError) in
+                try snapshots.snapshot().holder(grant: grant, at: now)
+            }
             let front = SSEFront(endpoint, merged)
             var serverOptions = HTTPServerOptions()
             serverOptions.limits.maxBody = options.maxBody

@@ -179,6 +179,26 @@ class Noticed(Case):
             until(lambda: heard() > count, "its own change")
         self.assertEqual(modern.violations, [])
 
+    def test_one_whose_definition_changes_has_not_gone(self):
+        url = self.gw.url("").rstrip("/")
+        client, modern = Legacy(url, self.token), Modern(url, self.token)
+        self.addCleanup(client.close)
+        self.addCleanup(modern.close)
+        client.get()
+        modern.listen(toolsListChanged=True).wait_method("notifications/subscriptions/acknowledged")
+
+        def openings(name):
+            return len(self.servers[name].requests("server/discover" if name == "newest" else "initialize"))
+        for round in ("50s", "51s"):
+            before = {name: openings(name) for name in self.servers}
+            for name in self.names:
+                self.sluice("server", "set", name, "--call-timeout", round)
+            # Nobody asks for anything: who listens shall hear it all the same.
+            until(lambda: all(openings(name) > before[name] for name in self.servers), "a look at each as it is now")
+            self.assertEqual(self.shown(client), set(self.names))
+            self.assertEqual(self.shown(modern), set(self.names))
+        self.assertNotIn("can't be reached", self.gw.stderr)
+
     def test_by_clients_of_both_eras(self):
         url = self.gw.url("").rstrip("/")
         client, modern = Legacy(url, self.token), Modern(url, self.token)

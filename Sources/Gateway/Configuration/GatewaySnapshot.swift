@@ -39,8 +39,13 @@ final class GatewaySnapshot: Sendable {
 
     /// The caller of a grant at a server, if it may still speak.
     func caller(grant id: String, server: String, at now: Instant) -> Caller? {
+        holder(grant: id, at: now)?.caller(of: server)
+    }
+
+    /// A grant and its servers, if it may still speak.
+    func holder(grant id: String, at now: Instant) -> Holder? {
         guard let holder = holdersByGrant[id], holder.grant.standing(at: now) == .active else { return nil }
-        return holder.caller(of: server)
+        return holder
     }
 
     /// Whether a grant may speak no more.

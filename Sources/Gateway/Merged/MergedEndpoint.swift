@@ -20,10 +20,18 @@ final class MergedEndpoint: Sendable {
     let sealer: any StateSealer
     let hasher: any KeyedHasher
     let naming: ToolNaming
+    /// The grant and its servers as they stand now; nil when it may no longer speak.
+    private let currentHolder: CurrentHolder
     private let table = Mutex<[String: MergedSession]>([:])
 
+    typealias CurrentHolder = @Sendable (_ grant: String, _ now: Instant) throws(StoreError) -> Holder?
+
     /// - Parameter digest: SHA-256; hashed names are the same on every machine.
-    init(_ endpoint: Endpoint, sealer: any StateSealer, hasher: any KeyedHasher, digest: @escaping ToolNaming.Digest) {
+    init(
+        _ endpoint: Endpoint, sealer: any StateSealer, hasher: any KeyedHasher, digest: @escaping ToolNaming.Digest,
+        currentHolder: @escaping CurrentHolder
+    ) {
+        self.currentHolder = currentHolder
         self.endpoint = endpoint
         self.sealer = sealer
         self.hasher = hasher
@@ -223,27 +231,39 @@ final class MergedEndpoint: Sendable {
     }
 
     /// While somebody listens, dead servers are tried again, and one that dies is noticed though nobody asks it for anything.
+    /// So is one whose definition has changed, which ends the session with it.
     func lookAfter(_ stream: any EventSink, _ session: MergedSession, _ arrival: Arrival) {
         _ = arrival.loop.schedule(after: Self.lookInterval) { [weak stream] in
             guard let stream, !stream.isClosed, !session.isEnded else { return }
-            let now = arrival.loop.now
-            for caller in arrival.holder.callers {
-                let server = caller.server.name
-                if !session.dead.contains(server) {
-                    guard let part = session.part(of: server), part.server.wantsLook(through: part.link, now) else {
-                        continue
-                    }
-                }
-                guard session.looks(after: server) else { continue }
-                Task(executorPreference: arrival.loop) {
-                    let isThere = await within(Self.patience, on: arrival.loop) {
-                        await self.isThere(caller, session, arrival)
-                    }
-                    session.looked(after: server)
-                    self.note(server, session, isDead: isThere != true)
-                }
+            let current: Arrival
+            do throws(StoreError) {
+                // Servers may have come, gone or changed since the stream was opened.
+                guard let holder = try self.currentHolder(session.grantID, EventLoop.wallNow) else { return }
+                current = arrival.later(holder)
+            } catch {
+                return self.lookAfter(stream, session, arrival)
             }
-            self.lookAfter(stream, session, arrival)
+            for caller in current.holder.callers { self.look(after: caller, session, current) }
+            self.lookAfter(stream, session, current)
+        }
+    }
+
+    private func look(after caller: Caller, _ session: MergedSession, _ arrival: Arrival) {
+        let (server, loop) = (caller.server.name, arrival.loop)
+        if !session.dead.contains(server) {
+            guard let part = session.part(of: server),
+                part.isEnded || part.server.wantsLook(through: part.link, loop.now)
+            else { return }
+        }
+        guard session.looks(after: server) else { return }
+        Task(executorPreference: loop) {
+            let isThere =
+                await within(Self.patience, on: loop) { await self.isThere(caller, session, arrival) } ?? false
+            session.looked(after: server)
+            // If the definition has changed meanwhile, that says nothing of the server.
+            let current = try? self.currentHolder(session.grantID, EventLoop.wallNow)?.caller(of: server)
+            guard isThere || current?.server == caller.server else { return }
+            self.note(server, session, isDead: !isThere)
         }
     }
 

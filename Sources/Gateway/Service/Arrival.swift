@@ -48,6 +48,13 @@ final class Arrival: Sendable {
         return at(holder.caller(of: server.name) ?? Caller(grant: holder.grant, server: server, policy: nil))
     }
 
+    /// What goes on when the request is long answered, by the grant as it stands now.
+    func later(_ holder: Holder) -> Arrival {
+        Arrival(
+            requestID: requestID, holder: holder, caller: caller, body: [], fields: Fields(), facts: facts,
+            peerIP: peerIP, loop: loop, started: loop.now)
+    }
+
     /// Whether the header names a version of the modern era.
     var isModern: Bool { facts.isModern }
 

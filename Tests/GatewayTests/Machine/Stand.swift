@@ -67,7 +67,9 @@ final class Stand: Sendable {
             dial: { server, client, _, loop async throws(UpstreamError) in
                 try dialled.link(to: server.definition.name, for: client, on: loop)
             })
-        merged = MergedEndpoint(endpoint, sealer: PlainSealer(), hasher: hasher, digest: { Array($0.prefix(32)) })
+        merged = MergedEndpoint(
+            endpoint, sealer: PlainSealer(), hasher: hasher, digest: { Array($0.prefix(32)) },
+            currentHolder: { _, _ in nil })
         let policy = PolicyDocument.load(Array(text.utf8), name: "p", version: 1).policy
         func holder(_ id: String, of servers: [String]) -> Holder {
             let grant = Grant(
