@@ -32,6 +32,29 @@ final class Counter: Sendable {
     func add() { held.add(1, ordering: .relaxed) }
 }
 
+/// What can be seen only with two threads at once, as far as one can see it.
+@Suite struct OrderTests {
+    /// A stream that is the share of something which asks the session, as a merged session does.
+    private final class Share: EventSink {
+        private let session: ClientSession
+        init(_ session: ClientSession) { self.session = session }
+
+        var isClosed: Bool { session.isEnded || !session.isBusy }
+        func send(_ message: [UInt8]) {}
+        func end() {}
+    }
+
+    @Test func aSessionHoldsNoLockWhileItAsksItsStreams() async throws {
+        try await onStage { stage in
+            let session = try stage.session(
+                FakeLink { _, _ throws(UpstreamError) in throw .init(.lost, mayHaveRun: false, detail: "") })
+            session.attach(Share(session), listener: CallHandle())
+            #expect(session.isIdle(since: .seconds(1_000_000_000)))
+            session.end(on: stage.loop)
+        }
+    }
+}
+
 @Suite struct InboxTests {
     @Test func handsOutWhatCameBeforeTheEnd() async throws {
         let inbox = Inbox()

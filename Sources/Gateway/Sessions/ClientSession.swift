@@ -79,11 +79,12 @@ final class ClientSession: Sendable {
 
     /// Whether nobody has used it since `limit` and no stream is open.
     func isIdle(since limit: TimeSpan) -> Bool {
-        lastUsed.load(ordering: .relaxed) < limit.microseconds
-            && state.withLock { state in
-                state.calls.isEmpty && state.others == 0 && (state.stream.map(\.isClosed) ?? true)
-                    && state.listens.values.allSatisfy { $0.stream.isClosed }
-            }
+        guard lastUsed.load(ordering: .relaxed) < limit.microseconds else { return false }
+        // Streams are asked outside of the lock: one may be a share of a session's that asks this one under its own.
+        let streams = state.withLock { state in
+            state.listens.values.map(\.stream) + (state.stream.map { [$0] } ?? [])
+        }
+        return streams.allSatisfy(\.isClosed) && !isBusy
     }
 
     /// No request may use it any more.
