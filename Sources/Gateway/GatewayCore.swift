@@ -58,7 +58,7 @@ struct GatewayCore: Sendable {
                 session.deliver(message)
             })
         let snapshots = try SnapshotSource(store, log: log) { snapshot in
-            upstreams.keep(only: snapshot.servers)
+            guard upstreams.keep(only: snapshot.servers, generation: snapshot.generation) else { return }
             sessions.keep(only: snapshot, on: group.next())
             // What clients see of the tools may be another now.
             for kind in [ListKind.tools, .prompts, .resources] {

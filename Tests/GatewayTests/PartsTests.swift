@@ -53,6 +53,20 @@ final class Counter: Sendable {
             session.end(on: stage.loop)
         }
     }
+
+    @Test func anOlderConfigurationDoesNotTakeTheNewerOnesPlace() async throws {
+        try await onStage { stage in
+            let old = stage.holder.callers[0].server
+            var new = old
+            new.allowPrivate.toggle()
+            #expect(stage.upstreams.keep(only: [new.name: new], generation: 6))
+            #expect(!stage.upstreams.keep(only: [old.name: old], generation: 5))
+            _ = try stage.upstreams.server(new)
+            #expect(throws: UpstreamError.self) { try stage.upstreams.server(old) }
+            #expect(stage.upstreams.keep(only: [old.name: old], generation: 7))
+            _ = try stage.upstreams.server(old)
+        }
+    }
 }
 
 @Suite struct InboxTests {

@@ -9,6 +9,8 @@ final class UpstreamTable: Sendable {
         var servers: [String: UpstreamServer] = [:]
         /// The newest configuration that was seen here; nil before the first change.
         var newest: [String: Server]?
+        /// Which that is.
+        var generation: UInt64 = 0
     }
 
     private let state = Mutex(State())
@@ -61,15 +63,20 @@ final class UpstreamTable: Sendable {
         return server.health
     }
 
-    /// Ends the servers that the configuration no longer has.
-    func keep(only definitions: [String: Server]) {
-        let gone = state.withLock { state in
-            state.newest = definitions
+    /// Ends the servers that the configuration no longer has. False if a newer one was seen before: whoever reads
+    /// configurations at the same time may tell of them in any order.
+    @discardableResult
+    func keep(only definitions: [String: Server], generation: UInt64) -> Bool {
+        let gone = state.withLock { state -> [UpstreamServer]? in
+            guard state.generation <= generation else { return nil }
+            (state.newest, state.generation) = (definitions, generation)
             let gone = state.servers.values.filter { definitions[$0.definition.name] != $0.definition }
             for server in gone { state.servers[server.definition.name] = nil }
             return gone
         }
+        guard let gone else { return false }
         for server in gone { Task { await server.shutDown() } }
+        return true
     }
 
     func shutDown() async {
