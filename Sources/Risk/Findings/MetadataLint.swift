@@ -268,6 +268,29 @@ package struct MetadataLint: Sendable {
     /// The text as it may be read, white space as single spaces: with look-alike letters made Latin, and, where that
     /// changes something, as it stands; a name or a value that is a sentence also with its words apart.
     private static func readings(_ text: String, _ role: TextRole) -> [String] {
+        let spaced = withSingleSpaces(text)
+        var readings = [spaced]
+        if spaced.utf8.contains(where: { $0 >= 0x80 }) { readings.insert(LookAlikeNames.readable(spaced), at: 0) }
+        if role != .text, spaced.utf8.count(where: { $0 == UInt8(ascii: "_") }) >= sentenceLength {
+            readings.append(String(readings[0].map { $0 == "_" ? " " : $0 }))
+        }
+        return readings
+    }
+
+    private static func withSingleSpaces(_ text: String) -> String {
+        // COST: bytes, where there are no others: what Unicode says of a character is looked up in tables.
+        if text.utf8.allSatisfy({ $0 < 0x80 }) {
+            var bytes: [UInt8] = []
+            bytes.reserveCapacity(text.utf8.count)
+            for byte in text.utf8 {
+                if byte == 0x20 || (0x09...0x0D).contains(byte) {
+                    if bytes.last != 0x20 { bytes.append(0x20) }
+                } else {
+                    bytes.append(byte)
+                }
+            }
+            return String(decoding: bytes, as: UTF8.self)
+        }
         var plain = String.UnicodeScalarView()
         for scalar in text.unicodeScalars {
             if scalar.properties.isWhitespace {
@@ -276,13 +299,7 @@ package struct MetadataLint: Sendable {
                 plain.append(scalar)
             }
         }
-        let spaced = String(plain)
-        var readings = [spaced]
-        if spaced.utf8.contains(where: { $0 >= 0x80 }) { readings.insert(LookAlikeNames.readable(spaced), at: 0) }
-        if role != .text, spaced.utf8.count(where: { $0 == UInt8(ascii: "_") }) >= sentenceLength {
-            readings.append(String(readings[0].map { $0 == "_" ? " " : $0 }))
-        }
-        return readings
+        return String(plain)
     }
 
     private static func quote(_ text: UnsafeBufferPointer<UInt8>, _ place: Range<Int>) -> String {
