@@ -287,10 +287,7 @@ private struct Case {
     }
 
     /// Libraries fill in the same hints everywhere; only an author gives different ones to different tools.
-    private func varies(_ hint: ToolHint) -> Bool {
-        let mine = tool.hint(hint)
-        return server.tools.contains { $0.hint(hint) != mine }
-    }
+    private func varies(_ hint: ToolHint) -> Bool { server.variedHints.contains(hint) }
 
     // MARK: Severity
 
