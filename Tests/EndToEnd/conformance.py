@@ -975,11 +975,14 @@ def tasks_stray(wire):
 
 # --- Running ---------------------------------------------------------------------------------------------------------
 
-HTTP_ONLY = {
-    "dns-rebinding-protection", "server-session-lifecycle", "bad-version-header", "accept-header", "server-sse-polling",
+STREAMABLE_ONLY = {
+    "server-session-lifecycle", "bad-version-header", "accept-header", "server-sse-polling",
     "disconnect-is-no-cancellation", "disconnect-is-cancellation", "server-stateless: GET and DELETE",
     "http-header-validation", "http-custom-header-server-validation", "posted-response-refused", "tasks-headers",
 }
+# Over what a scenario says nothing.
+BESIDE_THE_POINT = {
+    "http": set(), "sse": STREAMABLE_ONLY, "pipe": STREAMABLE_ONLY | {"dns-rebinding-protection"}}
 
 
 def client_of(url, token, era, kinds):
@@ -997,7 +1000,7 @@ def run(url, token, era, kinds=(Legacy, Modern)):
     for name, check in SCENARIOS[era].items():
         wire = None
         try:
-            if kinds[0].over != "http" and name in HTTP_ONLY:
+            if name in BESIDE_THE_POINT[kinds[0].over]:
                 raise NotApplicable("it is about HTTP")
             wire = client_of(url, token, era, kinds)
             check(wire)

@@ -10,6 +10,7 @@ import sys
 import conformance
 import wire_merged
 import wire_pipe
+import wire_sse
 from harness import ALLOW_BOTH_WAYS, CLIENTS, SLUICE, UPSTREAMS, FixtureCase, Pending
 from upstreams.rawserver import RawServer
 from wire import Legacy, Modern, Shared, SharedLegacy
@@ -29,6 +30,7 @@ ROUTES = {
 }
 HTTP, MERGED = (Legacy, Modern), (wire_merged.MergedLegacy, wire_merged.MergedModern)
 PIPE = (wire_pipe.PipeLegacy, wire_pipe.PipeModern)
+OLD, MERGED_OLD = (wire_sse.OldLegacy, Modern), (wire_sse.MergedOldLegacy, Modern)
 
 # What the SDK's own servers get wrong, or see otherwise. "direct/route/era/scenario" → why.
 EXPLAINED = {
@@ -63,6 +65,7 @@ PENDING = {}
 PENDING_MERGED = {}
 PENDING_PIPE = {}
 PENDING_TASKS = {}
+PENDING_OLD = {}
 
 
 class Conformance(FixtureCase):
@@ -161,6 +164,20 @@ class Conformance(FixtureCase):
                 self.addCleanup(place.close)
                 targets.append((name, place, None, era, PIPE))
         self.settle("through a pipe", self.run_all(targets), PENDING_PIPE)
+
+    def test_through_the_old_transport(self):
+        """HTTP+SSE, which modern clients don't speak: before servers of both eras, and before one that speaks it too."""
+        routes = ("http2-legacy", "http2-modern", "sse2")
+        for route in routes:
+            self.add(route)
+        tokens = {route: self.grant(route, route, route) for route in routes}
+        all_of_them = self.grant(
+            routes[0], routes[0], "all", *(word for route in routes[1:] for word in ("--also", f"{route}={route}")))
+        gateway = self.gateway()
+        self.settle("through the transport of 2024-11-05", self.run_all(
+            [(route, f"{gateway.url(route)}/sse", tokens[route], "legacy", OLD) for route in routes]
+            + [(f"merged {route}", wire_merged.Place(gateway.url("sse"), route), all_of_them, "legacy", MERGED_OLD)
+               for route in routes[:2]]), PENDING_OLD)
 
     def test_who_has_the_head_of_a_stream_is_heard(self):
         """What a server says from then on comes: the gateway itself listened before."""

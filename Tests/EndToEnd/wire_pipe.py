@@ -29,23 +29,15 @@ class Place(str):
         self.pipes = {}
 
 
-class Pipe:
-    """One process. A thread reads it and brings each message to who waits for it."""
+class Line:
+    """One way for all that a server says. A thread reads it and brings each message to who waits for it."""
 
-    def __init__(self, command):
-        self.process = subprocess.Popen(
-            list(map(str, command)), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    def __init__(self):
         self.lock = threading.Lock()
         self.waiting = []       # PipeStreams, in order.
         self.count = 0
-        self.opening = None     # What `initialize` got, for those who share it.
         self.reader = threading.Thread(target=self.read, daemon=True)
         self.reader.start()
-
-    def write(self, data):
-        with self.lock:
-            self.process.stdin.write(data + b"\n")
-            self.process.stdin.flush()
 
     def next_id(self):
         with self.lock:
@@ -61,8 +53,7 @@ class Pipe:
             self.waiting = [one for one in self.waiting if one is not stream]
 
     def read(self):
-        for line in self.process.stdout:
-            message = json.loads(line)
+        for message in self.messages():
             with self.lock:
                 waiting = list(self.waiting)
             for stream in self.takers(message, waiting):
@@ -84,6 +75,24 @@ class Pipe:
         subscription = ((message.get("params") or {}).get("_meta") or {}).get(META + "subscriptionId")
         return [s for s in waiting if s.is_listen and s.number == subscription] if subscription is not None else [
             s for s in waiting if not s.is_listen]
+
+
+class Pipe(Line):
+    """One process."""
+
+    def __init__(self, command):
+        self.process = subprocess.Popen(
+            list(map(str, command)), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        self.opening = None     # What `initialize` got, for those who share it.
+        super().__init__()
+
+    def messages(self):
+        return map(json.loads, self.process.stdout)
+
+    def write(self, data):
+        with self.lock:
+            self.process.stdin.write(data + b"\n")
+            self.process.stdin.flush()
 
     def close(self):
         self.process.stdin.close()
@@ -111,6 +120,7 @@ class PipeStream(Stream):
 
     def take(self, message):
         self.wire.check(message, self.sent)
+        message = self.wire.inward(message, self.sent)
         self.messages.append(message)
         if self.each:
             self.each(message)
@@ -138,25 +148,35 @@ class Talks:
     def fields_for(self, message):
         return {}
 
+    def put(self, body, fields):
+        """Sends one message; what its POST was answered with, where there is one and it was refused."""
+        self.pipe.write(body)
+
     def post(self, message, *, fields=None, body=None, each=None, own_head=False):
         is_request = not isinstance(message, dict) or "method" in message and "id" in message
         stream = PipeStream(self, message, each=each) if is_request else None
-        self.pipe.write(json.dumps(message).encode() if body is None else body)
-        reply = Reply(202 if stream is None else 200, {}, "application/json")
-        if stream is None:
-            return reply
+        refused = self.put(json.dumps(message).encode() if body is None else body, fields or {})
+        if stream is None or refused:
+            if stream:
+                self.drop(stream)
+            return refused or Reply(202, {}, "application/json")
+        reply = Reply(200, {}, "application/json")
         if not stream.ended.wait(WAIT):
             raise AssertionError(f"no answer within {WAIT:.0f} s: {stream.messages!r}")
-        self.streams.remove(stream)
+        self.drop(stream)
         reply.messages = stream.messages
         error = (reply.response or {}).get("error")
         if error and (isinstance(self, Modern) or error["code"] in (-32700, -32600)):
             reply.status = STATUS.get(error["code"], 200)
         return reply
 
+    def drop(self, stream):
+        self.pipe.leave(stream)
+        self.streams.remove(stream)
+
     def stream(self, message):
         stream = PipeStream(self, message)
-        self.pipe.write(json.dumps(message).encode())
+        self.put(json.dumps(message).encode(), {})
         return stream
 
     def get(self, **fields):
