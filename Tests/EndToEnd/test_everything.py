@@ -193,7 +193,7 @@ class Everything(FixtureCase):
                 for agent, (python, mode) in AGENTS.items() for kind in KINDS]
 
     def test_through_the_gateway_as_without_it(self):
-        direct = run_clients(self.direct_jobs(), wait=20)
+        direct = run_clients(self.direct_jobs(), wait=60)
         for name, seen in direct.items():
             broken = {step: value for step, value in seen["steps"].items() if "exception" in value}
             self.assertEqual({}, {s: v for s, v in broken.items() if s != "large"}, f"directly, {name}: the test is wrong")
@@ -212,7 +212,7 @@ class Everything(FixtureCase):
                 agent, kind, step = name.split("/", 2)
                 wanted.setdefault(f"{agent}/{kind}", ["subscribe"]).append(step)
         if wanted and sum(map(len, wanted.values())) < 60:
-            again = run_clients([{**job, "only": wanted[job["name"]]} for job in jobs if job["name"] in wanted], wait=20)
+            again = run_clients([{**job, "only": wanted[job["name"]]} for job in jobs if job["name"] in wanted], wait=60)
             for name, seen in again.items():
                 through[name]["steps"].update(seen["steps"])
                 through[name]["raw"] += seen["raw"]
