@@ -6,6 +6,8 @@ package struct StudioError: Error, Sendable, Equatable {
         case missingParameter
         case unknownParameter
         case invalidParameter
+        /// Each is good alone, but not together.
+        case incompatibleParameters
         case invalidImage
         case unsupportedImage
         case imageTooLarge
@@ -14,15 +16,35 @@ package struct StudioError: Error, Sendable, Equatable {
         case fileNotReadable
         case pathNotAllowed
         case urlNotAllowed
+        /// A URL of the caller's could not be read.
+        case fetchFailed
         case uploadNotAllowed
         case uploadFailed
         case modelUnavailable
         case modelNotInstalled
+        /// No engine that could do it is set up.
+        case engineNotConfigured
         case inferenceError
         case storageFull
         case storageFailed
         case busy
         case cancelled
+        /// The call took longer than the operator allows; a service may go on with it.
+        case timeout
+        /// A service refused its key.
+        case keyRefused
+        /// The account at the service has no credits left.
+        case creditsExhausted
+        case rateLimited
+        /// A service refused the prompt, a picture or its own result.
+        case contentRefused
+        /// A service refused an argument.
+        case serviceRefused
+        /// A service failed, or said something that can't be understood.
+        case serviceFailed
+        case serviceUnreachable
+        /// The price is above what the caller said it expects.
+        case costTooHigh
         case internalError
     }
 
@@ -32,28 +54,56 @@ package struct StudioError: Error, Sendable, Equatable {
     package let parameter: String?
     /// For the agent: what is wrong, where, and how to mend it.
     package let message: String
+    /// What a service said, if one was asked.
+    package var service: ServiceFacts?
 
     /// An error with its text for the agent.
-    package init(_ code: Code, parameter: String? = nil, _ message: String) {
+    package init(_ code: Code, parameter: String? = nil, _ message: String, service: ServiceFacts? = nil) {
         self.code = code
         self.parameter = parameter
         self.message = message
+        self.service = service
     }
 
     /// Whether the same call may succeed later without a change.
     package var isRetryable: Bool {
         switch code {
-        case .busy, .uploadFailed, .storageFailed, .inferenceError, .internalError: true
-        case .missingParameter, .unknownParameter, .invalidParameter, .invalidImage, .unsupportedImage, .imageTooLarge,
-            .imageNotFound, .fileNotFound, .fileNotReadable, .pathNotAllowed, .urlNotAllowed, .uploadNotAllowed,
-            .modelUnavailable, .modelNotInstalled, .storageFull, .cancelled:
+        case .busy, .uploadFailed, .storageFailed, .inferenceError, .internalError, .fetchFailed, .timeout,
+            .rateLimited,
+            .serviceFailed, .serviceUnreachable:
+            true
+        case .missingParameter, .unknownParameter, .invalidParameter, .incompatibleParameters, .invalidImage,
+            .unsupportedImage, .imageTooLarge, .imageNotFound, .fileNotFound, .fileNotReadable, .pathNotAllowed,
+            .urlNotAllowed, .uploadNotAllowed, .modelUnavailable, .modelNotInstalled, .engineNotConfigured,
+            .storageFull,
+            .cancelled, .keyRefused, .creditsExhausted, .contentRefused, .serviceRefused, .costTooHigh:
             false
         }
     }
 
     /// The same error, said of an argument; errors of deeper layers do not know the argument's name.
     package func about(_ parameter: String) -> StudioError {
-        StudioError(code, parameter: self.parameter ?? parameter, message)
+        StudioError(code, parameter: self.parameter ?? parameter, message, service: service)
+    }
+}
+
+/// What a service said about a failure, for programs.
+package struct ServiceFacts: Sendable, Equatable {
+    /// Which service.
+    package var engine: String
+    /// Its own code, unchanged.
+    package var code: String?
+    /// The id under which the task can be asked for again: a call with the same `taskUUID` goes on with it.
+    package var taskUUID: String?
+    /// Seconds after which the service wants to be asked again.
+    package var retryAfter: Int?
+
+    /// Facts as far as they are known.
+    package init(engine: String, code: String? = nil, taskUUID: String? = nil, retryAfter: Int? = nil) {
+        self.engine = engine
+        self.code = code
+        self.taskUUID = taskUUID
+        self.retryAfter = retryAfter
     }
 }
 

@@ -15,6 +15,7 @@ let studio = Program(
         Command(
             summary: "serve image tools over MCP",
             options: [
+                .value("profile", "NAME", "whose tools to offer: runware, flux or all (default all)"),
                 .value("data-dir", "DIR", "uploads and results (default ./sluice-data/studio)"),
                 .value("allow-root", "DIR", "let agents name pictures in this folder by path", repeats: true),
                 .value(
@@ -43,6 +44,12 @@ func options(_ arguments: Arguments) throws(UsageError) -> StudioOptions {
     var options = StudioOptions()
     options.vendorFolder = arguments.value("models") ?? StudioProgram.defaultVendorFolder()
     if let folder = arguments.value("data-dir") { options.dataFolder = folder }
+    if let name = arguments.value("profile"), name != "all" {
+        guard let profile = StudioProfile(rawValue: name) else {
+            throw UsageError(.invalidValue, "--profile \(name) is unknown", mend: "give runware, flux or all")
+        }
+        options.profiles = [profile]
+    }
     options.allowedFolders = arguments.all("allow-root")
     options.substitutesModels = arguments.has("substitute")
     options.uploadHosts = arguments.all("upload-host")

@@ -30,8 +30,7 @@ func picture(width: Int = 40, height: Int = 30, _ format: ImageFormat = .png, se
 }
 
 /// Finds one thing in the middle of every picture wider than 10 pixels.
-final class FakeEngine: ImageEngine {
-    let name = "fake"
+final class FakePainter: Sendable {
     let requests = Mutex<[MaskRequest]>([])
     private let failure: StudioError?
 
@@ -39,7 +38,7 @@ final class FakeEngine: ImageEngine {
         self.failure = failure
     }
 
-    func mask(_ picture: PixelImage, _ request: MaskRequest) throws(StudioError) -> MaskResult {
+    func paint(_ picture: PixelImage, _ request: MaskRequest) throws(StudioError) -> MaskResult {
         requests.withLock { $0.append(request) }
         if let failure { throw failure }
         var mask = Mask.black(width: picture.width, height: picture.height)
@@ -51,7 +50,14 @@ final class FakeEngine: ImageEngine {
         return MaskResult(mask: mask, detections: [Detection(box: box, score: 0.9)])
     }
 
-    func shortcoming() -> String? { nil }
+    /// Masking as this machine does it, but for the models.
+    var engine: LocalEngine {
+        LocalEngine([
+            LocalMasking(
+                missing: { _ in [] },
+                paint: { picture, request throws(StudioError) in try self.paint(picture, request) })
+        ])
+    }
 }
 
 /// Runs the work at once, on the caller's thread.
@@ -104,11 +110,11 @@ final class FakeUploader: ResultUploader {
 struct TestBench {
     let folder: TemporaryFolder
     let workshop: Workshop
-    let engine: FakeEngine
+    let engine: FakePainter
     let uploader: FakeUploader
 
     init(
-        engine: FakeEngine = FakeEngine(), substitutes: Bool = false, uploads: Bool = false,
+        engine: FakePainter = FakePainter(), substitutes: Bool = false, uploads: Bool = false,
         storeLimits: ObjectStore.Limits = ObjectStore.Limits(), limits: ImageLimits = .standard
     ) throws {
         folder = try TemporaryFolder()
@@ -121,12 +127,13 @@ struct TestBench {
             roots: try AllowedRoots(["\(folder.path)/pictures"]),
             store: ObjectStore(folder: "\(folder.path)/data", limits: storeLimits),
             outputs: OutputFolder(folder: "\(folder.path)/data/outputs", totalBytes: 1 << 20), links: links,
-            engine: engine,
-            publisher: FakePublisher(links: links), uploader: uploader, limits: limits, substitutesModels: substitutes)
+            engines: EngineRouter(
+                [engine.engine, UnconfiguredEngine.runware, UnconfiguredEngine.bfl], substitutes: substitutes),
+            publisher: FakePublisher(links: links), uploader: uploader, limits: limits)
     }
 
     func session(_ workers: any Workers = InlineWorkers()) -> Session {
-        Session(tools: workshop.tools, workers: workers)
+        Session(tools: workshop.tools(), workers: workers)
     }
 
     /// Carries out one call and returns its result.

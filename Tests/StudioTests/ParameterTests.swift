@@ -5,7 +5,7 @@ import Testing
 
 @Suite struct ParameterTests {
     private func decode(_ tool: String, _ arguments: String) throws -> Result<ToolArguments, ArgumentProblems> {
-        let parameters = try #require(TestBench().workshop.tools[tool]).parameters
+        let parameters = try #require(TestBench().workshop.tools()[tool]).parameters
         do throws(ArgumentProblems) {
             return .success(try parameters.decode(try? json(arguments)))
         } catch {

@@ -46,7 +46,7 @@ import Testing
     private func judge(_ seen: JSONView) throws {
         #expect(seen["version"]?.string == "2025-11-25")
         #expect(seen["server"]?.string == "sluice-studio")
-        #expect(seen["tools"]?.value == ["imageMasking", "imageUpload"])
+        #expect(seen["tools"]?.count == 15)
         #expect(seen["upload"]?.value == [512, 512, "PNG"])
         for (model, minimum, maximum) in [
             ("runware:35@6", 0.02, 0.2), ("runware:35@7", 0.02, 0.2), ("runware:35@8", 0.02, 0.2),
@@ -78,7 +78,7 @@ import Testing
     @Test func http() throws {
         let seen = try run("http_client.py")
         #expect(seen["client"]?.value == ["2025-11-25", 1, true])
-        #expect(seen["probing"]?.value == ["imageMasking", "imageUpload"])
+        #expect(seen["probing"]?.count == 15)
         #expect(
             seen["uploads"]?[0]?.value == [
                 // The fifth is HTTPS to a port that speaks none.

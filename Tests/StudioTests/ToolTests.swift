@@ -77,7 +77,7 @@ import Testing
                 "taskUUID": .string(task), "maskPadding": -3, "maskBlur": 0, "maxDetections": 20, "confidence": 1,
             ])
         let content = try success(result)
-        #expect(content["engine"]?.string == "fake" && content["model"]?.string == "runware:35@6")
+        #expect(content["engine"]?.string == "local" && content["model"]?.string == "runware:35@6")
         #expect(content["warning"] == nil)
         let item = try #require(content["result"]?["data"]?[0])
         #expect(item["taskType"]?.string == "imageMasking" && item["taskUUID"]?.string == task)
@@ -148,7 +148,9 @@ import Testing
             let error = try failure(
                 try await bench.call(
                     "imageMasking", ["inputImage": "face.png", "model": .string("runware:35@\(number)")]))
-            #expect(error["code"]?.string == "modelUnavailable" && error["parameter"]?.string == "model")
+            let code = error["code"]?.string ?? ""
+            #expect(
+                ["modelUnavailable", "engineNotConfigured"].contains(code) && error["parameter"]?.string == "model")
             #expect(error["message"]?.string?.contains("runware:35@6") == true)
         }
         // The original's default is one of them.
@@ -167,7 +169,7 @@ import Testing
         }
         let error = try failure(
             try await bench.call("imageMasking", ["inputImage": "face.png", "model": "runware:35@3"]))
-        #expect(error["code"]?.string == "modelUnavailable", "nothing here finds hands")
+        #expect(error["code"]?.string == "engineNotConfigured", "nothing here finds hands")
     }
 
     @Test(arguments: [
@@ -198,7 +200,7 @@ import Testing
     }
 
     @Test func aModelThatIsNotInstalledIsSaid() async throws {
-        let engine = FakeEngine(failure: StudioError(.modelNotInstalled, "face.tflite is missing; run scripts/setup"))
+        let engine = FakePainter(failure: StudioError(.modelNotInstalled, "face.tflite is missing; run scripts/setup"))
         let error = try failure(
             try await TestBench(engine: engine).call(
                 "imageMasking", ["inputImage": "face.png", "model": "runware:35@6"]))

@@ -106,6 +106,30 @@ enum Files {
         return names.sorted()
     }
 
+    /// The regular files in a folder and at most `depth` levels of folders below it; links are not followed.
+    static func tree(_ folder: String, depth: Int) -> [String] {
+        var files: [String] = []
+        for name in names(in: folder) {
+            let path = "\(folder)/\(name)"
+            var information = stat()
+            guard lstat(path, &information) == 0 else { continue }
+            if information.st_mode & S_IFMT == S_IFREG { files.append(path) }
+            if information.st_mode & S_IFMT == S_IFDIR, depth > 0 { files += tree(path, depth: depth - 1) }
+        }
+        return files
+    }
+
+    /// Whether anything has this name.
+    static func exists(_ path: String) -> Bool {
+        var information = stat()
+        return lstat(path, &information) == 0
+    }
+
+    /// The last part of a path.
+    static func name(of path: String) -> String {
+        path.utf8.lastIndex(of: UInt8(ascii: "/")).map { String(path[path.utf8.index(after: $0)...]) } ?? path
+    }
+
     /// The canonical form of an existing path, every symbolic link resolved; nil if it does not exist, can't be reached
     /// or is no UTF-8.
     static func canonical(_ path: String) -> String? {

@@ -11,7 +11,7 @@ package enum ImageReference: Sendable, Equatable {
 
     /// The forms that are accepted, for messages and descriptions.
     package static let acceptedForms =
-        "the UUID of an uploaded picture, a local path inside an allowed folder, a `data:image/…;base64,…` URI, or base64"
+        "the UUID of an uploaded picture, a local path inside an allowed folder, an https URL, a `data:image/…;base64,…` URI, or base64"
 
     /// Classifies `text`. Looks whether a local file exists, but opens none.
     /// - Parameter maxBytes: limit of the decoded bytes.
@@ -20,7 +20,7 @@ package enum ImageReference: Sendable, Equatable {
             self = .bytes(try Self.dataURI(text, maxBytes))
         } else if let id = UUIDText(text) {
             self = .handle(id)
-        } else if Self.hasPrefix(text, "http://") || Self.hasPrefix(text, "https://") {
+        } else if Self.isURL(text) {
             self = .url(text)
         } else {
             // Path before base64: `/9j/4AAQ…` is how every JPEG begins in base64, and could be a path too.
@@ -38,6 +38,9 @@ package enum ImageReference: Sendable, Equatable {
             self = .bytes(bytes)
         }
     }
+
+    /// Whether it begins as a URL of the web does.
+    static func isURL(_ text: String) -> Bool { hasPrefix(text, "http://") || hasPrefix(text, "https://") }
 
     private static func dataURI(_ text: String, _ maxBytes: Int) throws(StudioError) -> [UInt8] {
         let utf8 = text.utf8

@@ -20,8 +20,41 @@ package final class OutputFolder: Sendable {
     package func write(_ bytes: [UInt8], kind: String, id: UUIDText, format: ImageFormat) throws(StudioError) -> String
     {
         let path = "\(folder)/\(kind)-\(id.text).\(format.fileExtension)"
+        try put(bytes, path)
+        return path
+    }
+
+    /// Writes a file under a name that a caller chose, below this folder. What is there already stays: the new file gets
+    /// a number.
+    /// - Throws: `pathNotAllowed` for names that lead out of the folder or hide.
+    package func write(_ bytes: [UInt8], named name: String, format: ImageFormat) throws(StudioError) -> String {
+        let parts = name.utf8.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
+            .map { String(decoding: $0, as: UTF8.self) }
+        guard name.utf8.first != UInt8(ascii: "/"), name.utf8.count <= 255, parts.count <= 8,
+            parts.allSatisfy({ !$0.isEmpty && $0.utf8.first != UInt8(ascii: ".") }),
+            !name.utf8.contains(where: { $0 < 0x20 }),
+            let last = parts.last
+        else {
+            throw StudioError(
+                .pathNotAllowed, parameter: "output",
+                "\(quoted(name)) can't be a result's name; give a name such as `boat.png`, relative, without parts that begin with a dot"
+            )
+        }
+        let stem = last.utf8.lastIndex(of: UInt8(ascii: ".")).map { String(last[..<$0]) } ?? last
+        let above = ([folder] + parts.dropLast()).joined(separator: "/")
+        for number in 1...10_000 {
+            let path = "\(above)/\(stem)\(number == 1 ? "" : "-\(number)").\(format.fileExtension)"
+            if Files.exists(path) { continue }
+            try put(bytes, path)
+            return path
+        }
+        throw StudioError(
+            .pathNotAllowed, parameter: "output", "there are too many files named \(quoted(name)); give another name")
+    }
+
+    private func put(_ bytes: [UInt8], _ path: String) throws(StudioError) {
         do throws(Files.Failure) {
-            try Files.makeFolder(folder)
+            try Files.makeFolder(String(path[..<(path.utf8.lastIndex(of: UInt8(ascii: "/")) ?? path.startIndex)]))
             try Files.write(bytes, to: path, durable: false)
         } catch {
             throw ObjectStore.failure(error, folder)
@@ -30,21 +63,18 @@ package final class OutputFolder: Sendable {
             let sum = (total ?? currentBytes(except: path)) + bytes.count
             total = sum > totalLimit ? makeRoom(keeping: path) : sum
         }
-        return path
     }
 
     private func currentBytes(except path: String) -> Int {
-        Files.names(in: folder).reduce(0) { sum, name in
-            let file = "\(folder)/\(name)"
-            return file == path ? sum : sum + (Files.information(file)?.bytes ?? 0)
+        Files.tree(folder, depth: 8).reduce(0) { sum, file in
+            file == path ? sum : sum + (Files.information(file)?.bytes ?? 0)
         }
     }
 
     /// Removes the oldest files down to nine tenths of the limit; returns what is left.
     private func makeRoom(keeping newest: String) -> Int {
         var files: [(path: String, bytes: Int, changed: Int)] = []
-        for name in Files.names(in: folder) {
-            let path = "\(folder)/\(name)"
+        for path in Files.tree(folder, depth: 8) {
             if let (bytes, changed) = Files.information(path) { files.append((path, bytes, changed)) }
         }
         files.sort { ($0.changed, $0.path) < ($1.changed, $1.path) }

@@ -1,3 +1,4 @@
+import Base
 import JSON
 
 extension JSONValue {
@@ -9,6 +10,11 @@ extension JSONValue {
     /// A finite double in its shortest form; null otherwise, which JSON can't express.
     static func real(_ value: Double) -> JSONValue {
         JSONNumber(shortest(value)).map(JSONValue.number) ?? .null
+    }
+
+    /// Money and the like, exactly.
+    static func decimal(_ value: ExactDecimal) -> JSONValue {
+        JSONNumber(value.description).map(JSONValue.number) ?? .null
     }
 
     /// `0`, `1`, `0.25`: without the `.0` that Swift prints for whole numbers.

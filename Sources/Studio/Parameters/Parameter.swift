@@ -3,16 +3,30 @@ import JSON
 /// One argument of a tool, declared once: its JSON Schema, its check and its default all come from here.
 package struct Parameter: Sendable {
     /// What values are allowed. Ranges include both ends.
-    package enum Kind: Sendable {
+    package indirect enum Kind: Sendable {
         /// A text of at most so many UTF-8 bytes, not empty.
         case text(maxBytes: Int)
+        /// A text for a model to read: so many Unicode code points.
+        case prompt(ClosedRange<Int>)
         /// One of these words, compared exactly.
         case choice([String])
-        case integer(ClosedRange<Int64>)
+        case integer(ClosedRange<Int64>, multipleOf: Int64 = 1)
         case number(ClosedRange<Double>)
         case boolean
         /// A version 4 UUID in its usual form.
         case uuid
+        /// A model's id in the form `provider:model@version`.
+        case air
+        /// Where in a video: `first`, `last` or a frame's number.
+        case frame
+        /// A picture: path, URL, UUID, data URI or base64. Every argument of this kind is resolved before an engine sees it.
+        case image
+        /// So many values of one kind. `orText`: a text that holds them as JSON is taken as well, as the original did.
+        case list(Kind, count: ClosedRange<Int>, orText: Bool = false)
+        /// An object with these members and no others.
+        case object([Parameter], rules: [ParameterRule] = [])
+        /// Any object, handed on as it is, of at most so many bytes.
+        case anyObject(maxBytes: Int)
     }
 
     /// As agents write it.
@@ -48,46 +62,93 @@ package struct Parameter: Sendable {
 
     /// The JSON Schema (draft 2020-12) of this argument.
     package var schema: JSONValue {
-        var members: [(String, JSONValue)] = []
-        switch kind {
-        case .text:
-            // The byte limit stays out of the schema: `maxLength` counts characters, and no agent needs it.
-            members = [("type", "string"), ("minLength", .int(1))]
-        case .choice(let words):
-            members = [("type", "string"), ("enum", .array(words.map { .string($0) }))]
-        case .integer(let range):
-            members = [
-                ("type", "integer"), ("minimum", .int(range.lowerBound)), ("maximum", .int(range.upperBound)),
-            ]
-        case .number(let range):
-            members = [
-                ("type", "number"), ("minimum", .real(range.lowerBound)), ("maximum", .real(range.upperBound)),
-            ]
-        case .boolean:
-            members = [("type", "boolean")]
-        case .uuid:
-            members = [("type", "string"), ("format", "uuid"), ("pattern", .string(UUIDText.version4Pattern))]
-        }
+        var members = Self.schema(of: kind)
         if let fallback { members.append(("default", fallback.json)) }
         members.append(("description", .string(summary)))
         return .members(members)
     }
+
+    private static func schema(of kind: Kind) -> [(String, JSONValue)] {
+        switch kind {
+        case .text, .image:
+            // The byte limit stays out of the schema: `maxLength` counts characters, and no agent needs it.
+            return [("type", "string"), ("minLength", .int(1))]
+        case .prompt(let length):
+            return [
+                ("type", "string"), ("minLength", .int(length.lowerBound)), ("maxLength", .int(length.upperBound)),
+            ]
+        case .choice(let words):
+            return [("type", "string"), ("enum", .array(words.map { .string($0) }))]
+        case .integer(let range, let step):
+            var members: [(String, JSONValue)] = [
+                ("type", "integer"), ("minimum", .int(range.lowerBound)), ("maximum", .int(range.upperBound)),
+            ]
+            if step != 1 { members.append(("multipleOf", .int(step))) }
+            return members
+        case .number(let range):
+            return [("type", "number"), ("minimum", .real(range.lowerBound)), ("maximum", .real(range.upperBound))]
+        case .boolean:
+            return [("type", "boolean")]
+        case .uuid:
+            return [("type", "string"), ("format", "uuid"), ("pattern", .string(UUIDText.version4Pattern))]
+        case .air:
+            return [("type", "string"), ("pattern", .string(ModelID.pattern)), ("maxLength", .int(ModelID.maxLength))]
+        case .frame:
+            return [("anyOf", [["type": "string", "enum": ["first", "last"]], ["type": "integer", "minimum": 0]])]
+        case .list(let element, let count, let orText):
+            return [
+                ("type", orText ? ["array", "string"] : "array"), ("items", .members(schema(of: element))),
+                ("minItems", .int(count.lowerBound)), ("maxItems", .int(count.upperBound)),
+            ]
+        case .object(let parameters, let rules):
+            return ParameterList.objectSchema(parameters, rules)
+        case .anyObject:
+            return [("type", "object")]
+        }
+    }
 }
 
-/// A checked value of one argument.
-package enum ArgumentValue: Sendable, Equatable {
-    case text(String)
-    case integer(Int64)
-    case number(Double)
-    case boolean(Bool)
+/// How arguments of one object depend on each other.
+package enum ParameterRule: Sendable, Equatable {
+    /// At most one of the two.
+    case excludes(String, String)
+    /// The first only together with the second.
+    case needs(String, String)
+    /// Where both are given, the first is smaller. JSON Schema has no word for this, so only the check knows it.
+    case below(String, String)
+    /// At least one of these.
+    case oneOf([String])
+}
 
-    /// The value as it stands in a schema's `default`.
-    package var json: JSONValue {
-        switch self {
-        case .text(let text): .string(text)
-        case .integer(let n): .int(n)
-        case .number(let n): .real(n)
-        case .boolean(let b): .bool(b)
+/// A model's id: `provider:model@version`, with words or numbers in each place; `local:method` for what runs here.
+package enum ModelID {
+    /// For JSON Schema. Loose, because new ids put words in any position.
+    package static let pattern = "^([A-Za-z0-9_-]+:[A-Za-z0-9._-]+@[A-Za-z0-9._-]+|local:[A-Za-z0-9._-]+)$"
+    /// Characters.
+    package static let maxLength = 128
+
+    /// Whether `text` has that form.
+    package static func isWellFormed(_ text: String) -> Bool {
+        guard text.utf8.count <= maxLength, let colon = text.utf8.firstIndex(of: UInt8(ascii: ":")) else {
+            return false
         }
+        let afterColon = text.utf8.index(after: colon)
+        func isWord(_ part: Substring.UTF8View, dots: Bool) -> Bool {
+            !part.isEmpty
+                && part.allSatisfy { byte in
+                    switch byte {
+                    case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+                        UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "_"), UInt8(ascii: "-"):
+                        true
+                    default: dots && byte == UInt8(ascii: ".")
+                    }
+                }
+        }
+        guard let at = text.utf8.firstIndex(of: UInt8(ascii: "@")) else {
+            return text.hasPrefix("local:") && isWord(text[afterColon...].utf8, dots: true)
+        }
+        return colon < at && isWord(text[..<colon].utf8, dots: false)
+            && isWord(text[afterColon..<at].utf8, dots: true)
+            && isWord(text[text.utf8.index(after: at)...].utf8, dots: true)
     }
 }

@@ -197,12 +197,10 @@ package struct SessionMachine: Sendable {
             return nil
         }
         running[id]?.lastProgress = report.progress
-        return RPCWriter.notification(
-            method: "notifications/progress",
-            params: [
-                "progressToken": token, "progress": .int(report.progress), "total": .int(report.total),
-                "message": .string(report.message),
-            ])
+        var params: [(String, JSONValue)] = [("progressToken", token), ("progress", .int(report.progress))]
+        if let total = report.total { params.append(("total", .int(total))) }
+        params.append(("message", .string(report.message)))
+        return RPCWriter.notification(method: "notifications/progress", params: .members(params))
     }
 
     private func error(_ id: RequestID, _ code: RPCErrorCode, _ message: String) -> Action {
@@ -229,9 +227,10 @@ package enum Greeting {
     package static let version = "0.1.0"
 
     private static let instructions = """
-        Image tools that run on this machine. Give a picture as a local path inside a readable folder, or upload it once \
-        with imageUpload and use its UUID. Failures have isError true and an error object with code, parameter, message \
-        and retryable.
+        Image tools: some run on this machine, some at a service that the operator has set up; `engine`, `model` and \
+        `cost` in each result say which. Give a picture as a local path inside a readable folder, an https URL, or upload \
+        it once with imageUpload and use its UUID. Failures have isError true and an error object with code, parameter, \
+        message and retryable.
         """
 
     static func result(_ version: ProtocolVersion) -> JSONValue {

@@ -4,6 +4,8 @@ import Base
 package struct StudioOptions: Sendable {
     /// Uploads, the index of their UUIDs, and results.
     package var dataFolder = "./sluice-data/studio"
+    /// Whose tools are offered; empty: all.
+    package var profiles: Set<StudioProfile> = []
     /// Folders whose pictures may be read on an agent's word.
     package var allowedFolders: [String] = []
     /// The folder with OpenVINO's library and the models.

@@ -55,8 +55,10 @@ package enum StudioProgram {
         } catch {
             throw Failure(message: error.message)
         }
-        let engine = LocalEngine(vendor: options.vendorFolder, cache: "\(data)/cache")
-        if let shortcoming = engine.shortcoming() { logLine("imageMasking will not work: \(shortcoming)") }
+        let local = LocalEngine.standard(vendor: options.vendorFolder, cache: "\(data)/cache")
+        for shortcoming in local.shortcomings { logLine(shortcoming) }
+        let engines = EngineRouter(
+            [local, UnconfiguredEngine.runware, UnconfiguredEngine.bfl], substitutes: options.substitutesModels)
 
         let links = FileLinks(lifetime: options.linkLifetime)
         let publisher = LinkPublisher(group: group, loop: loop, links: links, workers: workers)
@@ -68,11 +70,9 @@ package enum StudioProgram {
         let workshop = Workshop(
             roots: roots, store: ObjectStore(folder: data, limits: storeLimits),
             outputs: OutputFolder(folder: "\(data)/outputs", totalBytes: options.storeLimit), links: links,
-            engine: engine,
-            publisher: publisher, uploader: HTTPUploader(client: client, hosts: options.uploadHosts),
-            limits: imageLimits,
-            substitutesModels: options.substitutesModels)
-        let tools = workshop.tools
+            engines: engines, publisher: publisher,
+            uploader: HTTPUploader(client: client, hosts: options.uploadHosts), limits: imageLimits)
+        let tools = workshop.tools(options.profiles)
         var sessionLimits = SessionMachine.Limits()
         sessionLimits.message.maxBytes = options.messageLimit
         let limits = sessionLimits

@@ -4,8 +4,18 @@ import Synchronization
 /// One call while it runs: whether it was cancelled, and where progress goes. Used from the loop and from worker threads.
 package final class CallContext: Sendable {
     private let cancelled = Atomic<Bool>(false)
+    private let state = Mutex(State())
     private let report: (@Sendable (ProgressReport) -> Void)?
     private let workers: any Workers
+
+    private struct State {
+        /// The last step that was told.
+        var done = 0
+        var total: Int?
+        /// What is told of a cancellation, by a number that takes it back.
+        var watchers: [Int: @Sendable () -> Void] = [:]
+        var lastWatcher = 0
+    }
 
     /// - Parameter report: nil when the caller asked for no progress. Called on any thread.
     package init(workers: any Workers, report: (@Sendable (ProgressReport) -> Void)? = nil) {
@@ -16,6 +26,29 @@ package final class CallContext: Sendable {
     /// From then on the call ends at its next step, and its answer is thrown away.
     package func cancel() {
         cancelled.store(true, ordering: .relaxed)
+        let watchers = state.withLock { state in
+            defer { state.watchers = [:] }
+            return Array(state.watchers.values)
+        }
+        for watcher in watchers { watcher() }
+    }
+
+    /// Runs `body` (on any thread) when the call is cancelled; at once if it is already.
+    /// - Returns: a number for ``forget(_:)``.
+    func onCancel(_ body: @escaping @Sendable () -> Void) -> Int {
+        let id = state.withLock { state in
+            state.lastWatcher += 1
+            state.watchers[state.lastWatcher] = body
+            return state.lastWatcher
+        }
+        // Cancelled before the watcher was there: it is told here, and only once, whoever takes it out.
+        if isCancelled { state.withLock { $0.watchers.removeValue(forKey: id) }?() }
+        return id
+    }
+
+    /// Takes back what ``onCancel(_:)`` gave.
+    func forget(_ id: Int) {
+        state.withLock { _ = $0.watchers.removeValue(forKey: id) }
     }
 
     /// Whether the caller has given up.
@@ -29,7 +62,18 @@ package final class CallContext: Sendable {
     /// Tells the caller that `done` of `total` steps are done, and ends a cancelled call.
     package func step(_ done: Int, of total: Int, _ message: String) throws(StudioError) {
         try checkCancelled()
+        state.withLock { ($0.done, $0.total) = (done, total) }
         report?(ProgressReport(progress: done, total: total, message: message))
+    }
+
+    /// Tells the caller that one more step is done, when nobody knows how many there will be, or the last one is.
+    package func step(_ message: String) throws(StudioError) {
+        try checkCancelled()
+        let (done, total) = state.withLock { state in
+            state.done += 1
+            return (state.done, state.total)
+        }
+        report?(ProgressReport(progress: done, total: total.map { max($0, done) }, message: message))
     }
 
     /// Runs what blocks on a worker thread.
@@ -50,13 +94,13 @@ package final class CallContext: Sendable {
 package struct ProgressReport: Sendable, Equatable {
     /// Steps done; grows with every report of a call.
     package let progress: Int
-    /// Steps of the whole call.
-    package let total: Int
+    /// Steps of the whole call; nil when nobody knows.
+    package let total: Int?
     /// What was just done.
     package let message: String
 
     /// A report after `progress` of `total` steps.
-    package init(progress: Int, total: Int, message: String) {
+    package init(progress: Int, total: Int?, message: String) {
         self.progress = progress
         self.total = total
         self.message = message

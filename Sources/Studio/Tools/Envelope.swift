@@ -9,19 +9,23 @@ enum Envelope {
             [
                 JSONMember("status", "success"),
                 JSONMember("message", .string(outcome.message)),
-                JSONMember("result", .members([("data", .array(outcome.data))])),
-            ] + outcome.facts)
+            ] + (outcome.data.map { [JSONMember("result", .members([("data", .array($0))]))] } ?? []) + outcome.facts
+                + (outcome.failures.isEmpty
+                    ? [] : [JSONMember("furtherErrors", .array(outcome.failures.map(describe)))]))
         var content: [JSONValue] = [textBlock(structured)]
-        if let preview = outcome.preview {
+        for preview in outcome.previews {
             content.append([
                 "type": "image", "data": .string(preview.base64), "mimeType": .string(preview.mimeType),
             ])
         }
-        if dialect.hasStructuredResults, let link = outcome.link {
-            content.append([
-                "type": "resource_link", "uri": .string(link.uri), "name": .string(link.name),
-                "description": .string(link.description), "mimeType": .string(link.mimeType), "size": .int(link.size),
-            ])
+        if dialect.hasStructuredResults {
+            for link in outcome.links {
+                content.append([
+                    "type": "resource_link", "uri": .string(link.uri), "name": .string(link.name),
+                    "description": .string(link.description), "mimeType": .string(link.mimeType),
+                    "size": .int(link.size),
+                ])
+            }
         }
         return result(content, structured, isError: false, dialect)
     }
@@ -35,12 +39,19 @@ enum Envelope {
     }
 
     private static func describe(_ error: StudioError) -> JSONValue {
-        .members([
+        var members: [(String, JSONValue)] = [
             ("code", .string(error.code.rawValue)),
             ("parameter", error.parameter.map(JSONValue.string) ?? .null),
             ("message", .string(error.message)),
             ("retryable", .bool(error.isRetryable)),
-        ])
+        ]
+        if let service = error.service {
+            members.append(("engine", .string(service.engine)))
+            if let code = service.code { members.append(("serviceCode", .string(code))) }
+            if let task = service.taskUUID { members.append(("taskUUID", .string(task))) }
+            if let wait = service.retryAfter { members.append(("retryAfter", .int(wait))) }
+        }
+        return .members(members)
     }
 
     private static func textBlock(_ structured: JSONValue) -> JSONValue {
@@ -59,6 +70,24 @@ enum Envelope {
     /// The output schema of a tool whose `result.data` holds objects of `item`.
     /// - Parameter facts: schemas of the members beside `result`.
     static func schema(item: JSONValue, facts: [(String, JSONValue)]) -> JSONValue {
+        schema(
+            [
+                (
+                    "result",
+                    [
+                        "type": "object", "properties": ["data": ["type": "array", "items": item]],
+                        "required": ["data"], "additionalProperties": false,
+                    ]
+                )
+            ] + facts, required: ["message", "result"])
+    }
+
+    /// The output schema of a tool whose result is only members beside `status` and `message`.
+    static func plainSchema(_ facts: [(String, JSONValue)]) -> JSONValue {
+        schema(facts, required: ["message"] + facts.map { .string($0.0) })
+    }
+
+    private static func schema(_ members: [(String, JSONValue)], required: [JSONValue]) -> JSONValue {
         let error: JSONValue = [
             "type": "object",
             "properties": [
@@ -69,6 +98,10 @@ enum Envelope {
                 "parameter": ["type": ["string", "null"], "description": "The argument at fault, if it is one."],
                 "message": ["type": "string", "description": "What is wrong and how to mend it."],
                 "retryable": ["type": "boolean", "description": "Whether the same call may succeed later."],
+                "engine": ["type": "string", "description": "The service that failed."],
+                "serviceCode": ["type": "string", "description": "The service's own code."],
+                "taskUUID": ["type": "string", "description": "Give it again to go on with the same task."],
+                "retryAfter": ["type": "integer", "minimum": 0, "description": "Seconds to wait."],
             ],
             "required": ["code", "parameter", "message", "retryable"],
             "additionalProperties": false,
@@ -77,14 +110,7 @@ enum Envelope {
             [
                 ("status", ["type": "string", "enum": ["success", "error"]]),
                 ("message", ["type": "string"]),
-                (
-                    "result",
-                    [
-                        "type": "object", "properties": ["data": ["type": "array", "items": item]],
-                        "required": ["data"], "additionalProperties": false,
-                    ]
-                ),
-            ] + facts + [
+            ] + members + [
                 ("error", error),
                 ("furtherErrors", ["type": "array", "items": error]),
             ]
@@ -96,7 +122,7 @@ enum Envelope {
             (
                 "oneOf",
                 [
-                    ["properties": ["status": ["const": "success"]], "required": ["message", "result"]],
+                    ["properties": ["status": ["const": "success"]], "required": .array(required)],
                     ["properties": ["status": ["const": "error"]], "required": ["error"]],
                 ]
             ),

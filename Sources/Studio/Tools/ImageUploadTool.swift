@@ -17,16 +17,16 @@ struct ImageUploadTool: Tool {
             : "Readable folders: \(workshop.roots.folders.prefix(4).joined(separator: ", "))."
         return """
             Stores a picture and returns its imageUUID, which every other tool of this server takes in place of a path \
-            or the bytes. Takes a local path, a `data:image/…;base64,…` URI or bare base64; PNG, JPEG and WebP. \
-            \(folders) The same picture always gets the same UUID. The file stays on this machine; unused pictures are \
-            removed when the store is full. Prefer a path over pasted bytes: it costs no tokens.
+            or the bytes. Takes a local path, an https URL, a `data:image/…;base64,…` URI or bare base64; PNG, JPEG and WebP. \
+            \(folders) The same picture always gets the same UUID. The file stays on this machine until a tool \
+            of a service needs it; pictures are removed 30 days after their last use, or when the store is full. Prefer a path over pasted bytes: it costs no tokens.
             """
     }
 
     let parameters = ParameterList([
         .required(
-            "file_path", .text(maxBytes: 64 << 20),
-            "The picture: a path inside a readable folder (absolute, relative to such a folder, or file://…), a data URI, or base64."
+            "file_path", .image,
+            "The picture: a path inside a readable folder (absolute, relative to such a folder, or file://…), an https URL, a data URI, or base64."
         )
     ])
 
@@ -48,22 +48,27 @@ struct ImageUploadTool: Tool {
             "required": ["taskType", "taskUUID", "imageUUID", "format", "width", "height", "bytes", "sha256"],
             "additionalProperties": false,
         ],
-        facts: [("engine", ["type": "string", "description": "Where the work was done."])])
+        facts: [
+            ("engine", ["type": "string", "description": "Where the work was done."]),
+            ("cost", ["type": "number", "const": 0]),
+        ])
 
     func call(_ arguments: ToolArguments, _ call: CallContext) async throws(StudioError) -> ToolOutcome {
         guard let text = arguments.text("file_path") else {
             throw StudioError(.internalError, "the arguments were not decoded")
         }
         let workshop = workshop
+        // A text that is no URL is read where it blocks nobody; a URL was fetched by then.
+        let fetched = try await workshop.fetched(text, "file_path", call)
         return try await call.work { () throws(StudioError) -> ToolOutcome in
-            try Self.upload(text, workshop, call)
+            try Self.upload(text, fetched, workshop, call)
         }
     }
 
     private static func upload(
-        _ text: String, _ workshop: Workshop, _ call: CallContext
+        _ text: String, _ fetched: [UInt8]?, _ workshop: Workshop, _ call: CallContext
     ) throws(StudioError) -> ToolOutcome {
-        let input = try workshop.input(text, "file_path", durable: true)
+        let input = try workshop.input(text, fetched: fetched, "file_path", durable: true)
         try call.step(1, of: 2, "picture stored")
         // Decoded once here, so that a broken file is found now and not by the tool that uses it.
         let picture = try workshop.decode(input, "file_path")
@@ -84,10 +89,12 @@ struct ImageUploadTool: Tool {
                     ("sha256", .string(image.hash)),
                 ])
             ],
-            facts: [JSONMember("engine", .string(workshop.engine.name))],
-            preview: preview,
-            link: ResourceLink(
-                uri: Files.url(workshop.store.path(of: image)), name: "\(image.id.text).\(image.format.fileExtension)",
-                description: "The uploaded picture", mimeType: image.format.mimeType, size: image.bytes))
+            facts: [JSONMember("engine", "local"), JSONMember("cost", 0)], previews: [preview],
+            links: [
+                ResourceLink(
+                    uri: Files.url(workshop.store.path(of: image)),
+                    name: "\(image.id.text).\(image.format.fileExtension)",
+                    description: "The uploaded picture", mimeType: image.format.mimeType, size: image.bytes)
+            ])
     }
 }

@@ -39,24 +39,28 @@ package struct ToolAnnotations: Sendable, Equatable {
 package struct ToolOutcome: Sendable, Equatable {
     /// One sentence.
     package var message: String
-    /// The objects of `result.data`.
-    package var data: [JSONValue]
+    /// The objects of `result.data`; nil: a tool whose result is only `facts`.
+    package var data: [JSONValue]?
     /// Members beside `status`, `message` and `result`, for example `engine`.
     package var facts: [JSONMember]
-    /// A small picture to look at.
-    package var preview: Preview?
-    /// Where the picture itself is.
-    package var link: ResourceLink?
+    /// Small pictures to look at.
+    package var previews: [Preview]
+    /// Where the pictures themselves are.
+    package var links: [ResourceLink]
+    /// What failed while the rest worked.
+    package var failures: [StudioError]
 
     /// What every tool has to say; the rest may be left out.
     package init(
-        message: String, data: [JSONValue], facts: [JSONMember] = [], preview: Preview? = nil, link: ResourceLink? = nil
+        message: String, data: [JSONValue]?, facts: [JSONMember] = [], previews: [Preview] = [],
+        links: [ResourceLink] = [], failures: [StudioError] = []
     ) {
         self.message = message
         self.data = data
         self.facts = facts
-        self.preview = preview
-        self.link = link
+        self.previews = previews
+        self.links = links
+        self.failures = failures
     }
 }
 

@@ -12,36 +12,38 @@ package final class Workshop: Sendable {
     /// The URLs of results.
     package let links: FileLinks
     /// Who does the work.
-    package let engine: any ImageEngine
+    package let engines: EngineRouter
+    /// What it costs.
+    package let prices: PriceTable
     /// Gives files a URL.
     package let publisher: any FilePublisher
     /// Sends results to an `uploadEndpoint`.
     package let uploader: any ResultUploader
+    /// Reads pictures behind the caller's URLs; nil: none are read.
+    package let fetcher: (any PictureFetcher)?
     /// What a picture may cost.
     package let limits: ImageLimits
-    /// Whether a model that is not here may be replaced by one that covers the same thing.
-    package let substitutesModels: Bool
 
     /// Brings everything together; touches nothing on disk.
     package init(
-        roots: AllowedRoots, store: ObjectStore, outputs: OutputFolder, links: FileLinks, engine: any ImageEngine,
-        publisher: any FilePublisher, uploader: any ResultUploader, limits: ImageLimits, substitutesModels: Bool
+        roots: AllowedRoots, store: ObjectStore, outputs: OutputFolder, links: FileLinks, engines: EngineRouter,
+        prices: PriceTable = .standard, publisher: any FilePublisher, uploader: any ResultUploader,
+        fetcher: (any PictureFetcher)? = nil, limits: ImageLimits
     ) {
         self.roots = roots
         self.store = store
         self.outputs = outputs
         self.links = links
-        self.engine = engine
+        self.engines = engines
+        self.prices = prices
+        self.fetcher = fetcher
         self.publisher = publisher
         self.uploader = uploader
         self.limits = limits
-        self.substitutesModels = substitutesModels
     }
 
-    /// All tools of this studio.
-    package var tools: ToolRegistry {
-        ToolRegistry([ImageMaskingTool(workshop: self), ImageUploadTool(workshop: self)])
-    }
+    /// Whether calls can reach other machines by themselves.
+    var reachesOut: Bool { uploader.isEnabled || fetcher != nil }
 
     // MARK: Pictures that come in (blocking)
 
@@ -56,10 +58,14 @@ package final class Workshop: Sendable {
     /// Reads what an image argument means, checks that it is a picture, and keeps it in the store if it is new.
     /// - Parameters:
     ///   - text: the argument.
+    ///   - fetched: the bytes behind it, when it is a URL that was read already.
     ///   - parameter: its name, for errors.
     ///   - durable: whether the picture must survive a power cut.
-    package func input(_ text: String, _ parameter: String, durable: Bool) throws(StudioError) -> Input {
+    package func input(
+        _ text: String, fetched: [UInt8]? = nil, _ parameter: String, durable: Bool
+    ) throws(StudioError) -> Input {
         do throws(StudioError) {
+            if let fetched { return try keep(fetched, durable: durable) }
             switch try ImageReference(text, roots: roots, maxBytes: limits.maxBytes) {
             case .bytes(let bytes): return try keep(bytes, durable: durable)
             case .path(let found):
@@ -88,11 +94,40 @@ package final class Workshop: Sendable {
         return Input(image: try store.put(bytes, probe, durable: durable), file: bytes)
     }
 
+    /// The pictures among a call's arguments, each in the store or known to be another's.
+    func resolve(
+        _ pictures: [(path: String, text: String)], _ call: CallContext
+    ) async throws(StudioError) -> [String: JobPicture] {
+        var found: [String: JobPicture] = [:]
+        for (path, text) in pictures {
+            let bytes = try await fetched(text, path, call)
+            found[path] = try await call.work { () throws(StudioError) -> JobPicture in
+                if bytes == nil, let id = UUIDText(text), self.store.image(id) == nil { return .foreign(id) }
+                return .stored(try self.input(text, fetched: bytes, path, durable: false).image)
+            }
+        }
+        return found
+    }
+
+    /// The bytes behind a URL that is not one of our own links; nil for everything else.
+    func fetched(_ text: String, _ parameter: String, _ call: CallContext) async throws(StudioError) -> [UInt8]? {
+        guard ImageReference.isURL(text), ownTarget(text) == nil, let fetcher else { return nil }
+        do throws(StudioError) {
+            return try await fetcher.fetch(text, maxBytes: limits.maxBytes, call)
+        } catch {
+            throw error.about(parameter)
+        }
+    }
+
+    private func ownTarget(_ url: String) -> FileLinks.Target? {
+        url.utf8.split(separator: UInt8(ascii: "/")).last.flatMap {
+            links.target(String(decoding: $0, as: UTF8.self), now: publisher.now)
+        }
+    }
+
     /// The bytes behind a link that this studio gave out. Nothing is fetched from anywhere.
     private func ownFile(_ url: String) throws(StudioError) -> [UInt8] {
-        if let token = url.utf8.split(separator: UInt8(ascii: "/")).last.map({ String(decoding: $0, as: UTF8.self) }),
-            let target = links.target(token, now: publisher.now)
-        {
+        if let target = ownTarget(url) {
             do throws(Files.Failure) {
                 return try Files.read(target.path, limit: limits.maxBytes)
             } catch {
@@ -137,6 +172,13 @@ package protocol FilePublisher: Sendable {
     /// Monotonic time, as links reckon it.
     var now: TimeSpan { get }
     func url(for target: FileLinks.Target) async throws(StudioError) -> String
+}
+
+/// Reads pictures behind URLs that callers give.
+package protocol PictureFetcher: Sendable {
+    /// The bytes of a picture.
+    /// - Throws: `urlNotAllowed` for hosts and addresses that may not be read, `fetchFailed`, `imageTooLarge`.
+    func fetch(_ url: String, maxBytes: Int, _ call: CallContext) async throws(StudioError) -> [UInt8]
 }
 
 /// Sends results by HTTP PUT to where an agent wants them.

@@ -1,0 +1,147 @@
+import Base
+import Imaging
+import JSON
+import Runtime
+
+/// A tool that an engine carries out: resolves the pictures, chooses the engine, delivers what was made.
+struct EngineTool: Tool {
+    let definition: ToolDefinition
+    let workshop: Workshop
+
+    var name: String { definition.name }
+    var title: String { definition.title }
+    var parameters: ParameterList { ParameterList(definition.parameters, rules: definition.rules) }
+
+    var annotations: ToolAnnotations {
+        let isOutward = workshop.engines.ready(definition.operation).contains { $0 != "local" }
+        return ToolAnnotations(
+            isReadOnly: definition.isReadOnly, isDestructive: false,
+            isIdempotent: definition.isReadOnly || !isOutward, isOpenWorld: isOutward || workshop.reachesOut)
+    }
+
+    var description: String {
+        let engines = workshop.engines
+        let ready = engines.ready(definition.operation)
+        var text = definition.summary
+        let local = engines.models(definition.operation).filter { $0.engine == "local" }.map(\.model)
+        if ready.isEmpty {
+            text += " No engine is set up for it on this server; a call says what is missing."
+        }
+        if ready.contains("local"), !local.isEmpty {
+            text +=
+                " On this machine, free and private: "
+                + local.map { "\($0.id) \($0.covers)" }.joined(separator: "; ") + "."
+        }
+        let services = ready.filter { $0 != "local" }
+        if !services.isEmpty {
+            text += " Through \(services.joined(separator: ", ")): costs money and sends prompt and pictures there."
+        }
+        return text
+    }
+
+    var outputSchema: JSONValue { definition.outputSchema }
+
+    func call(_ arguments: ToolArguments, _ call: CallContext) async throws(StudioError) -> ToolOutcome {
+        var arguments = arguments
+        try definition.prepare(&arguments)
+        let output = try OutputChoice(arguments)
+        if let endpoint = output.uploadEndpoint {
+            do throws(StudioError) { try workshop.uploader.check(endpoint) } catch {
+                throw error.about("uploadEndpoint")
+            }
+        }
+        let choice = try workshop.engines.choose(definition.operation, model: definition.model(arguments))
+        let estimate = workshop.prices.estimate(
+            engine: choice.engine.name, operation: definition.operation, model: choice.model, arguments)
+        try refuseIfDearer(estimate, arguments)
+        if arguments.boolean("dryRun") == true, choice.engine.name != "runware" {
+            return dryRun(choice, estimate)
+        }
+        let pictures = try await workshop.resolve(arguments.pictures, call)
+        let job = EngineJob(
+            operation: definition.operation, tool: name, model: choice.model, arguments: arguments, pictures: pictures,
+            taskUUID: output.taskUUID, format: output.format, quality: output.quality, store: workshop.store,
+            limits: workshop.limits)
+        var result = try await choice.engine.perform(job, call)
+        if let warning = choice.warning { result.warnings.insert(warning, at: 0) }
+        if result.cost == nil { result.cost = estimate }
+        return try await Delivery(definition, output, workshop, call).outcome(
+            of: result, job, engine: choice.engine.name)
+    }
+
+    /// Keeps a caller from paying more than it said, as far as the price table knows.
+    private func refuseIfDearer(_ estimate: ExactDecimal?, _ arguments: ToolArguments) throws(StudioError) {
+        guard let expected = arguments.number("estimatedCost"), let estimate,
+            let limit = ExactDecimal(text: JSONValue.shortest(expected).utf8), estimate > limit
+        else { return }
+        throw StudioError(
+            .costTooHigh, parameter: "estimatedCost",
+            "the call costs about \(estimate) US dollars, more than the \(limit) you expect; raise estimatedCost or ask for less"
+        )
+    }
+
+    /// For engines whose service has no dry run of its own: nothing is sent anywhere.
+    private func dryRun(_ choice: EngineRouter.Choice, _ estimate: ExactDecimal?) -> ToolOutcome {
+        var facts = [JSONMember("engine", .string(choice.engine.name))]
+        if let model = choice.model { facts.append(JSONMember("model", .string(model))) }
+        if let estimate { facts.append(JSONMember("cost", .decimal(estimate))) }
+        if let warning = choice.warning { facts.append(JSONMember("warning", .string(warning))) }
+        return ToolOutcome(message: "Nothing was done: this was a dry run.", data: [], facts: facts)
+    }
+}
+
+extension ToolDefinition {
+    /// JSON Schema of the structured result, failures included.
+    var outputSchema: JSONValue {
+        let uuid: JSONValue = ["type": "string", "format": "uuid"]
+        var properties: [(String, JSONValue)] = [("taskType", ["const": .string(taskType)]), ("taskUUID", uuid)]
+        var required: [JSONValue] = ["taskType", "taskUUID"]
+        if echo != nil { properties.append(("inputImageUUID", uuid)) }
+        func file(_ prefix: String, _ what: String, inline: Bool) {
+            properties.append(
+                (
+                    "\(prefix)UUID",
+                    ["type": "string", "format": "uuid", "description": .string("Handle of the \(what).")]
+                ))
+            properties.append(("\(prefix)URL", ["type": "string", "description": "With outputType URL; expires."]))
+            if inline {
+                properties.append(("\(prefix)DataURI", ["type": "string", "description": "With outputType dataURI."]))
+                properties.append(
+                    ("\(prefix)Base64Data", ["type": "string", "description": "With outputType base64Data."]))
+            }
+            properties.append(
+                (
+                    "\(prefix)Path",
+                    ["type": "string", "description": .string("The \(what)'s file on the server's machine.")]
+                ))
+            required += [.string("\(prefix)UUID"), .string("\(prefix)Path")]
+        }
+        switch yields {
+        case .pictures(let prefix):
+            file(prefix, product, inline: true)
+            properties.append(("width", ["type": "integer", "minimum": 1, "description": "Pixels."]))
+            properties.append(("height", ["type": "integer", "minimum": 1]))
+        case .video: file("video", product, inline: false)
+        case .facts: break
+        }
+        properties += members
+        properties.append(("cost", ["type": "number", "minimum": 0, "description": "US dollars, with includeCost."]))
+        return Envelope.schema(
+            item: [
+                "type": "object", "properties": .members(properties), "required": .array(required),
+                "additionalProperties": false,
+            ],
+            facts: [
+                ("engine", ["type": "string", "description": "Where the work was done."]),
+                ("model", ["type": "string", "description": "The model that did it."]),
+                ("cost", ["type": "number", "minimum": 0, "description": "US dollars for the whole call."]),
+                ("width", ["type": "integer", "minimum": 1, "description": "Pixels of the first result."]),
+                ("height", ["type": "integer", "minimum": 1]),
+                ("warning", ["type": "string", "description": "Something to know about the result."]),
+                (
+                    "partial",
+                    ["type": "boolean", "description": "Whether a part of the call failed: see furtherErrors."]
+                ),
+            ] + facts)
+    }
+}
