@@ -79,6 +79,17 @@ package struct PriceTable: Sendable, Equatable {
         self.init(entries)
     }
 
+    /// Reads an operator's file.
+    package init(file: String) throws(StudioError) {
+        let bytes: [UInt8]
+        do throws(Files.Failure) {
+            bytes = try Files.read(file, limit: 1 << 20)
+        } catch {
+            throw StudioError(.fileNotReadable, "it can't be read: \(error.text)")
+        }
+        try self.init(json: bytes)
+    }
+
     /// This table, and for what it does not know the other.
     package func before(_ other: PriceTable) -> PriceTable { PriceTable(entries + other.entries) }
 

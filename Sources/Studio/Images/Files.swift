@@ -119,6 +119,9 @@ enum Files {
         return files
     }
 
+    /// Removes a file, if it is there.
+    static func remove(_ path: String) { unlink(path) }
+
     /// Whether anything has this name.
     static func exists(_ path: String) -> Bool {
         var information = stat()

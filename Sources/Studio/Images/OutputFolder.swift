@@ -52,6 +52,18 @@ package final class OutputFolder: Sendable {
             .pathNotAllowed, parameter: "output", "there are too many files named \(quoted(name)); give another name")
     }
 
+    /// Begins a file that comes in parts; see ``finish(_:)``.
+    func receive(kind: String, id: UUIDText, fileExtension: String) throws(StudioError) -> IncomingFile {
+        do throws(Files.Failure) { try Files.makeFolder(folder) } catch { throw ObjectStore.failure(error, folder) }
+        return try IncomingFile(path: "\(folder)/\(kind)-\(id.text).\(fileExtension)")
+    }
+
+    /// Gives a file that came in parts its name, and counts it.
+    func finish(_ file: IncomingFile) throws(StudioError) {
+        try file.finish()
+        count(file.path, file.count)
+    }
+
     private func put(_ bytes: [UInt8], _ path: String) throws(StudioError) {
         do throws(Files.Failure) {
             try Files.makeFolder(String(path[..<(path.utf8.lastIndex(of: UInt8(ascii: "/")) ?? path.startIndex)]))
@@ -59,8 +71,12 @@ package final class OutputFolder: Sendable {
         } catch {
             throw ObjectStore.failure(error, folder)
         }
+        count(path, bytes.count)
+    }
+
+    private func count(_ path: String, _ bytes: Int) {
         totalBytes.withLock { total in
-            let sum = (total ?? currentBytes(except: path)) + bytes.count
+            let sum = (total ?? currentBytes(except: path)) + bytes
             total = sum > totalLimit ? makeRoom(keeping: path) : sum
         }
     }

@@ -26,6 +26,15 @@ package indirect enum ArgumentValue: Sendable, Equatable {
         case .json(let value): value
         }
     }
+
+    /// The value as a service gets it: without the defaults inside it, for services refuse what a model does not know.
+    var sent: JSONValue {
+        switch self {
+        case .list(let values): .array(values.map(\.sent))
+        case .object(let members): .members(members.filter(\.isGiven).map { ($0.name, $0.value.sent) })
+        case .text, .integer, .number, .boolean, .image, .json: json
+        }
+    }
 }
 
 /// A member of a checked object.
@@ -34,6 +43,8 @@ package struct ArgumentMember: Sendable, Equatable {
     package let name: String
     /// Checked.
     package var value: ArgumentValue
+    /// Whether the caller set it.
+    let isGiven: Bool
 }
 
 /// Checked arguments: every required one is there, every value lies in its range, defaults are filled in.
@@ -53,6 +64,9 @@ package struct ToolArguments: Sendable, Equatable {
         get { values[name] }
         set { values[name] = newValue }
     }
+
+    /// Of all that have a value, in a fixed order.
+    var names: [String] { values.keys.sorted() }
 
     /// Whether the caller set it. Services refuse what a model does not know, so defaults are not sent on.
     package func isGiven(_ name: String) -> Bool { given.contains(name) }
@@ -92,7 +106,9 @@ package struct ToolArguments: Sendable, Equatable {
     /// The members of an object; nil as for `text`.
     package func object(_ name: String) -> ToolArguments? {
         guard case .object(let members)? = values[name] else { return nil }
-        return ToolArguments(values: Dictionary(members.map { ($0.name, $0.value) }, uniquingKeysWith: { $1 }))
+        return ToolArguments(
+            values: Dictionary(members.map { ($0.name, $0.value) }, uniquingKeysWith: { $1 }),
+            given: Set(members.filter(\.isGiven).map(\.name)))
     }
 
     // MARK: Pictures
@@ -133,7 +149,10 @@ package struct ToolArguments: Sendable, Equatable {
             return .list(values.enumerated().map { replaced($0.element, "\(path)[\($0.offset)]", replace) })
         case .object(let members):
             return .object(
-                members.map { ArgumentMember(name: $0.name, value: replaced($0.value, "\(path).\($0.name)", replace)) })
+                members.map {
+                    ArgumentMember(
+                        name: $0.name, value: replaced($0.value, "\(path).\($0.name)", replace), isGiven: $0.isGiven)
+                })
         case .text, .integer, .number, .boolean, .json: return value
         }
     }

@@ -103,11 +103,13 @@ extension Parameter {
         case .object(let parameters, let rules):
             guard value.kind == .object else { return wrongType("an object") }
             let before = problems.count
-            let (values, _) = ParameterList.decode(value, parameters, rules, path: path, &problems)
+            let (values, given) = ParameterList.decode(value, parameters, rules, path: path, &problems)
             guard problems.count == before else { return nil }
             return .object(
                 parameters.compactMap { parameter in
-                    values[parameter.name].map { ArgumentMember(name: parameter.name, value: $0) }
+                    values[parameter.name].map {
+                        ArgumentMember(name: parameter.name, value: $0, isGiven: given.contains(parameter.name))
+                    }
                 })
         case .anyObject(let maxBytes):
             guard value.kind == .object else { return wrongType("an object") }

@@ -14,6 +14,18 @@ package struct StudioOptions: Sendable {
     package var substitutesModels = false
     /// `host` or `host:port` to which results may be sent.
     package var uploadHosts: [String] = []
+    /// Whether pictures behind https URLs of public hosts are read.
+    package var fetches = true
+    /// `host` or `host:port` whose pictures may be read over plain http and at private addresses.
+    package var fetchHosts: [String] = []
+    /// Runware's API.
+    package var runware = ServiceOptions(url: "https://api.runware.ai/v1")
+    /// The API of Black Forest Labs.
+    package var bfl = ServiceOptions(url: "https://api.bfl.ai")
+    /// What the operator knows about prices; comes before what the program knows.
+    package var prices = PriceTable([])
+    /// Engines that are bound to operations.
+    package var routes: [Operation: String] = [:]
     /// Serve MCP at this loopback address over HTTP; nil: over standard input and output.
     package var http: Endpoint?
     /// Bytes of one message or request body.

@@ -57,9 +57,6 @@ package enum StudioProgram {
         }
         let local = LocalEngine.standard(vendor: options.vendorFolder, cache: "\(data)/cache")
         for shortcoming in local.shortcomings { logLine(shortcoming) }
-        let engines = EngineRouter(
-            [local, UnconfiguredEngine.runware, UnconfiguredEngine.bfl], substitutes: options.substitutesModels)
-
         let links = FileLinks(lifetime: options.linkLifetime)
         let publisher = LinkPublisher(group: group, loop: loop, links: links, workers: workers)
         let client = await loop.run { HTTPClient(on: loop) }
@@ -67,11 +64,19 @@ package enum StudioProgram {
         imageLimits.maxBytes = options.imageLimit
         var storeLimits = ObjectStore.Limits()
         storeLimits.totalBytes = options.storeLimit
+        let outputs = OutputFolder(folder: "\(data)/outputs", totalBytes: options.storeLimit)
+        let web = Web(client: client, loop: loop)
+        let engines: EngineRouter
+        do throws(StudioError) {
+            engines = try Self.engines(options, local, web, data, outputs, imageLimits)
+        } catch {
+            throw Failure(message: error.message)
+        }
         let workshop = Workshop(
             roots: roots, store: ObjectStore(folder: data, limits: storeLimits),
-            outputs: OutputFolder(folder: "\(data)/outputs", totalBytes: options.storeLimit), links: links,
-            engines: engines, publisher: publisher,
-            uploader: HTTPUploader(client: client, hosts: options.uploadHosts), limits: imageLimits)
+            outputs: outputs, links: links, engines: engines, prices: options.prices.before(.standard),
+            publisher: publisher, uploader: HTTPUploader(client: client, hosts: options.uploadHosts),
+            fetcher: options.fetches ? HTTPPictureFetcher(web, hosts: options.fetchHosts) : nil, limits: imageLimits)
         let tools = workshop.tools(options.profiles)
         var sessionLimits = SessionMachine.Limits()
         sessionLimits.message.maxBytes = options.messageLimit
@@ -101,6 +106,29 @@ package enum StudioProgram {
             client.close()
         }
         workers.stop()
+    }
+
+    /// This machine's, and each service that has a key.
+    private static func engines(
+        _ options: StudioOptions, _ local: LocalEngine, _ web: Web, _ data: String, _ outputs: OutputFolder,
+        _ limits: ImageLimits
+    ) throws(StudioError) -> EngineRouter {
+        var engines: [any ImageEngine] = [local]
+        if let key = options.runware.key {
+            engines.append(
+                try RunwareEngine(
+                    web, options.runware, key, folder: "\(data)/remote/runware", outputs: outputs, limits: limits))
+        } else {
+            engines.append(UnconfiguredEngine.runware)
+        }
+        if let key = options.bfl.key {
+            engines.append(
+                try BFLEngine(
+                    web, options.bfl, key, local: local, limits: limits, substitutes: options.substitutesModels))
+        } else {
+            engines.append(UnconfiguredEngine.bfl)
+        }
+        return EngineRouter(engines, substitutes: options.substitutesModels, routes: options.routes)
     }
 
     // MARK: Transports

@@ -26,4 +26,19 @@ enum BFLEndpoint {
         default: false
         }
     }
+
+    /// `api.bfl.ai`, `api.eu.bfl.ai` and the like, and the same under the older domain.
+    static func isOwnHost(_ host: String) -> Bool {
+        guard host.hasPrefix("api.") else { return false }
+        return [".bfl.ai", ".bfl.ml"].contains { suffix in
+            guard host.hasSuffix(suffix) else { return false }
+            // Between both lies nothing or one region.
+            let middle = host.dropFirst(3).dropLast(suffix.utf8.count)
+            return middle.isEmpty
+                || middle.dropFirst().utf8.allSatisfy {
+                    (UInt8(ascii: "a")...UInt8(ascii: "z")).contains($0)
+                        || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0)
+                }
+        }
+    }
 }

@@ -1,0 +1,274 @@
+import Base
+import HTTP
+import Imaging
+import JSON
+import Runtime
+
+/// Runware's API as an engine. Each call is one task; what it made is brought here at once.
+package struct RunwareEngine: ImageEngine {
+    private let client: RunwareClient
+    private let downloads: Downloads
+    private let remote: RemotePictures
+    private let outputs: OutputFolder
+
+    /// - Parameters:
+    ///   - web: the program's HTTP client; calls run on its loop.
+    ///   - folder: a folder of ours, for what the service knows already.
+    init(
+        _ web: Web, _ options: ServiceOptions, _ key: ServiceKey, folder: String, outputs: OutputFolder,
+        limits: ImageLimits
+    ) throws(StudioError) {
+        client = try RunwareClient(web, options, key)
+        downloads = Downloads(
+            web: web, engine: "runware", home: client.home, pace: options.pace, maxPictureBytes: limits.maxBytes)
+        remote = RemotePictures(folder: folder)
+        self.outputs = outputs
+    }
+
+    package let name = "runware"
+
+    package func models(_ operation: Operation) -> [EngineModel] { [] }
+
+    package func readiness(_ operation: Operation, model: String?) -> Readiness {
+        RunwareTask.serves(operation, model) ? .ready : .foreign
+    }
+
+    package func perform(_ job: EngineJob, _ call: CallContext) async throws(StudioError) -> EngineResult {
+        let span = job.operation == .video ? client.options.videoDeadline : client.options.deadline
+        let deadline = client.web.moment(after: span)
+        let isDryRun = job.arguments.boolean("dryRun") == true
+        var sent = try await send(job, isDryRun: isDryRun, until: deadline, call)
+        if sent.usedMemory, sent.answer.reply.problems.contains(where: Self.isLostPicture) {
+            // The service forgot a picture before we did: send them all anew, once.
+            for case .stored(let image) in job.pictures.values {
+                try await call.work { () throws(StudioError) in remote.forget(image.hash) }
+            }
+            sent = try await send(job, isDryRun: isDryRun, until: deadline, call)
+        }
+        if isDryRun { return try dryRun(job, sent.answer.reply) }
+        let reply = try await complete(sent.answer, job, until: deadline, call)
+        return try await result(reply, job, until: deadline, call)
+    }
+
+    // MARK: Sending
+
+    private struct Sent {
+        let answer: RunwareClient.Answer
+        /// Whether a picture was named by a UUID of an earlier upload.
+        let usedMemory: Bool
+    }
+
+    private func send(
+        _ job: EngineJob, isDryRun: Bool, until deadline: TimeSpan, _ call: CallContext
+    ) async throws(StudioError) -> Sent {
+        var names: [String: String] = [:]
+        var usedMemory = false
+        for path in job.pictures.keys.sorted() {
+            switch job.pictures[path] {
+            case .foreign(let id): names[path] = id.text
+            case .stored(let image):
+                if let known = try await call.work({ () throws(StudioError) in remote.uuid(of: image.hash) }) {
+                    names[path] = known
+                    usedMemory = true
+                } else if isDryRun {
+                    names[path] = image.id.text
+                } else {
+                    do throws(StudioError) {
+                        names[path] = try await upload(image, job, until: deadline, call)
+                    } catch { throw error.about(path) }
+                }
+            case nil: break
+            }
+        }
+        let known = names
+        let arguments = job.arguments.replacingPictures { known[$0] }
+        let task = RunwareTask.request(job, arguments)
+        try call.step(isDryRun ? "asked for the price" : "sent to Runware")
+        return Sent(
+            answer: try await client.post([task], isDryRun: isDryRun, until: deadline, call), usedMemory: usedMemory)
+    }
+
+    private func upload(
+        _ image: StoredImage, _ job: EngineJob, until deadline: TimeSpan, _ call: CallContext
+    ) async throws(StudioError) -> String {
+        let task = try await call.work { () throws(StudioError) -> JSONValue in
+            let outgoing = try RemotePictures.outgoing(try job.store.read(image), limits: job.limits)
+            return RunwareTask.upload(outgoing.file, outgoing.format, UUIDText.random().text)
+        }
+        let reply = try await client.post([task], until: deadline, call).reply
+        guard let uuid = reply.items.first?["imageUUID"]?.string.flatMap({ UUIDText($0) }) else {
+            throw reply.problems.first?.error() ?? misunderstood("its answer to an upload has no imageUUID")
+        }
+        try await call.work { () throws(StudioError) in remote.remember(uuid.text, image.hash) }
+        try call.step("picture sent to Runware")
+        return uuid.text
+    }
+
+    private static func isLostPicture(_ problem: RunwareProblem) -> Bool {
+        problem.code.contains("mage") && (problem.bucket == .notFound || problem.code.hasPrefix("invalid"))
+    }
+
+    // MARK: Waiting
+
+    /// Asks until every result is there, if not all of them came at once.
+    private func complete(
+        _ answer: RunwareClient.Answer, _ job: EngineJob, until deadline: TimeSpan, _ call: CallContext
+    ) async throws(StudioError) -> RunwareReply {
+        var reply = answer.reply
+        // The service has the task already: our own earlier attempt, or a call that is taken up again.
+        let isKnown = reply.problems.contains { $0.code == "conflictTaskUUID" }
+        if isKnown { reply.problems.removeAll { $0.code == "conflictTaskUUID" } }
+        let wanted = job.arguments.integer("numberResults") ?? 1
+        var wait = client.options.pace.microseconds
+        var percent = -1
+        while isKnown && reply.items.isEmpty && reply.problems.isEmpty
+            || reply.items.contains(where: { Self.isPending($0, job.operation) })
+            || job.operation == .video && !reply.items.isEmpty && reply.problems.isEmpty && reply.items.count < wanted
+        {
+            let now = client.web.loop.now
+            guard now < deadline else {
+                throw StudioError(
+                    .timeout,
+                    "the task is still running at Runware; call again with the same taskUUID to go on waiting, without paying twice",
+                    service: ServiceFacts(engine: "runware", taskUUID: job.taskUUID))
+            }
+            try await client.web.pause(TimeSpan(microseconds: wait), until: deadline, call)
+            wait = min(wait * 3 / 2, 10 * client.options.pace.microseconds)
+            let task: JSONValue = ["taskType": "getResponse", "taskUUID": .string(job.taskUUID)]
+            reply = try await client.post([task], until: deadline, call).reply
+            let told = reply.items.compactMap { $0["progress"]?.double }.max().map { Int($0.rounded()) }
+            if let told, told > percent {
+                percent = told
+                try call.step("Runware is at \(told) %")
+            }
+        }
+        return reply
+    }
+
+    private static func isPending(_ item: JSONView, _ operation: Operation) -> Bool {
+        if let status = item["status"]?.string { return status != "success" && status != "error" }
+        // The acknowledgement of a video has neither a status nor a result.
+        return operation == .video && item["videoURL"] == nil
+    }
+
+    // MARK: Results
+
+    private func dryRun(_ job: EngineJob, _ reply: RunwareReply) throws(StudioError) -> EngineResult {
+        if let problem = reply.problems.first { throw problem.error() }
+        return EngineResult(
+            model: job.model ?? "unknown", items: [], cost: Self.sum(reply.items.map { $0["cost"]?.decimal }),
+            message: "Nothing was done: this was a dry run.")
+    }
+
+    private func result(
+        _ reply: RunwareReply, _ job: EngineJob, until deadline: TimeSpan, _ call: CallContext
+    ) async throws(StudioError) -> EngineResult {
+        var failures = reply.problems.map { $0.error() }
+        var items: [EngineItem] = []
+        for view in reply.items where view["status"]?.string != "error" {
+            do throws(StudioError) {
+                items.append(
+                    EngineItem(
+                        try await content(view, job, until: deadline, call), members: Self.members(view, job.operation),
+                        cost: view["cost"]?.decimal))
+            } catch {
+                if error.code == .cancelled { throw error }
+                failures.append(error)
+            }
+        }
+        guard !items.isEmpty else {
+            throw failures.first ?? misunderstood("its answer holds neither a result nor an error")
+        }
+        if items.count < reply.items.count { try call.step("some results could not be brought here") }
+        return EngineResult(
+            model: job.model ?? reply.items.first?["model"]?.string ?? "runware", items: items,
+            cost: Self.sum(reply.items.map { $0["cost"]?.decimal }), facts: Self.facts(items, job.operation),
+            failures: failures)
+    }
+
+    /// Nil unless every one is known.
+    private static func sum(_ costs: [ExactDecimal?]) -> ExactDecimal? {
+        var total = ExactDecimal.zero
+        for cost in costs {
+            guard let cost, !cost.isNegative, let next = total.adding(cost) else { return nil }
+            total = next
+        }
+        return costs.isEmpty ? nil : total
+    }
+
+    private func content(
+        _ view: JSONView, _ job: EngineJob, until deadline: TimeSpan, _ call: CallContext
+    ) async throws(StudioError) -> EngineItem.Content {
+        switch job.operation {
+        case .caption, .modelSearch: return .none
+        case .video:
+            guard let url = view["videoURL"]?.string else { throw misunderstood("a video has no link") }
+            let isWebM = job.arguments.text("outputFormat") == "WEBM"
+            let outputs = outputs
+            let file = try await call.work { () throws(StudioError) -> IncomingFile in
+                try outputs.receive(kind: "video", id: .random(), fileExtension: isWebM ? "webm" : "mp4")
+            }
+            try await downloads.video(url, into: file, until: deadline, call)
+            try await call.work { () throws(StudioError) in try outputs.finish(file) }
+            return .file(path: file.path, mimeType: isWebM ? "video/webm" : "video/mp4", bytes: file.count)
+        default:
+            let prefix = job.operation == .masking ? "maskImage" : "image"
+            if let url = view["\(prefix)URL"]?.string {
+                return .picture(try await downloads.picture(url, until: deadline, call))
+            }
+            let inline =
+                view["\(prefix)Base64Data"]?.string
+                ?? view["\(prefix)DataURI"]?.string.flatMap { $0.split(separator: ",").last.map(String.init) }
+            guard let inline, let bytes = Base64.decode(inline) else { throw misunderstood("a picture has no link") }
+            return .picture(bytes)
+        }
+    }
+
+    /// What is told beside the picture: only what the tool's schema has, in the form it has.
+    private static func members(_ view: JSONView, _ operation: Operation) -> [JSONMember] {
+        var members: [JSONMember] = []
+        func take(_ name: String, _ isFit: (JSONView) -> Bool) {
+            if let value = view[name], isFit(value) { members.append(JSONMember(name, value.value)) }
+        }
+        switch operation {
+        case .imageInference, .photoMaker:
+            take("seed") { $0.int != nil }
+            if operation == .photoMaker {
+                take("inputImagesUUID") { $0.kind == .array && $0.elements.allSatisfy { $0.kind == .string } }
+            }
+            take("NSFWContent") { $0.kind == .boolean }
+        case .masking: members.append(JSONMember("detections", boxes(view["detections"])))
+        case .caption:
+            take("text") { $0.kind == .string }
+            take("structuredData") { $0.kind == .object }
+        case .modelSearch:
+            take("results") { $0.kind == .array && $0.elements.allSatisfy { $0.kind == .object } }
+            take("totalResults") { ($0.int ?? -1) >= 0 }
+        case .video: take("seed") { $0.int != nil }
+        case .upscale, .removeBackground, .generate, .editImage, .inpaint, .control, .controlMap: break
+        }
+        return members
+    }
+
+    private static func boxes(_ view: JSONView?) -> JSONValue {
+        guard let view, view.kind == .array else { return [] }
+        let names = ["x_min", "y_min", "x_max", "y_max"]
+        return .array(
+            view.elements.prefix(100).compactMap { box in
+                let sides = names.compactMap { box[$0]?.double }
+                guard sides.count == 4, sides.allSatisfy({ abs($0) < 1e9 }) else { return nil }
+                return .members(zip(names, sides).map { ($0, .int(max(0, Int($1.rounded())))) })
+            })
+    }
+
+    private static func facts(_ items: [EngineItem], _ operation: Operation) -> [JSONMember] {
+        guard operation == .caption, let text = items.first?.members.first(where: { $0.key == "text" }) else {
+            return []
+        }
+        return [JSONMember("caption", text.value)]
+    }
+
+    private func misunderstood(_ what: String) -> StudioError {
+        StudioError(.serviceFailed, "Runware was not understood: \(what)", service: ServiceFacts(engine: "runware"))
+    }
+}

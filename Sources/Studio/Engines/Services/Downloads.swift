@@ -1,0 +1,97 @@
+import Base
+import HTTP
+import Runtime
+
+/// Brings results from a service here before their links expire: into memory for pictures, into a file for videos.
+struct Downloads: Sendable {
+    let web: Web
+    /// What errors call the service.
+    let engine: String
+    /// The service itself, whose files may lie at a private address if it does; all others have to be public and https.
+    let home: Origin
+    let pace: TimeSpan
+    let maxPictureBytes: Int
+
+    /// Videos of a few seconds weigh a few megabytes.
+    static let maxVideoBytes = 512 << 20
+
+    /// A picture's file.
+    func picture(_ url: String, until deadline: TimeSpan, _ call: CallContext) async throws(StudioError) -> [UInt8] {
+        var attempt = 0
+        while true {
+            var request = ClientRequest(.get, try target(url), fields: Fields((.accept, "image/*")))
+            request.maxBody = maxPictureBytes
+            let problem: StudioError
+            do throws(Web.Failure) {
+                let answer = try await web.send(request, until: deadline, call)
+                guard let refused = refusal(answer.head, wants: "image/") else { return answer.body }
+                problem = refused
+            } catch {
+                if case .failed(let failure) = error, failure.code == .bodyTooLarge {
+                    throw failed("is larger than \(maxPictureBytes) bytes")
+                }
+                guard case .failed(let failure) = error else {
+                    throw Web.error(error, "the result")
+                }
+                problem = failed("can't be fetched: \(failure.detail)")
+            }
+            attempt += 1
+            guard problem.isRetryable, attempt < 3 else { throw problem }
+            try await web.pause(pace, until: deadline, call)
+        }
+    }
+
+    /// A video, into a file of the output folder.
+    func video(
+        _ url: String, into file: IncomingFile, until deadline: TimeSpan, _ call: CallContext
+    ) async throws(StudioError) {
+        let request = ClientRequest(.get, try target(url), fields: Fields((.accept, "video/*")))
+        try await web.stream(
+            request, until: deadline, call,
+            head: { head throws(StudioError) in if let problem = refusal(head, wants: "video/") { throw problem } },
+            part: { bytes throws(StudioError) in
+                guard file.count + bytes.count <= Self.maxVideoBytes else {
+                    throw failed("is larger than \(Self.maxVideoBytes) bytes")
+                }
+                try await call.work { () throws(StudioError) in try file.append(bytes) }
+            })
+        guard file.count > 0 else { throw failed("is empty") }
+    }
+
+    private func target(_ url: String) throws(StudioError) -> HTTPURL {
+        do throws(HTTPError) {
+            let parsed = try HTTPURL(url)
+            if parsed.origin.host == home.host, parsed.origin.port == home.port,
+                (parsed.origin.trust == nil) == (home.trust == nil)
+            {
+                return try HTTPURL(url, allowPrivate: home.allowPrivate)
+            }
+            guard parsed.origin.trust != nil else { throw HTTPError(.unsupportedScheme, "it is not https") }
+            return parsed
+        } catch {
+            throw failed("has a link that can't be used: \(error.detail)")
+        }
+    }
+
+    private func refusal(_ head: ResponseHead, wants kind: StaticString) -> StudioError? {
+        switch head.status.code {
+        case 200:
+            guard let type = head.fields[.contentType], !type.hasPrefixIgnoringCase(kind),
+                !type.hasPrefixIgnoringCase("application/octet-stream"),
+                !type.hasPrefixIgnoringCase("binary/octet-stream")
+            else { return nil }
+            return StudioError(
+                .serviceFailed, "the result of \(engine) is of type \(quoted(type.string)), not \(kind)…",
+                service: ServiceFacts(engine: engine))
+        case 403, 404, 410:
+            return StudioError(
+                .serviceRefused, "the result's link at \(engine) has expired (\(head.status.code)); ask again",
+                service: ServiceFacts(engine: engine))
+        default: return failed("can't be fetched: the server answered \(head.status.code)")
+        }
+    }
+
+    private func failed(_ what: String) -> StudioError {
+        StudioError(.serviceFailed, "the result of \(engine) \(what)", service: ServiceFacts(engine: engine))
+    }
+}

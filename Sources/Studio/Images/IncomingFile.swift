@@ -1,0 +1,50 @@
+import Glibc
+
+/// A file that comes in parts. Others see all of it under its name, or nothing. Its calls block: worker threads only.
+// SAFETY: one call uses it, one part after the other.
+final class IncomingFile: @unchecked Sendable {
+    /// Where it will be.
+    let path: String
+    /// Bytes so far.
+    private(set) var count = 0
+    private let temporary: String
+    private var descriptor: Int32
+    private var isFinished = false
+
+    /// Begins a file beside its place.
+    init(path: String) throws(StudioError) {
+        self.path = path
+        temporary = "\(path).\(UUIDText.random().text).part"
+        descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0o600)
+        if descriptor < 0 { throw ObjectStore.failure(Files.Failure(), path) }
+    }
+
+    deinit {
+        if descriptor >= 0 { close(descriptor) }
+        if !isFinished { unlink(temporary) }
+    }
+
+    /// Adds a part at the end.
+    func append(_ bytes: [UInt8]) throws(StudioError) {
+        var written = 0
+        while written < bytes.count {
+            let done = bytes.withUnsafeBytes { buffer in
+                Glibc.write(descriptor, buffer.baseAddress?.advanced(by: written), buffer.count - written)
+            }
+            if done < 0 {
+                if errno == EINTR { continue }
+                throw ObjectStore.failure(Files.Failure(), path)
+            }
+            written += done
+        }
+        count += bytes.count
+    }
+
+    /// Gives the file its name.
+    func finish() throws(StudioError) {
+        let isClosed = close(descriptor) == 0
+        descriptor = -1
+        guard isClosed, rename(temporary, path) == 0 else { throw ObjectStore.failure(Files.Failure(), path) }
+        isFinished = true
+    }
+}

@@ -1,0 +1,287 @@
+"""The tools of Runware through a server of our own that speaks its contract, good days and bad days."""
+
+import json
+import os
+import pathlib
+import tempfile
+import uuid
+
+from fake_image_services import MP4, FakeRunware, png
+from harness import until
+from studio_session import Studio, StudioCase
+
+
+class Runware(StudioCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.service = FakeRunware()
+        cls.addClassCleanup(cls.service.close)
+        folder = tempfile.TemporaryDirectory()
+        cls.addClassCleanup(folder.cleanup)
+        key = pathlib.Path(folder.name, "key")
+        key.write_text(cls.service.key + "\n")
+        cls.studio = Studio("--runware-key-file", key, "--runware-url", cls.service.url, "--service-deadline", "20s",
+                            "--upload-host", f"127.0.0.1:{cls.service.port}")
+        cls.addClassCleanup(cls.studio.close)
+
+    def setUp(self):
+        self.service.requests.clear()
+        self.service.plan.clear()
+
+    # Each tool.
+
+    def test_inference_sends_what_was_set_and_brings_the_picture(self):
+        progress = []
+        content = self.success("imageInference", progress, positivePrompt="red kite over dunes", width=256, height=192,
+                               outputFormat="PNG", includeCost=True, seed=4021)
+        task, = self.service.tasks("imageInference")
+        self.assertEqual({name: task.get(name) for name in ("positivePrompt", "width", "height", "steps", "seed",
+                                                             "outputType", "outputFormat", "includeCost", "model")},
+                         {"positivePrompt": "red kite over dunes", "width": 256, "height": 192, "steps": 20, "seed": 4021,
+                          "outputType": "URL", "outputFormat": "PNG", "includeCost": True, "model": "civitai:943001@1055701"})
+        for name in ("CFGScale", "strength", "webhookURL", "uploadEndpoint", "checkNSFW", "estimatedCost"):
+            self.assertNotIn(name, task)
+        self.assertEqual((content["engine"], content["model"], content["cost"]),
+                         ("runware", "civitai:943001@1055701", 0.0013))
+        item, = content["result"]["data"]
+        self.assertEqual((item["seed"], item["width"], item["height"], item["cost"]), (2**53 + 1, 256, 192, 0.0013))
+        picture = pathlib.Path(item["imagePath"]).read_bytes()
+        self.assertEqual(picture, png(256, 192, text=b""), "the file is the service's, but for its metadata")
+        self.assertEqual([block["type"] for block in self.studio.last["content"]], ["text", "image", "resource_link"])
+        self.assertEqual([done for done, _, _ in progress], sorted({done for done, _, _ in progress}))
+
+    def test_models_of_other_makers_get_no_steps(self):
+        self.success("imageInference", positivePrompt="a boat", model="bytedance:4@1")
+        self.assertNotIn("steps", self.service.tasks("imageInference")[0])
+        self.success("imageInference", positivePrompt="a boat", model="bytedance:4@1", steps=12)
+        self.assertEqual(self.service.tasks("imageInference")[1]["steps"], 12)
+
+    def test_pictures_are_sent_once_and_without_metadata(self):
+        for _ in range(2):
+            self.success("imageInference", positivePrompt="a boat", seedImage="b.png", maskImage="b.png", strength=0.5,
+                         controlNet=[{"model": "runware:25@1", "guideImage": "b.png", "weight": 0.5}])
+        uploads = self.service.tasks("imageUpload")
+        self.assertLessEqual(len(uploads), 1)
+        for content in self.service.images.values():
+            self.assertNotIn(b"secret workflow", content)
+        for task in self.service.tasks("imageInference"):
+            self.assertIn(task["seedImage"], self.service.images)
+            self.assertEqual(task["controlNet"], [{"model": "runware:25@1", "guideImage": task["seedImage"], "weight": 0.5}])
+
+    def test_a_picture_that_the_service_forgot_is_sent_again(self):
+        self.success("imageUpscale", inputImage="a.png")
+        self.service.images.clear()
+        self.success("imageUpscale", inputImage="a.png")
+        self.assertEqual(len(self.service.images), 1)
+
+    def test_photo_maker_adds_its_trigger_word(self):
+        content = self.success("photoMaker", positivePrompt="hiker on a ridge", inputImages=["a.png", "b.png"])
+        task, = self.service.tasks("photoMaker")
+        self.assertEqual(task["positivePrompt"], "rwre, hiker on a ridge")
+        self.assertNotIn("style", task, "the service's default, whose name it spells otherwise")
+        self.assertEqual(content["result"]["data"][0]["inputImagesUUID"], task["inputImages"])
+
+    def test_upscale_background_and_caption(self):
+        content = self.success("imageUpscale", inputImage="a.png", upscaleFactor=4, outputFormat="WEBP")
+        self.assertEqual(pathlib.Path(content["result"]["data"][0]["imagePath"]).read_bytes()[8:12], b"WEBP")
+        self.assertEqual(self.service.tasks("imageUpscale")[0]["upscaleFactor"], 4)
+        self.success("imageBackgroundRemoval", inputImage="a.png", model="runware:109@1",
+                     settings={"rgba": [0, 0, 0, 0], "alphaMatting": True})
+        self.assertEqual(self.service.tasks("imageBackgroundRemoval")[0]["settings"],
+                         {"rgba": [0, 0, 0, 0], "alphaMatting": True})
+        content = self.success("imageCaption", inputImage="a.png", model="runware:150@2")
+        self.assertEqual((content["caption"], content["cost"]), ("A mug and a lamp.", 0.0006))
+
+    def test_masks_of_models_that_are_not_here(self):
+        content = self.success("imageMasking", inputImage="a.png", model="runware:35@1", outputType="base64Data",
+                               outputFormat="PNG")
+        self.assertEqual((content["engine"], content["model"]), ("runware", "runware:35@1"))
+        item, = content["result"]["data"]
+        self.assertEqual(item["detections"], [{"x_min": 12, "y_min": 8, "x_max": 30, "y_max": 40}])
+        self.assertEqual(content["coverage"], 1)
+        # What this machine has is done here.
+        self.assertEqual(self.success("imageMasking", inputImage="a.png", model="runware:35@7")["engine"], "local")
+
+    def test_model_search(self):
+        content = self.success("modelSearch", search="realistic", category="checkpoint", limit=5)
+        item, = content["result"]["data"]
+        self.assertEqual((item["totalResults"], item["results"][0]["air"]), (212, "civitai:1@2"))
+        task, = self.service.tasks("modelSearch")
+        self.assertEqual({name: task[name] for name in ("search", "category", "limit", "offset", "visibility")},
+                         {"search": "realistic", "category": "checkpoint", "limit": 5, "offset": 0, "visibility": "all"})
+        self.assertTrue(self.studio.tools["modelSearch"]["annotations"]["readOnlyHint"])
+
+    def test_a_video_is_waited_for(self):
+        progress = []
+        content = self.success("videoInference", progress, positivePrompt="slow pan", model="klingai:5@2",
+                               frameImages=[{"inputImage": "a.png", "frame": "first"}], includeCost=True)
+        item, = content["result"]["data"]
+        self.assertEqual(pathlib.Path(item["videoPath"]).read_bytes(), MP4)
+        self.assertEqual((content["cost"], item["seed"]), (0.18, 77))
+        task, = self.service.tasks("videoInference")
+        self.assertEqual(task["deliveryMethod"], "async")
+        self.assertEqual(task["frameImages"][0]["frame"], "first")
+        self.assertIn("Runware is at 30 %", [message for _, _, message in progress])
+
+    def test_frames_as_a_text(self):
+        self.success("videoInference", positivePrompt="slow pan",
+                     frameImages=json.dumps([{"inputImage": "a.png", "frame": 12}]))
+        task, = self.service.tasks("videoInference")
+        self.assertEqual((task["model"], task["frameImages"][0]["frame"]), ("klingai:5@2", 12))
+
+    def test_dry_run_and_estimate(self):
+        content = self.success("imageInference", positivePrompt="a boat", dryRun=True)
+        self.assertEqual((content["cost"], content["result"]["data"]), (0.0125, []))
+        self.assertEqual(self.service.requests[-1][2].get("X-Runware-Dry-Run"), "1")
+        before = self.service.made
+        error = self.failure("imageInference", "costTooHigh", positivePrompt="a boat", numberResults=20, estimatedCost=0.01)
+        self.assertEqual((error["parameter"], self.service.made), ("estimatedCost", before))
+
+    def test_results_go_to_an_allowed_endpoint(self):
+        target = f"{self.service.base}/put"
+        self.service.plan[:] = []
+        content = self.studio.call("imageInference", positivePrompt="a boat", uploadEndpoint="http://10.1.2.3/put")
+        self.assertEqual(content["error"]["code"], "uploadNotAllowed")
+        self.assertEqual(self.service.requests, [], "refused before any work")
+        self.service.plan += [None, ("status", 204, b"")]
+        self.success("imageInference", positivePrompt="a boat", uploadEndpoint=target, outputFormat="PNG")
+        method, path, headers, body = self.service.requests[-1]
+        self.assertEqual((method, path, headers["Content-Type"], body[:4]), ("PUT", "/put", "image/png", b"\x89PNG"))
+
+    # Bad days.
+
+    def test_some_of_several_results_fail(self):
+        name = str(uuid.uuid4())
+        head = {"taskType": "imageInference", "taskUUID": name}
+        good = [{**head, "imageUUID": str(uuid.uuid4()), "imageURL": self.service.keep(png(), "image/png"), "cost": 0.001}
+                for _ in range(2)]
+        gone = {**head, "imageUUID": str(uuid.uuid4()), "imageURL": self.service.base + "/files/gone", "cost": 0.001}
+        self.service.plan.append(("status", 200, {
+            "data": [*good, gone], "errors": [{**head, "code": "inferenceError", "message": "one failed"}]}))
+        content = self.success("imageInference", positivePrompt="a boat", numberResults=4, taskUUID=name)
+        self.assertTrue(content["partial"])
+        self.assertEqual(len(content["result"]["data"]), 2)
+        self.assertEqual([error["code"] for error in content["furtherErrors"]], ["serviceFailed", "serviceRefused"])
+        self.assertEqual(content["furtherErrors"][0]["serviceCode"], "inferenceError")
+
+    def test_answers_that_are_errors(self):
+        def errors(code, **more):
+            return {"errors": [{"code": code, "message": "because", **more}]}
+
+        for step, code, retryable in [
+            ((400, errors("invalidWidth", parameter="width", allowedValues=[1])), "serviceRefused", False),
+            ((400, {"error": {"code": "unsupportedParameter", "message": "no steps", "parameter": ["steps", "x"]}}),
+             "serviceRefused", False),
+            ((400, {"error": True, "errorId": 7, "errorMessage": "an old form"}), "serviceRefused", False),
+            ((401, b""), "keyRefused", False),
+            ((403, errors("accountSuspended")), "keyRefused", False),
+            ((402, errors("insufficientCredits")), "creditsExhausted", False),
+            ((400, errors("contentPolicyViolation")), "contentRefused", False),
+            ((200, errors("timeoutProvider")), "serviceFailed", True),
+            ((200, errors("providerError")), "serviceFailed", True),
+            ((200, {"data": []}), "serviceFailed", True),
+            ((200, {"errors": []}), "serviceFailed", True),
+        ]:
+            with self.subTest(step):
+                self.service.plan[:] = [("status", *step)]
+                error = self.failure("imageInference", code, positivePrompt="a boat")
+                self.assertEqual(error["retryable"], retryable)
+                self.assertEqual(self.service.plan, [])
+        self.service.plan[:] = [("status", 400, errors("invalidWidth", parameter="width"))]
+        error = self.failure("imageInference", "serviceRefused", positivePrompt="a boat")
+        self.assertEqual((error["parameter"], error["serviceCode"], error["engine"]), ("width", "invalidWidth", "runware"))
+
+    def test_what_passes_is_tried_again_with_the_same_task(self):
+        for steps in [
+            [("status", 502, b"<html>bad gateway</html>", {"kind": "text/html"})],
+            [("status", 429, b"", {"Retry_After": 1}), ("status", 503, b"")],
+            [("raw", b"{\"data\": [", "application/json")],
+            [("raw", b"<html>", "text/html")],
+            [("cut",)],
+        ]:
+            with self.subTest(steps):
+                self.service.requests.clear()
+                self.service.plan[:] = steps
+                self.success("imageInference", positivePrompt="a boat")
+                tasks = self.service.tasks("imageInference")
+                self.assertEqual(len(tasks), len(steps) + 1)
+                self.assertEqual(len({task["taskUUID"] for task in tasks}), 1)
+
+    def test_work_is_not_paid_for_twice(self):
+        before = self.service.made
+        self.service.plan[:] = [("accept-then-cut",)]
+        self.success("imageInference", positivePrompt="a boat")
+        self.assertEqual(self.service.made, before + 1, "the conflict of UUIDs leads to the first task's result")
+        self.assertEqual(len(self.service.tasks("getResponse")), 1)
+
+    def test_it_gives_up_in_the_end(self):
+        self.service.plan[:] = [("status", 429, b"")] * 4
+        error = self.failure("imageInference", "rateLimited", positivePrompt="a boat")
+        self.assertTrue(error["retryable"])
+        self.assertEqual(len(self.service.requests), 4)
+
+    def test_results_that_are_no_pictures(self):
+        head = {"taskType": "imageInference", "taskUUID": str(uuid.uuid4()), "imageUUID": str(uuid.uuid4())}
+        for content, kind in [(b"<html>", "text/html"), (b"no picture", "image/png"), (png()[:60], "image/png"),
+                              (b"\0" * (33 << 20), "image/png")]:
+            with self.subTest(kind=kind, size=len(content)):
+                self.service.plan[:] = [("status", 200, {"data": [{**head, "imageURL": self.service.keep(content, kind)}]})]
+                self.failure("imageInference", "serviceFailed", positivePrompt="a boat")
+        for url in ["http://127.0.0.1:1/a.png", "https://127.0.0.1/a.png", "http://example.org/a.png", "file:///etc/passwd"]:
+            with self.subTest(url):
+                self.service.plan[:] = [("status", 200, {"data": [{**head, "imageURL": url}]})]
+                self.failure("imageInference", "serviceFailed", positivePrompt="a boat")
+
+    def test_a_call_can_be_cancelled_and_taken_up_again(self):
+        self.service.polls_needed = 10**6
+        name = str(uuid.uuid4())
+        arguments = {"positivePrompt": "slow pan", "model": "klingai:5@2", "taskUUID": name}
+        call = self.studio.start("videoInference", arguments)
+        until(lambda: self.service.polls.get(name), "the first question about the video")
+        call.cancel()
+        self.service.polls_needed = 2
+        made = self.service.made
+        content = self.success("videoInference", **arguments)
+        self.assertEqual(content["result"]["data"][0]["taskUUID"], name)
+        self.assertEqual(self.service.made, made)
+
+    def test_keys_are_never_shown(self):
+        self.service.plan[:] = [("status", 401, b"")]
+        self.failure("imageInference", "keyRefused", positivePrompt="a boat")
+        self.assertNotIn(self.service.key, json.dumps(self.studio.last) + self.studio.log())
+
+
+class Deadline(StudioCase):
+    def test_endless_work_ends_at_the_deadline(self):
+        service = FakeRunware()
+        self.addCleanup(service.close)
+        service.polls_needed = 10**6
+        env = {"PATH": os.environ["PATH"], "RUNWARE_API_KEY": service.key}
+        self.studio = Studio("--runware-url", service.url, "--service-deadline", "1s", "--video-deadline", "1s", env=env)
+        self.addCleanup(self.studio.close)
+        error = self.failure("videoInference", "timeout", positivePrompt="slow pan", model="klingai:5@2")
+        self.assertTrue(error["retryable"])
+        self.assertIn(error["taskUUID"], service.polls)
+        service.plan[:] = [("hang",)]
+        self.failure("imageInference", "timeout", positivePrompt="a boat")
+        service.released.set()
+
+
+class Unconfigured(StudioCase):
+    def test_tools_say_what_is_missing(self):
+        self.studio = Studio("--profile", "runware")
+        self.addCleanup(self.studio.close)
+        self.assertEqual(sorted(self.studio.tools), sorted([
+            "imageInference", "photoMaker", "imageUpscale", "imageBackgroundRemoval", "imageCaption", "imageMasking",
+            "modelSearch", "videoInference", "listVideoModels", "getVideoModelInfo", "imageUpload"]))
+        for name, arguments in [
+            ("imageInference", {"positivePrompt": "a boat"}), ("modelSearch", {}),
+            ("photoMaker", {"positivePrompt": "a boat", "inputImages": ["a.png"]}),
+            ("videoInference", {"positivePrompt": "a boat"}),
+        ]:
+            with self.subTest(name):
+                error = self.failure(name, "engineNotConfigured", **arguments)
+                self.assertIn("--runware-key-file", error["message"])
+        self.assertEqual(self.success("listVideoModels")["total_providers"], 7)
+        self.assertEqual(self.success("getVideoModelInfo", model_id="klingai:5@2")["supported_dimensions"]["width"], 1920)
+        self.assertIn("klingai:5@1", self.failure("getVideoModelInfo", "modelUnavailable", model_id="klingai:5@9")["message"])
