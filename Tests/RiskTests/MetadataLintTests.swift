@@ -28,4 +28,18 @@ import Testing
         #expect(tools > 3_000)
         #expect(accused * 100 <= tools, "\(accused) of \(tools) tools")
     }
+
+    /// Icons are fetched by whoever shows the tool.
+    @Test(arguments: [
+        ("https://example.com/a.png", Severity?.none), ("data:image/png;base64,AA==", nil),
+        ("javascript:alert(1)", .high), ("http://169.254.169.254/latest/meta-data", .high),
+        ("file:///etc/passwd", .high),
+        ("data:image/svg+xml,<svg><script>x</script></svg>", .high), ("http://192.168.1.1/reboot", .medium),
+        ("http://localhost:9000/i.png", .medium),
+    ])
+    func icons(source: String, severity: Severity?) throws {
+        let text = #"{"name":"a","description":"Adds.","icons":[{"src":"\#(source)","mimeType":"image/png"}]}"#
+        let tool = try #require(ToolDefinition(JSONDocument.parse(Array(text.utf8)).root))
+        #expect(lint.findings(in: tool).map(\.severity).max() == severity)
+    }
 }

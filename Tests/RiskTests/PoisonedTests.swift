@@ -28,8 +28,8 @@ import Testing
         }
     }
 
-    static let poisoned = Case.all("cases.json")
-    static let innocent = Case.all("innocent.json")
+    static let poisoned = Case.all("cases.json") + Case.all("blind.json")
+    static let innocent = Case.all("innocent.json") + Case.all("blind-innocent.json")
 
     let lint: MetadataLint
 

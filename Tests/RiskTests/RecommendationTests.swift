@@ -131,4 +131,49 @@ import Testing
         #expect(made.entries["get_file"]?["require"] == nil)
         try check(made)
     }
+
+    /// The file says itself why each part is there, and is still a policy that passes its test.
+    @Test func reasonsStandInThePolicy() throws {
+        let tools = try ["look", "drop", "pay"].map { try tool(#"{"name":"\#($0)"}"#) } + [tool(#"{"name":"a*"}"#)]
+        let made = Recommendation(
+            server: "s", judged: zip(tools, [.read, .destructive, .financial, .read]).map { judged($0, $1) })
+        let explained = made.explained(leftOut: ["bad\u{200B}"], because: "It is poisoned.")
+        let lines = try #require(explained["description"]?.string).split(separator: "\n")
+        #expect(lines.first == "Recommended for s by the tools' risks.")
+        for line in [
+            "bad<U+200B>: It is poisoned.", "/tools/look: It only looks.",
+            "/tools/pay/action: It moves money: a person decides each call.",
+            "a*: No policy can name it, since its name reads as a pattern.",
+        ] {
+            #expect(lines.contains { $0 == line }, "\(line)")
+        }
+        #expect(lines.contains { $0.hasPrefix("/hide/0: ") })
+        let report = PolicyTest.run(made.test(policy: explained).bytes, name: "explained") { _ in nil }
+        #expect(report.isGood, "\(report.failures)")
+    }
+
+    /// A policy has an end (256 KiB), and so have its reasons.
+    @Test func reasonsHaveAnEnd() throws {
+        let tools = try (0..<3000).map { try tool(#"{"name":"t\#($0)"}"#) }
+        let made = Recommendation(server: "s", judged: tools.map { judged($0, .read) })
+        let text = try #require(made.explained(leftOut: [], because: "")["description"]?.string)
+        #expect(text.utf8.count < 33 << 10)
+        #expect(text.contains("more reasons"))
+    }
+
+    /// That a statement only reads is the server's word; what can't write at all is believed.
+    @Test(arguments: [
+        ("sql", "The statement", true), ("query", "A SELECT in SQL", true), ("sqlQuery", "", true),
+        ("query", "Cypher", true), ("query", "PromQL expression", false), ("query", "What to search for", false),
+        ("esql", "An ES|QL query", false),
+    ])
+    func statementsOfReads(name: String, text: String, isAsked: Bool) throws {
+        let tool = try tool(
+            #"{"name":"read","inputSchema":{"properties":{"\#(name)":{"type":"string","description":"\#(text)"}}}}"#)
+        let made = Recommendation(
+            server: "s", judged: [judged(tool, .read, [RiskSignal(code: .acceptsQuery, text: "", parameters: [name])])])
+        #expect((made.entries["read"]?["approve_if"] != nil) == isAsked)
+        if isAsked { #expect(made.reasons.contains { $0.text.hasSuffix("That it only reads is the server's word.") }) }
+        try check(made)
+    }
 }

@@ -145,6 +145,7 @@ private struct Case {
                 if !(text.isDetail && !first.found.isSure) { claims += names }
             } else if first.found.verb == leads[0].found.verb
                 || !rules.verbs[first.found.verb].isAlsoNoun && first.found.isSure
+                || first.found.isSure && first.found.act != rules.verbs[first.found.verb].act
                 || kind(first.found) == .read
             {
                 claims += names

@@ -57,7 +57,9 @@ struct Lexer {
                 case UInt8(ascii: "."), UInt8(ascii: "!"), UInt8(ascii: "?"):
                     if Self.endsSentence(text, i, end) { marks.insert(.sentence) }
                 case UInt8(ascii: "\n"): if Self.startsLine(text, i, end) { marks.insert(.sentence) }
-                case UInt8(ascii: ","), UInt8(ascii: ";"): marks.insert(.comma)
+                // What follows says something new: `Submits the payroll; employees are paid`.
+                case UInt8(ascii: ";"): marks.insert(.sentence)
+                case UInt8(ascii: ","): marks.insert(.comma)
                 case UInt8(ascii: "/"), UInt8(ascii: "|"), UInt8(ascii: "&"), UInt8(ascii: "+"): marks.insert(.slash)
                 case UInt8(ascii: "("), UInt8(ascii: "["), UInt8(ascii: "{"): marks.insert(.open)
                 case UInt8(ascii: ")"), UInt8(ascii: "]"), UInt8(ascii: "}"): marks.insert(.close)

@@ -57,7 +57,7 @@ private struct RuleReader {
     mutating func read() -> RuleSet? {
         let root = document.root
         let known = [
-            "version", "about", "categories", "acts", "forms", "objects", "readings", "severities", "phrases",
+            "version", "about", "categories", "acts", "forms", "pasts", "objects", "readings", "severities", "phrases",
             "grammar",
             "parameters", "roles",
         ]
@@ -74,7 +74,8 @@ private struct RuleReader {
         }
         readObjects(root["objects"])
         let acts = readActs(root["acts"], root["categories"])
-        readForms(root["forms"])
+        readForms(root["forms"], .noun)
+        readForms(root["pasts"], .past)
         readGrammar(root["grammar"])
         let readings = readReadings(root["readings"])
         let verbs = verbAct.enumerated().map { index, verb in
@@ -250,7 +251,8 @@ private struct RuleReader {
         }
     }
 
-    mutating func readForms(_ view: JSONView?) {
+    /// Forms of verbs that follow no rule.
+    mutating func readForms(_ view: JSONView?, _ form: WordEntry.Form) {
         guard let view else { return }
         for (key, value) in view.members {
             guard let verb = key.string.flatMap({ verbIndex[$0] }) else {
@@ -260,7 +262,7 @@ private struct RuleReader {
             for text in texts(value) {
                 entry(text) {
                     $0.verb = Int16(verb)
-                    $0.form = .noun
+                    $0.form = form
                 }
             }
         }
@@ -393,8 +395,11 @@ private struct RuleReader {
 // MARK: English
 
 private func plurals(_ word: String) -> [String] {
-    if word.hasSuffix("y"), !["ay", "ey", "oy"].contains(where: word.hasSuffix) { return [word.dropLast() + "ies"] }
-    if ["s", "x", "ch", "sh"].contains(where: word.hasSuffix) { return [word + "es"] }
+    if word.hasSuffix("y"), !["ay", "ey", "oy", "uy"].contains(where: word.hasSuffix) {
+        return [word.dropLast() + "ies"]
+    }
+    if ["s", "x", "z", "ch", "sh"].contains(where: word.hasSuffix) { return [word + "es"] }
+    if word.hasSuffix("o") { return [word + "s", word + "es"] }
     return [word + "s"]
 }
 
@@ -404,7 +409,7 @@ private func inflections(_ verb: String) -> [(WordEntry.Form, String)] {
     forms += plurals(verb).map { (.third, $0) }
     if verb.hasSuffix("e"), !verb.hasSuffix("ee") {
         forms += [(.gerund, verb.dropLast() + "ing"), (.past, verb + "d")]
-    } else if verb.hasSuffix("y"), !["ay", "ey", "oy"].contains(where: verb.hasSuffix) {
+    } else if verb.hasSuffix("y"), !["ay", "ey", "oy", "uy"].contains(where: verb.hasSuffix) {
         forms += [(.gerund, verb + "ing"), (.past, verb.dropLast() + "ied")]
     } else {
         forms += [(.gerund, verb + "ing"), (.past, verb + "ed")]

@@ -92,9 +92,20 @@ struct TextReading {
     }
 
     private mutating func readLead(_ tokens: [Token], _ span: Range<Int>, _ number: Int) {
+        // `What a speaker plays.`, `Which rooms are free.`: what it answers.
+        let first = rules.entry(tokens[span.lowerBound]).grammar
+        if number == 0, first.isSuperset(of: [.question, .relative]), !first.contains(.condition) {
+            isDetail = true
+            return
+        }
         guard let lead = leadingVerb(tokens, span) else {
             readPassive(tokens, span, to: &leads, isLater: false)
-            if number == 0, leads.isEmpty {
+            // `Frobnicates the status`: an unknown word that does something to it.
+            let first = span.lowerBound
+            let isDone =
+                tokens[first].word == 0 && first + 1 < span.upperBound
+                && rules.entry(tokens[first + 1]).grammar.contains(.article)
+            if number == 0, leads.isEmpty, !isDone {
                 for i in span.prefix(5) where rules.entry(tokens[i]).grammar.contains(.detail) { isDetail = true }
             }
             return
@@ -114,8 +125,11 @@ struct TextReading {
         let form = rules.entry(tokens[lead]).form
         let isReading = rules.acts[first.act].category == .read
         var last = lead
+        var isRelative = false
         for i in lead + 1..<max(span.upperBound, lead + 1) {
             let entry = rules.entry(tokens[i])
+            // `Makes a rule that moves or deletes mail`: said of the rule. (`Lists users who left and deletes them` is not.)
+            if entry.grammar.contains(.relative) { isRelative = true }
             // `... including its key, dispatch status and labels`: nouns from here on.
             if isReading, entry.grammar.contains(.listing) { break }
             guard entry.verb >= 0, entry.form == form, joins(tokens, i, span.lowerBound), !isNegated(tokens, i, span),
@@ -125,7 +139,11 @@ struct TextReading {
             let isChain = !entry.isAlsoNoun && (i - last <= 3 && isChain(tokens, last + 1..<i))
             let isPlain =
                 !entry.isAlsoNoun && !isReading && isAfterConjunction(tokens, i) && isThing(tokens, i + 1, span)
-            guard isChain || isPlain || isObject(tokens, i + 1, span) else { continue }
+            // `Checks the cart and pays with ...`
+            let isThird =
+                form == .third && !entry.isAlsoNoun && isAfterConjunction(tokens, i)
+                && isGrave(Int(entry.verb))
+            guard !isRelative && (isChain || isPlain || isThird) || isObject(tokens, i + 1, span) else { continue }
             append(i, tokens, span, to: &leads)
             last = i
         }
@@ -171,8 +189,10 @@ struct TextReading {
             hasSubject = true
         } else if let first = span.first, !tokens[first].marks.contains(.dash) {
             let entry = rules.entry(tokens[first])
-            // `Replaces only the part that ...` keeps the rest.
-            let isPart = first + 1 < span.upperBound && rules.entry(tokens[first + 1]).grammar.contains(.restriction)
+            // `Replaces only the part that ...` keeps the rest; `Refunds are subject to ...` is about refunds.
+            let isPart =
+                first + 1 < span.upperBound
+                && !rules.entry(tokens[first + 1]).grammar.isDisjoint(with: [.restriction, .being])
             hasSubject =
                 entry.verb >= 0 && entry.form == .third && !entry.isAlsoNoun && !isPart
                 && (isGrave(Int(entry.verb)) || rules.acts[rules.verbs[Int(entry.verb)].act].isOutside)
@@ -292,6 +312,8 @@ struct TextReading {
             guard entry.verb >= 0, !entry.isAlsoNoun || entry.form == .third, !isNegated(tokens, i, span) else {
                 continue
             }
+            // `Streams, bitrate and tags of a file`: nouns.
+            if i + 1 < span.upperBound, rules.entry(tokens[i + 1]).grammar.contains(.genitive) { continue }
             let before = rules.entry(tokens[i - 1]).grammar
             if before.contains(.purpose) || before.contains(.auxiliary), entry.form != .past { return i }
             if tokens[i].marks.contains(.dash) || tokens[i].marks.contains(.colon),

@@ -23,7 +23,8 @@ struct DefinitionTexts {
             case "name": add(value, place, .name)
             case "inputSchema", "outputSchema": schema(value, place)
             case "arguments": promptArguments(value, place)
-            case "mimeType", "size", "icons": break
+            case "mimeType", "size": break
+            case "icons": icons(value, place)
             default: all(value, place, .text)
             }
         }
@@ -82,6 +83,15 @@ struct DefinitionTexts {
                 if member.string?.contains(" ") == true, key != "pattern" { add(member, below, .text) }
             default:
                 if member.kind == .string { add(member, below, .text) } else { schema(member, below) }
+            }
+        }
+    }
+
+    /// Clients fetch icons by themselves: where from is looked at like a schema's reference.
+    private mutating func icons(_ value: JSONView, _ place: String) {
+        for (index, icon) in value.elements.enumerated() {
+            if let source = icon["src"]?.string {
+                texts.append(DefinitionText(place: "\(place)/\(index)/src", role: .reference, text: "src : \(source)"))
             }
         }
     }

@@ -136,11 +136,11 @@ package struct MetadataLint: Sendable {
     }
 
     /// Whether a byte of a character beyond ASCII belongs to one that is what it seems: dashes, quotation marks, dots,
-    /// arrows, signs of mathematics, accented Latin letters, Chinese and Japanese.
+    /// arrows, signs of mathematics, Chinese and Japanese. Accented letters are not: patterns know them without accents.
     private static func isOrdinary(_ byte: UInt8, _ source: UnsafeBufferPointer<UInt8>, _ next: Int) -> Bool {
         guard byte >= 0xC0 else { return true }
         switch byte {
-        case 0xC3, 0xE4...0xE9: return true
+        case 0xE4...0xE9: return true
         case 0xC2: return next < source.count && source[next] >= 0xA1 && source[next] != 0xAD
         case 0xE2:
             guard next + 1 < source.count else { return false }

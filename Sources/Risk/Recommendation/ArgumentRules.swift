@@ -21,6 +21,7 @@ struct ArgumentRules {
     /// Arguments that satisfy all rules that ask for one.
     private(set) var sample: [(argument: Argument, value: JSONValue)] = []
     private let isAboutRepositories: Bool
+    private let isClaimedToRead: Bool
 
     /// A call that wants more at once is a mass of calls in one.
     private static let largestCount: Int64 = 100
@@ -28,6 +29,7 @@ struct ArgumentRules {
     private static let mostRules = 40
 
     init(_ tool: ToolDefinition, _ classification: Classification) {
+        isClaimedToRead = classification.category == .read
         guard let schema = tool.inputSchema else {
             isAboutRepositories = false
             return
@@ -50,7 +52,7 @@ struct ArgumentRules {
             {
                 pathRules(argument)
             } else if texts.contains(name),
-                classification.category != .read || codes.contains(name) || ArgumentRules.isSQL(argument)
+                classification.category != .read || codes.contains(name) || ArgumentRules.isInWritingLanguage(argument)
             {
                 personRule(argument)
             } else if isBulk, argument.schema["maximum"] == nil, ArgumentRules.isCount(argument) {
@@ -70,8 +72,9 @@ struct ArgumentRules {
             // A path in a repository begins at its root: it must not lead out of it.
             add(
                 .deny, argument, argument.path, "regex", #"(^|[/\\])\.\.([/\\]|$)|^[/~]|%2[eEfF]|%5[cC]|\x00"#,
-                "`\(argument.name)` must not lead out of the repository.",
-                why: "`\(argument.name)` is a path in a repository; `..` or a leading slash leads out of it.",
+                "`\(argument.name)` must not lead out of its repository or bucket.",
+                why:
+                    "`\(argument.name)` is a path in a repository or a bucket; `..` or a leading slash leads out of it.",
                 "../../etc/passwd")
             return
         }
@@ -101,9 +104,11 @@ struct ArgumentRules {
     }
 
     private mutating func personRule(_ argument: Argument) {
+        let isClaim = isClaimedToRead ? " That it only reads is the server's word." : ""
         add(
             .approve, argument, argument.path, "exists", true, "A person has to see `\(argument.name)`.",
-            why: "`\(argument.name)` is a program or a query: what it does, only reading it tells.", "select 1")
+            why: "`\(argument.name)` is a program or a query: what it does, only reading it tells.\(isClaim)",
+            "select 1")
     }
 
     private mutating func countRule(_ argument: Argument) {
@@ -169,10 +174,29 @@ struct ArgumentRules {
             }
     }
 
-    private static func isSQL(_ argument: Argument) -> Bool {
-        [argument.name, argument.schema["description"]?.string ?? ""].contains { text in
-            text.lowercased().split { !$0.isLetter }.contains("sql")
+    /// Whether the argument is in a language whose statements may change something, whatever the tool says of them: that
+    /// they only read is the server's word. PromQL, JQL and their like can't change anything.
+    private static func isInWritingLanguage(_ argument: Argument) -> Bool {
+        words(argument.name + " " + (argument.schema["description"]?.string ?? "")).contains { word in
+            word.hasSuffix("sql") && !onlyReading.contains(word) || writing.contains(word)
         }
+    }
+
+    private static let writing: Set<String> = [
+        "cypher", "graphql", "gql", "mutation", "sparql", "gremlin", "aql", "dml", "ddl", "flux", "mongosh",
+    ]
+    private static let onlyReading: Set<String> = ["esql", "cosql"]
+
+    /// In lower case, `camelCase` cut.
+    private static func words(_ text: String) -> [String] {
+        var (words, isLower) = ([""], false)
+        for scalar in text.unicodeScalars.prefix(600) {
+            let isLetter = scalar.properties.isAlphabetic
+            if !isLetter || isLower && scalar.properties.isUppercase { words.append("") }
+            if isLetter { words[words.count - 1] += scalar.properties.lowercaseMapping }
+            isLower = scalar.properties.isLowercase
+        }
+        return words.filter { !$0.isEmpty }
     }
 
     /// From where to where something is moved or copied; what that is, the tool says.
@@ -192,8 +216,9 @@ struct ArgumentRules {
     }
 
     private static func isRepository(_ name: String) -> Bool {
-        ["repo", "repository", "owner", "branch", "project_id", "projectid", "repo_name", "reponame", "commit_sha"]
-            .contains(
-                name.lowercased())
+        [
+            "repo", "repository", "owner", "branch", "project_id", "projectid", "repo_name", "reponame", "commit_sha",
+            "bucket", "bucket_name", "mount",
+        ].contains(name.lowercased())
     }
 }

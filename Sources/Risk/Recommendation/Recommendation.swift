@@ -80,6 +80,34 @@ package struct Recommendation: Sendable {
         self.unnameable = unnameable
     }
 
+    /// The policy with its reasons in `description`, the one place that its language has for words to people: a line for
+    /// each, with the place that it is about.
+    /// - Parameter leftOut: tools that the policy leaves to its default, and why.
+    package func explained(leftOut: [String], because: String) -> JSONValue {
+        guard case .object(var members) = policy, let place = members.firstIndex(where: { $0.key == "description" })
+        else { return policy }
+        var lines = leftOut.map { "\(VisibleText.shown($0)): \(because)" }
+        lines += reasons.map { reason in
+            VisibleText.shown("\(reason.place): \(reason.text)") + (reason.needsEditing ? " Put in your own." : "")
+        }
+        lines += unnameable.map {
+            "\(VisibleText.shown($0)): No policy can name it, since its name reads as a pattern."
+        }
+        var text = (members[place].value.string ?? "") + "."
+        for (index, line) in lines.enumerated() {
+            guard text.utf8.count + line.utf8.count < Recommendation.mostWords else {
+                text += "\nAnd \(lines.count - index) more reasons, in `policy_reasons` of the scan's JSON."
+                break
+            }
+            text += "\n" + line
+        }
+        members[place] = JSONMember("description", .string(text))
+        return .object(members)
+    }
+
+    /// Bytes of a policy's description: with its rules it has to stay below what a policy may have (256 KiB).
+    private static let mostWords = 32 << 10
+
     /// Whether a policy's key of that name means this tool and nothing else: no pattern, category or prefix.
     private static func isNameable(_ name: String) -> Bool {
         name.utf8.count <= 256 && !name.hasPrefix("@")

@@ -18,7 +18,9 @@ enum ScanFiles {
                 let advice = server.recommendation
                 let policyPath = path(policy, server.name, "policy.json")
                 if let policyPath {
-                    try put(advice.policy, policyPath, "the recommended policy for \(Visible.name(server.name))")
+                    // A policy's file has to say itself why each part is there: the scan's JSON may not be at hand.
+                    let explained = advice.explained(leftOut: server.poisoned, because: poisonedReason)
+                    try put(explained, policyPath, "the recommended policy for \(Visible.name(server.name))")
                     let count = advice.reasons.count(where: \.needsEditing)
                     if count > 0 {
                         Output.note(
