@@ -361,7 +361,12 @@ class Saved(ScanCase):
             "type": "object"}}]})
         policy, test = self.folder / "p.policy.json", self.folder / "p.policytest.json"
         report = self.json("--tools", path, "--policy-out", policy, "--policytest-out", test)
-        self.assertEqual(json.loads(policy.read_text()), report["policy"])
+        written = json.loads(policy.read_text())
+        # The file says itself why each part is there.
+        for reason in report["policy_reasons"]:
+            edit = " Put in your own." if reason["needs_editing"] else ""
+            self.assertIn(f"{reason['where']}: {reason['text']}{edit}", written["description"].split("\n"))
+        self.assertEqual({**written, "description": report["policy"]["description"]}, report["policy"])
         done = sluice("policy", "validate", policy)
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
         done = sluice("policy", "test", test)
