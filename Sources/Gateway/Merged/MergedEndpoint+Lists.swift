@@ -116,7 +116,7 @@ extension MergedEndpoint {
                 requestID: arrival.requestID, caller: arrival.caller, session: part, profile: profile, message: answer,
                 id: RequestID(0), peerIP: arrival.peerIP, loop: arrival.loop, started: arrival.started)
             if kind == .tools {
-                part.server.catalogue.learn(
+                await part.server.catalogue.learn(
                     page, isWhole: cursor == nil && page.nextCursor == nil, askedAt: changes, on: arrival.loop)
             }
             var visible: [ListPage.Entry] = []

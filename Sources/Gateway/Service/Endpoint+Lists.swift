@@ -29,7 +29,7 @@ extension Endpoint {
             }
             try session.pages.follow(kind, from: visit.message.params?["cursor"]?.string, to: page.nextCursor)
             if kind == .tools {
-                session.server.catalogue.learn(
+                await session.server.catalogue.learn(
                     page, isWhole: visit.message.params?["cursor"] == nil && page.nextCursor == nil, askedAt: changes,
                     on: visit.loop)
             }

@@ -2,7 +2,6 @@ import Base
 import JSON
 import MCP
 import Policy
-import Risk
 import Runtime
 import Synchronization
 
@@ -35,8 +34,8 @@ final class ToolCatalogue: Sendable {
     private static let maxPages = 100
     private static let maxTools = 10_000
 
-    private let server: String
-    private let log: Log
+    let server: String
+    let log: Log
     private let observer: Observer?
     private let state = Mutex(State())
     private let refreshing = SharedWork<[String: ToolFacts]>()
@@ -114,20 +113,23 @@ final class ToolCatalogue: Sendable {
     /// - Parameters:
     ///   - isWhole: whether there are no other pages.
     ///   - changes: what `changes` was when the client asked; what came before a change is not learnt after it.
-    func learn(_ page: ListPage, isWhole: Bool, askedAt changes: UInt64, on loop: EventLoop) {
+    func learn(_ page: ListPage, isWhole: Bool, askedAt changes: UInt64, on loop: EventLoop) async {
         let (known, instructions, unusable) = state.withLock { ($0.definitions, $0.instructions, $0.unusable) }
         let entries = page.entries.filter { !$0.id.isEmpty && !unusable.contains($0.id) }
         // Of several of one name the last one counts.
         let last = Dictionary(entries.map { ($0.id, $0.view) }, uniquingKeysWith: { $1 })
         // COST: what is known by the same bytes is neither copied, compiled nor judged again, and that is mostly all.
-        let fresh = last.filter { known[$0.key]?.rawBytes != $0.value.rawBytes }.mapValues(Self.copy)
+        let fresh = last.filter { known[$0.key]?.rawBytes != $0.value.rawBytes }
         var learnt: [(name: String, facts: ToolFacts, definition: JSONView)] = []
         if !fresh.isEmpty {
-            let profile = Self.profile(server, instructions, known.merging(fresh) { $1 })
-            for entry in entries {
-                guard let definition = fresh[entry.id] else { continue }
-                let schema = definition["inputSchema"].map { CompiledSchema.compile($0) }
-                learnt.append((entry.id, Self.facts(entry.id, definition, schema, profile), definition))
+            learnt = await Self.aside(known.count + fresh.count) { [server] in
+                let fresh = fresh.mapValues(Self.copy)
+                let profile = Self.profile(server, instructions, known.merging(fresh) { $1 })
+                return entries.compactMap { entry in
+                    guard let definition = fresh[entry.id] else { return nil }
+                    let schema = definition["inputSchema"].map { CompiledSchema.compile($0) }
+                    return (entry.id, Self.facts(entry.id, definition, schema, profile), definition)
+                }
             }
         }
         let news = state.withLock { state -> Observer.Words? in
@@ -168,61 +170,26 @@ final class ToolCatalogue: Sendable {
         -> [String: ToolFacts]
     {
         let before = changes
-        var schemas: [String: CompiledSchema] = [:]
-        var headers: [String: [HeaderParameter]] = [:]
-        var definitions: [String: JSONView] = [:]
-        var unusable: Set<String> = []
-        var repeated: Set<String> = []
-        let dropsIllegal = dropsIllegalHeaders.load(ordering: .relaxed)
-        try await Self.eachPage(of: link, on: loop) { page in
-            if page.malformedCount > 0 || page.entries.contains(where: \.id.isEmpty) {
-                log(.warning, "a server lists tools without a name", ("server", server))
-            }
-            for entry in page.entries where !entry.id.isEmpty {
-                let definition = Self.copy(entry.view)
-                let schema = definition["inputSchema"].map { CompiledSchema.compile($0) }
-                if let problem = schema?.problems.first {
-                    log(
-                        .warning, "a part of a tool's schema can't be checked", ("server", server),
-                        ("tool", String(entry.id.prefix(128))), ("problem", String(problem.prefix(256))))
-                }
-                if let schema = entry.view["inputSchema"] {
-                    do throws(HeaderSchemaFault) {
-                        let parameters = try HeaderParameter.all(in: schema)
-                        if !parameters.isEmpty { headers[entry.id] = parameters }
-                    } catch {
-                        if dropsIllegal {
-                            unusable.insert(entry.id)
-                            log(
-                                .warning, "a tool is left out: its x-mcp-header breaks the rules", ("server", server),
-                                ("tool", String(entry.id.prefix(128))), ("problem", error.message))
-                            continue
-                        }
-                    }
-                }
-                schemas[entry.id] = schema
-                if definitions.updateValue(definition, forKey: entry.id) != nil { repeated.insert(entry.id) }
-            }
-        }
-        let profile = Self.profile(server, link.hello.instructions, definitions)
-        var tools: [String: ToolFacts] = [:]
-        for (name, definition) in definitions {
-            tools[name] = Self.facts(name, definition, schemas[name], profile)
+        var pages: [ListPage] = []
+        try await Self.eachPage(of: link, on: loop) { pages.append($0) }
+        let (instructions, dropsIllegal) = (link.hello.instructions, dropsIllegalHeaders.load(ordering: .relaxed))
+        let made = await Self.aside(pages.reduce(0) { $0 + $1.entries.count }) { [self, pages] in
+            digest(pages, instructions, dropsIllegal: dropsIllegal)
         }
         let now = loop.now
-        state.withLock { [headers, unusable, definitions, tools] state in
-            state.tools = tools
+        state.withLock { state in
+            state.tools = made.tools
             state.isStale = state.changes != before
-            state.definitions = definitions
-            state.headers = headers
-            state.unusable = unusable
+            state.definitions = made.definitions
+            state.headers = made.headers
+            state.unusable = made.unusable
             state.refreshed = now
-            state.instructions = link.hello.instructions
-            state.observed = Set(definitions.keys)
+            state.instructions = instructions
+            state.observed = Set(made.definitions.keys)
         }
-        let words = Observer.Words(instructions: link.hello.instructions, tools: definitions, repeated: repeated)
+        let words = Observer.Words(instructions: instructions, tools: made.definitions, repeated: made.repeated)
         observer?.saw(words, of: server, on: loop)
-        return tools
+        return made.tools
     }
 
     /// Follows `nextCursor` to the end.
@@ -244,30 +211,5 @@ final class ToolCatalogue: Sendable {
             guard let next = page.nextCursor, seen.insert(next).inserted, count <= maxTools else { return }
             cursor = next
         }
-    }
-
-    /// Copied out, so that a large page is not held for the sake of one tool.
-    private static func copy(_ definition: JSONView) -> JSONView {
-        (try? JSONDocument.parse(Array(definition.rawBytes), limits: .upstream).root) ?? definition
-    }
-
-    private static let classifier = Classifier()
-
-    /// What the classifier goes by: tools without a description are judged by their siblings, too. Always in one order.
-    private static func profile(
-        _ server: String, _ instructions: String?, _ definitions: [String: JSONView]
-    ) -> ServerProfile {
-        let sorted = definitions.sorted { $0.key < $1.key }
-        return ServerProfile(
-            name: server, description: instructions ?? "", tools: sorted.compactMap { ToolDefinition($0.value) })
-    }
-
-    private static func facts(
-        _ name: String, _ definition: JSONView, _ schema: CompiledSchema?, _ profile: ServerProfile
-    ) -> ToolFacts {
-        let judged = ToolDefinition(definition).map { classifier.classify($0, in: profile) }
-        return ToolFacts(
-            name: name, category: judged?.category, severity: judged?.severity.rawValue,
-            annotations: definition["annotations"], schema: schema)
     }
 }

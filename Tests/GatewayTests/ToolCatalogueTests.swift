@@ -1,0 +1,81 @@
+import JSON
+import MCP
+import Policy
+import Runtime
+import Synchronization
+import Testing
+
+@testable import Gateway
+
+@Suite struct ToolCatalogueTests {
+    private static func list(_ count: Int, id: Int64) throws(UpstreamError) -> RPCMessage {
+        let tools = (0..<count).map {
+            #"{"name":"read_\#($0)","description":"Reads file \#($0).","inputSchema":{"type":"object"}}"#
+        }
+        return try Scene.message(
+            #"{"jsonrpc":"2.0","id":\#(id),"result":{"tools":[\#(tools.joined(separator: ","))]}}"#)
+    }
+
+    /// The order in which work on a list, and something else that comes to the same loop after it, are done.
+    private static func order(_ work: @escaping @Sendable (ToolCatalogue, EventLoop) async throws -> Void) async throws
+        -> [String]
+    {
+        try await withLoop { loop in
+            let done = Done()
+            let catalogue = ToolCatalogue(of: "s", log: Log { _, _, _ in })
+            // Both are there before the first begins.
+            try await Task(executorPreference: loop) {
+                let list = Task(executorPreference: loop) {
+                    try await work(catalogue, loop)
+                    done.add("list")
+                }
+                let ping = Task(executorPreference: loop) { done.add("ping") }
+                try await list.value
+                await ping.value
+            }.value
+            return done.words
+        }
+    }
+
+    @Test func aLongListIsWorkedOnWhileOthersAreAnswered() async throws {
+        let asked = try await Self.order { catalogue, loop in
+            let link = FakeLink { id, _ throws(UpstreamError) in .response(try Self.list(500, id: id), status: 200) }
+            let facts = try await catalogue.facts(of: "read_7", from: link, on: loop)
+            #expect(facts?.category != nil)
+        }
+        #expect(asked == ["ping", "list"])
+        let passedBy = try await Self.order { catalogue, loop in
+            let link = FakeLink { id, _ throws(UpstreamError) in .response(try Self.list(1, id: id), status: 200) }
+            _ = try await catalogue.facts(of: "read_0", from: link, on: loop)
+            let page = try #require(ListPage(try Self.list(500, id: 1), .tools))
+            await catalogue.learn(page, isWhole: true, askedAt: 0, on: loop)
+            #expect(catalogue.definitions?.count == 500)
+        }
+        #expect(passedBy == ["ping", "list"])
+    }
+
+    @Test func whatWasSaidBeforeAChangeIsNotLearntAfterIt() async throws {
+        try await withLoop { loop in
+            let catalogue = ToolCatalogue(of: "s", log: Log { _, _, _ in })
+            let link = FakeLink { id, _ throws(UpstreamError) in .response(try Self.list(1, id: id), status: 200) }
+            _ = try await catalogue.facts(of: "read_0", from: link, on: loop)
+            let page = try #require(ListPage(try Self.list(500, id: 1), .tools))
+            // While the list is worked on the server says that it has changed.
+            await Task(executorPreference: loop) {
+                let learning = Task(executorPreference: loop) {
+                    await catalogue.learn(page, isWhole: true, askedAt: 0, on: loop)
+                }
+                let change = Task(executorPreference: loop) { catalogue.invalidate() }
+                await learning.value
+                await change.value
+            }.value
+            #expect(catalogue.definitions == nil)
+        }
+    }
+}
+
+private final class Done: Sendable {
+    private let held = Mutex<[String]>([])
+    var words: [String] { held.withLock { $0 } }
+    func add(_ word: String) { held.withLock { $0.append(word) } }
+}
