@@ -13,6 +13,12 @@ final class GatewaySnapshot: Sendable {
     init(_ configuration: Configuration, log: Log) {
         generation = configuration.generation
         servers = configuration.servers
+        for name in servers.keys.sorted() where SSEFront.Place(rawValue: name) != nil {
+            log(
+                .error,
+                "no server can be called so any more: its path is that of HTTP+SSE now. Its clients reach it at /mcp only, "
+                    + "until it is added again under another name", ("server", name), ("path", "/mcp/\(name)"))
+        }
         var policies: [String: CompiledPolicy] = [:]
         for (name, version) in configuration.policies {
             let load = PolicyDocument.load(version.bytes, name: name, version: version.version)

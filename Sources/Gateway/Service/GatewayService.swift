@@ -122,7 +122,7 @@ final class GatewayService: HTTPService {
         case (.post, .messages):
             try RequestFacts.checkContent(request.head.fields)
             return try front.admit(arrival, of: server, session: request.head.target.queryValue("session"))
-        default: throw .methodNotAllowed
+        default: throw .methodOfOldPath(place)
         }
     }
 

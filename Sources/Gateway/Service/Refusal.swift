@@ -9,6 +9,7 @@ enum Refusal: Error, Sendable, Hashable {
     case unknownServer(String)
     case unknownPath
     case methodNotAllowed
+    case methodOfOldPath(SSEFront.Place)
     case wrongContentType
     case encoded
     case notAcceptable
@@ -29,7 +30,7 @@ enum Refusal: Error, Sendable, Hashable {
         case .unauthenticated: HTTPStatus(401)
         case .wrongServer, .foreignOrigin, .foreignHost: HTTPStatus(403)
         case .unknownServer, .unknownPath, .unknownSession: HTTPStatus(404)
-        case .methodNotAllowed, .streamOver: HTTPStatus(405)
+        case .methodNotAllowed, .methodOfOldPath, .streamOver: HTTPStatus(405)
         case .notAcceptable: HTTPStatus(406)
         case .wrongContentType, .encoded: HTTPStatus(415)
         case .notJSON, .notAMessage, .noSession, .wrongVersion: HTTPStatus(400)
@@ -55,6 +56,9 @@ enum Refusal: Error, Sendable, Hashable {
         case .unknownServer(let name): "There is no server `\(name.prefix(64))` here. `sluice server list` shows all."
         case .unknownPath: "There is nothing at this path. MCP is served at /mcp/{server} and /mcp."
         case .methodNotAllowed: "This path takes POST, GET and DELETE."
+        case .methodOfOldPath(let place):
+            "This path is that of HTTP+SSE and takes \(place.method) only. A server called `\(place.rawValue)` is reached at "
+                + "/mcp; give it another name by adding it again."
         case .wrongContentType: "The body must be JSON: send `Content-Type: application/json`."
         case .encoded: "Bodies are not taken compressed: leave out Content-Encoding, and send the JSON as it is."
         case .notAcceptable:
@@ -82,7 +86,11 @@ enum Refusal: Error, Sendable, Hashable {
         if case .unauthenticated = self { fields.append(.wwwAuthenticate, "Bearer realm=\"sluice\"") }
         // SPEC: RFC 9110, 12.5.3: what would be taken.
         if case .encoded = self { fields.append(.acceptEncoding, "identity") }
-        if status.code == 405 { fields.append(.allow, "POST, GET, DELETE") }
+        if case .methodOfOldPath(let place) = self {
+            fields.append(.allow, place.method)
+        } else if status.code == 405 {
+            fields.append(.allow, "POST, GET, DELETE")
+        }
         let body = RPCWriter.error(
             id: nil, code: code, message: message, data: ["requestId": .string(requestID)])
         return Response(status, fields: fields, body: body)

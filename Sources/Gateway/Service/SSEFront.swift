@@ -13,6 +13,9 @@ final class SSEFront: Sendable {
     enum Place: String, Sendable {
         case stream = "sse"
         case messages
+
+        /// The only one that it takes.
+        var method: String { self == .stream ? "GET" : "POST" }
     }
 
     /// A message that may be taken. It counts as one that is seen to until `take` is done with it.
