@@ -141,11 +141,7 @@ struct AskDesk: Sendable {
             late.ended(nil)
             let text = "the client did not answer within \(visit.patience.microseconds / 1_000_000) s"
             refuse(id, Refusal(text: text, code: .upstreamTimeout), visit)
-            // SPEC: who gives up a request says so.
-            session.push(
-                RPCWriter.notification(
-                    method: "notifications/cancelled",
-                    params: ["requestId": .number(JSONNumber(number)), "reason": "no answer in time"]))
+            session.push(Self.withdrawal(of: number, "no answer in time"))
         }
         guard await send(Relay.renumbered(request, RequestID(number))) else {
             // Somebody else may have ended it meanwhile.
@@ -188,6 +184,13 @@ struct AskDesk: Sendable {
         visit.session.link.post(RPCWriter.error(id: id, code: refusal.code, message: refusal.text), on: visit.loop)
     }
 
+    /// SPEC: who gives up a request says so.
+    private static func withdrawal(of number: Int64, _ reason: String) -> [UInt8] {
+        RPCWriter.notification(
+            method: "notifications/cancelled",
+            params: ["requestId": .number(JSONNumber(number)), "reason": .string(reason)])
+    }
+
     // MARK: A modern server's input request to a legacy client
 
     /// Sends a request to the client and waits for the answer; nil if there will be none.
@@ -212,7 +215,13 @@ struct AskDesk: Sendable {
             timeout.stop()
             handle.finish()
         }
+        // Nobody is asked for a call that was taken back.
+        guard !handle.isCancelled else { return nil }
         await notify(RPCWriter.request(id: number, method: request.method, paramsBytes: request.params))
-        return try? await inbox.next()
+        if let answer = try? await inbox.next() { return answer }
+        // The end of a session takes everything back.
+        guard !session.isEnded else { return nil }
+        await notify(Self.withdrawal(of: number, handle.isCancelled ? "the call was cancelled" : "no answer in time"))
+        return nil
     }
 }
