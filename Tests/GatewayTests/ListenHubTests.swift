@@ -236,6 +236,28 @@ private final class ListeningServer: UpstreamLink {
         }
     }
 
+    /// Whoever waits for what is not asked for any more, or for a hub that closes, waits no longer.
+    @Test(arguments: [true, false]) func nobodyWaitsInVain(isClosed: Bool) async throws {
+        let server = try ListeningServer()
+        try await onHub(server) { hub, loop in
+            hub.subscribe(Self.wishes("a"), of: server, on: loop)
+            let settled = Counter()
+            Task(executorPreference: loop) {
+                await hub.settled()
+                settled.add()
+            }
+            // Overtaken before it has begun.
+            if isClosed {
+                await Self.settle()
+                hub.close()
+            } else {
+                Task(executorPreference: loop) { hub.subscribe(ListenFilter(), of: server, on: loop) }
+            }
+            await Self.settle()
+            #expect(settled.value == 1)
+        }
+    }
+
     @Test func somethingIsListenedForAlways() async throws {
         let server = try ListeningServer()
         try await onHub(always: Self.wishes(tools: true), server) { hub, loop in

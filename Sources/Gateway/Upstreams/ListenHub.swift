@@ -107,16 +107,19 @@ final class ListenHub: Sendable {
     }
 
     func close() {
-        begin(.max)
-        let (leavers, running) = state.withLock { state in
+        // In one step: who comes after it finds the hub closed, who came before is let go.
+        let (leavers, waiting, running) = state.withLock { state in
             state.isClosed = true
             state.number += 1
             defer {
                 state.listeners.removeAll()
+                state.waiting.removeAll()
                 state.running.removeAll()
             }
-            return (state.listeners.values.compactMap(\.left), Array(state.running.values))
+            let waiting = state.waiting.map(\.handle) + state.listeners.values.map(\.handle)
+            return (state.listeners.values.compactMap(\.left), waiting, Array(state.running.values))
         }
+        for handle in waiting { handle.begin() }
         for handle in running { handle.cancel() }
         for left in leavers { left.resume() }
     }
@@ -125,8 +128,8 @@ final class ListenHub: Sendable {
     func update(of link: any UpstreamLink, on loop: EventLoop) {
         let hello = link.hello
         guard hello.version.era == .modern else { return }
-        let (next, over) = state.withLock { state -> ((Int, ListenFilter)?, [CallHandle]) in
-            guard !state.isClosed else { return (nil, []) }
+        let (next, over) = state.withLock { state -> ((Int, ListenFilter)?, (number: Int, running: [CallHandle])?) in
+            guard !state.isClosed else { return (nil, nil) }
             var wishes = always.joined(with: state.subscriptions)
             for listener in state.listeners.values { wishes = wishes.joined(with: listener.filter) }
             wishes.resourceSubscriptions.sort()
@@ -134,17 +137,21 @@ final class ListenHub: Sendable {
             let wanted = wishes.granted(
                 by: hello.capabilities ?? JSONDocument.emptyObject.root,
                 hasTasks: hello.capabilities?["extensions"]?["io.modelcontextprotocol/tasks"] != nil)
-            guard wanted != state.wanted ?? ListenFilter() else { return (nil, []) }
+            guard wanted != state.wanted ?? ListenFilter() else { return (nil, nil) }
             state.number += 1
             guard !wanted.isEmpty else {
                 state.wanted = nil
                 defer { state.running.removeAll() }
-                return (nil, Array(state.running.values))
+                return (nil, (state.number, Array(state.running.values)))
             }
             state.wanted = wanted
-            return ((state.number, wanted), [])
+            return ((state.number, wanted), nil)
         }
-        for handle in over { handle.cancel() }
+        if let over {
+            for handle in over.running { handle.cancel() }
+            // Whoever waits for an older listen waits in vain: nothing is asked for any more.
+            begin(over.number)
+        }
         guard let (number, filter) = next else { return }
         Task(executorPreference: loop) { await self.run(number, filter, link, loop) }
     }
