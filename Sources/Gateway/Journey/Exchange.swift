@@ -62,7 +62,13 @@ struct Exchange: Sendable {
                 crossing.serverVersion.era == .modern
             else { return .response(response, status: status) }
             switch ResultType(result) {
-            case .complete: return .response(kept(response, visit, crossing) ?? response, status: status)
+            case .complete:
+                // Of a task's state they are judged; nobody has judged these.
+                guard result["inputRequests"] == nil || visit.message.method.hasPrefix("tasks/") else {
+                    throw UpstreamError(
+                        .broken, mayHaveRun: true, detail: "the result is complete and asks for input", status: status)
+                }
+                return .response(kept(response, visit, crossing) ?? response, status: status)
             case .task where mayBecomeTask(visit, crossing):
                 guard let task = result["taskId"]?.string else {
                     throw UpstreamError(
