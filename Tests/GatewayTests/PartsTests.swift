@@ -2,6 +2,7 @@ import Base
 import HTTP
 import JSON
 import MCP
+import Runtime
 import Store
 import Synchronization
 import Testing
@@ -69,6 +70,84 @@ final class Counter: Sendable {
     }
 }
 
+/// Sessions of modern clients have names that come again.
+@Suite struct SessionTableTests {
+    private final class Sink: EventSink {
+        let isClosed = false
+        let ended = Counter()
+        func send(_ message: [UInt8]) {}
+        func end() { ended.add() }
+    }
+
+    private static func session(_ stage: Stand, _ sink: Sink? = nil) throws -> (ClientSession, AskingLink) {
+        let link = AskingLink([])
+        let session = try stage.session(link)
+        if let sink { session.attach(sink, listener: CallHandle()) }
+        return (session, link)
+    }
+
+    @Test func oneEndsAndNoOtherOfItsName() async throws {
+        try await onStage { stage in
+            let table = stage.endpoint.sessions
+            let sink = Sink()
+            let (old, oldLink) = try Self.session(stage, sink)
+            let (new, newLink) = try Self.session(stage)
+            #expect(table.add(old))
+            #expect(table.replace(new, on: stage.loop))
+            // What is displaced ends, as soon as the loop comes to it.
+            try await stage.loop.sleep(.zero)
+            #expect(old.isEnded && oldLink.state.withLock { $0.closed } && sink.ended.value == 1)
+            stage.endpoint.end(old, on: stage.loop)
+            #expect(table.find("standing") === new && !new.isEnded)
+            #expect(sink.ended.value == 1, "once")
+            stage.endpoint.end(new, on: stage.loop)
+            #expect(table.count == 0 && newLink.state.withLock { $0.closed })
+        }
+    }
+
+    @Test func oneThatIsInNoTableEndsAllTheSame() async throws {
+        try await onStage { stage in
+            let (session, link) = try Self.session(stage)
+            stage.endpoint.end(session, on: stage.loop)
+            #expect(session.isEnded && link.state.withLock { $0.closed })
+        }
+    }
+
+    @Test func whoComesSecondGetsTheFirstUnlessThatHasEnded() async throws {
+        try await onStage { stage in
+            let table = stage.endpoint.sessions
+            let (first, _) = try Self.session(stage)
+            let (second, _) = try Self.session(stage)
+            #expect(table.adopt(first, on: stage.loop) === first)
+            #expect(table.adopt(second, on: stage.loop) === first)
+            first.end(on: stage.loop)
+            #expect(table.adopt(second, on: stage.loop) === second)
+        }
+    }
+}
+
+@Suite struct ReservedNameTests {
+    @Test func aServerThatHasOneIsToldOf() {
+        let lines = Mutex<[String]>([])
+        let log = Log { level, text, fields in
+            lines.withLock { $0.append("\(level) \(text) \(fields.map { "\($0.0)=\($0.1)" })") }
+        }
+        func server(_ name: String) -> Server {
+            Server(
+                name: name, transport: .stdio(command: ["/bin/true"], inherit: [], variables: [], directory: nil),
+                allowPrivate: false, created: Scene.start)
+        }
+        let servers = Dictionary(uniqueKeysWithValues: ["sse", "s", "messages"].map { ($0, server($0)) })
+        _ = GatewaySnapshot(
+            Configuration(
+                generation: 1, servers: servers, policies: [:], identities: [:], grants: [:], adminTokens: [:]),
+            log: log)
+        let told = lines.withLock { $0 }
+        #expect(told.count == 2 && told[0].contains("server=messages") && told[1].contains("server=sse"))
+        #expect(told.allSatisfy { $0.contains("error") && $0.contains("another name") })
+    }
+}
+
 @Suite struct InboxTests {
     @Test func handsOutWhatCameBeforeTheEnd() async throws {
         let inbox = Inbox()
@@ -105,7 +184,8 @@ final class Counter: Sendable {
 @Suite struct RefusalTests {
     @Test(arguments: [
         (Refusal.unauthenticated, 401), (.wrongServer, 403), (.unknownServer("x"), 404), (.unknownPath, 404),
-        (.methodNotAllowed, 405), (.wrongContentType, 415), (.notAcceptable, 406), (.foreignOrigin, 403),
+        (.methodNotAllowed, 405), (.methodOfOldPath(.stream), 405), (.wrongContentType, 415), (.notAcceptable, 406),
+        (.foreignOrigin, 403),
         (.foreignHost, 403), (.notJSON("r"), 400), (.notAMessage("r"), 400), (.noSession, 400),
         (.unknownSession, 404), (.wrongVersion("v"), 400), (.tooManySessions, 503), (.configurationUnavailable, 503),
     ])

@@ -53,7 +53,7 @@ final class MergedEndpoint: Sendable {
     func session(named name: String) -> MergedSession? { table.withLock { $0[name] } }
 
     func end(_ session: MergedSession, on loop: EventLoop) {
-        guard table.withLock({ $0.removeValue(forKey: session.id) }) != nil else { return }
+        table.withLock { if $0[session.id] === session { $0[session.id] = nil } }
         for part in session.end() { endpoint.end(part, on: loop) }
     }
 
@@ -129,7 +129,8 @@ final class MergedEndpoint: Sendable {
         do throws(UpstreamError) {
             let fresh = try await endpoint.open(
                 Self.partKey(session.id, server), profile ?? session.profile, arrival.at(caller), asks: session.asks)
-            guard let kept = session.adopt(fresh), kept !== fresh || endpoint.sessions.replace(fresh) else {
+            guard let kept = session.adopt(fresh), kept !== fresh || endpoint.sessions.replace(fresh, on: arrival.loop)
+            else {
                 fresh.end(on: arrival.loop)
                 throw UpstreamError(.overloaded, mayHaveRun: false, detail: "too many sessions")
             }

@@ -109,7 +109,7 @@ extension Endpoint {
             return session
         }
         let session = try await open(key, profile, arrival)
-        guard let kept = sessions.adopt(session) else {
+        guard let kept = sessions.adopt(session, on: arrival.loop) else {
             session.end(on: arrival.loop)
             throw UpstreamError(.overloaded, mayHaveRun: false, detail: "too many sessions")
         }

@@ -67,7 +67,7 @@ extension Endpoint {
     }
 
     func end(_ session: ClientSession, on loop: EventLoop) {
-        guard sessions.remove(session.id) != nil else { return }
+        sessions.remove(session)
         metrics.sessions.store(sessions.count, ordering: .relaxed)
         session.end(on: loop)
     }

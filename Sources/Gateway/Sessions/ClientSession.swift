@@ -90,15 +90,18 @@ final class ClientSession: Sendable {
     /// No request may use it any more.
     var isEnded: Bool { state.withLock { $0.isEnded } }
 
-    /// Takes an idle session out of use; false when it is not idle after all.
+    /// Ends all that goes on in it, and its way to the server. Once: who comes later finds it done.
     func end(on loop: EventLoop) {
-        let (streams, listener, calls) = state.withLock { state in
+        let ended = state.withLock {
+            state -> (streams: [any EventSink], CallHandle?, [(id: RequestID, handle: CallHandle)])? in
+            guard !state.isEnded else { return nil }
             state.isEnded = true
             let listens: [any EventSink] = state.listens.values.map(\.stream)
             state.listens.removeAll()
             defer { (state.stream, state.listener) = (nil, nil) }
             return (listens + (state.stream.map { [$0] } ?? []), state.listener, state.calls)
         }
+        guard let (streams, listener, calls) = ended else { return }
         asks.drop(of: link)
         tasks.close()
         for call in calls { call.handle.cancel() }

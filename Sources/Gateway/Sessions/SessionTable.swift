@@ -33,23 +33,30 @@ final class SessionTable: Sendable {
         }
     }
 
-    /// Adds it in place of one of its name; false when the table is full.
-    func replace(_ session: ClientSession) -> Bool {
-        sessions.withLock { sessions in
-            guard sessions[session.id] != nil || sessions.count < capacity else { return false }
+    /// Adds it in place of one of its name, which ends; false when the table is full.
+    func replace(_ session: ClientSession, on loop: EventLoop) -> Bool {
+        let (isIn, old) = sessions.withLock { sessions -> (Bool, ClientSession?) in
+            let old = sessions[session.id]
+            guard old != nil || sessions.count < capacity else { return (false, nil) }
             sessions[session.id] = session
-            return true
+            return (true, old)
         }
+        if let old, old !== session { loop.execute { old.end(on: loop) } }
+        return isIn
     }
 
-    /// Adds it unless there is one of its name already: the one that is in the table now, or nil when it is full.
-    func adopt(_ session: ClientSession) -> ClientSession? {
-        sessions.withLock { sessions in
-            if let known = sessions[session.id], !known.isEnded, known.server === session.server { return known }
-            guard sessions.count < capacity else { return nil }
+    /// Adds it unless there is one of its name already: the one that is in the table now, or nil when it is full. One whose
+    /// server is another now ends.
+    func adopt(_ session: ClientSession, on loop: EventLoop) -> ClientSession? {
+        let (kept, old) = sessions.withLock { sessions -> (ClientSession?, ClientSession?) in
+            let known = sessions[session.id]
+            if let known, !known.isEnded, known.server === session.server { return (known, nil) }
+            guard known != nil || sessions.count < capacity else { return (nil, nil) }
             sessions[session.id] = session
-            return session
+            return (session, known)
         }
+        if let old { loop.execute { old.end(on: loop) } }
+        return kept
     }
 
     /// Whether any session of the server still wants to hear of a resource.
@@ -60,7 +67,10 @@ final class SessionTable: Sendable {
 
     func find(_ id: String) -> ClientSession? { sessions.withLock { $0[id] } }
 
-    func remove(_ id: String) -> ClientSession? { sessions.withLock { $0.removeValue(forKey: id) } }
+    /// Takes out this one, and no other of its name.
+    func remove(_ session: ClientSession) {
+        sessions.withLock { if $0[session.id] === session { $0[session.id] = nil } }
+    }
 
     /// Takes out the sessions that `isOver` picks.
     func removeAll(where isOver: (ClientSession) -> Bool) -> [ClientSession] {

@@ -327,7 +327,7 @@ final class LegacyConversation: Conversation {
     private func openAnother() async {
         dial("other")
         let opened = await initialize(stand.holder)
-        if let session = stand.endpoint.sessions.remove(opened) { session.end(on: stand.loop) }
+        if let session = stand.endpoint.sessions.find(opened) { stand.endpoint.end(session, on: stand.loop) }
         await settle(stand)
         dial("server")
         let (seen, faults) = book.take()
