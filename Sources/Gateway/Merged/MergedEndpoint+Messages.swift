@@ -115,13 +115,21 @@ extension MergedEndpoint {
         _ reply: any ReplyChannel
     ) async throws(ProtocolFault) {
         let wanted = try ListenFilter(message.params)
+        let refusal = Listen.refusal(of: id)
+        guard session.hasRoomForListen else {
+            return await reply.answer(refusal, status: Endpoint.status(of: refusal, .modern))
+        }
         guard let events = reply as? HTTPReply, let stream = events.events() else {
             throw ProtocolFault(.unknownMethod, "subscriptions/listen needs a way to send events")
         }
         let whole = EventStream(stream)
         let gate = Gate(whole)
         let listen = MergedListen(id, gate, Hearer(client: profile.facts, ip: arrival.peerIP))
-        guard session.hold(listen) else { return whole.end() }
+        guard session.hold(listen) else {
+            // Others took the last places meanwhile, or the session has ended.
+            if !session.isEnded { whole.send(refusal) }
+            return whole.end()
+        }
         stream.onClose {
             session.release(listen)
             listen.close()

@@ -111,11 +111,15 @@ final class MergedSession: Sendable {
         old?.end()
     }
 
-    /// Holds a listen, whose stream ends with the session; false if that is over.
+    /// Each has a place with every server, too.
+    var hasRoomForListen: Bool { state.withLock { $0.listens.count < ClientSession.maxListens } }
+
+    /// Holds a listen, whose stream ends with the session; false if that is over, or there is no room for another.
     func hold(_ listen: MergedListen) -> Bool {
         state.withLock { state in
-            if !state.isEnded { state.listens[ObjectIdentifier(listen)] = listen }
-            return !state.isEnded
+            guard !state.isEnded, state.listens.count < ClientSession.maxListens else { return false }
+            state.listens[ObjectIdentifier(listen)] = listen
+            return true
         }
     }
 

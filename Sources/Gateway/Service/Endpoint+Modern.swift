@@ -143,13 +143,19 @@ extension Endpoint {
             granted.taskIDs = hasTasks ? filter.taskIDs.filter(session.tasks.owns) : []
         }
         filter = granted
+        let refusal = Listen.refusal(of: visit.id)
+        guard session.hasRoomForListen else { return await reply.answer(refusal, status: visit.status(of: refusal)) }
         let end = CallHandle()
         guard let stream = reply.openEvents(closed: { end.cancel() }) else {
             throw ProtocolFault(.unknownMethod, "subscriptions/listen needs a way to send events")
         }
         let gate = Gate(stream)
         let listen = Listen(id: visit.id, filter: filter, stream: gate, hearer: visit.hearer)
-        guard session.attach(listen) else { return stream.end() }
+        guard session.attach(listen) else {
+            // Others took the last places meanwhile, or the session has ended.
+            if !session.isEnded { stream.send(refusal) }
+            return stream.end()
+        }
         let handle = CallHandle()
         end.onCancel {
             handle.cancel()

@@ -28,7 +28,7 @@ final class ClientSession: Sendable {
         var listens: [ObjectIdentifier: Listen] = [:]
     }
 
-    private static let maxListens = 32
+    static let maxListens = 32
     typealias MayHear = @Sendable (_ uri: String, _ session: ClientSession, _ hearer: Hearer) -> Bool
 
     let id: String
@@ -158,6 +158,13 @@ final class Hearer: Sendable {
 
 /// One `subscriptions/listen` of a modern client.
 struct Listen: Sendable {
+    /// What a client is told that has too many of them.
+    static func refusal(of id: RequestID) -> [UInt8] {
+        RPCWriter.error(
+            id: id, code: .overloaded,
+            message: "\(ClientSession.maxListens) listens are open already: end one, or ask for more with one.")
+    }
+
     let id: RequestID
     let filter: ListenFilter
     let stream: any EventSink
@@ -214,6 +221,8 @@ extension ClientSession {
             guard !state.isEnded, state.listens.count < Self.maxListens else { return false }
             state.listens[ObjectIdentifier(listen.stream)] = listen
             return true
+    var hasRoomForListen: Bool { state.withLock { $0.listens.count < Self.maxListens } }
+
         }
     }
 
