@@ -5,10 +5,13 @@ import os
 import pathlib
 import resource
 import signal
+import socket
 import sys
 import threading
 
-from harness import ALLOW_ALL, FAKE_STDIO, Case, Session, alive, request, until
+from harness import ALLOW_ALL, FAKE_STDIO, UPSTREAMS, Case, Session, alive, request, until
+from upstreams.rawserver import RawServer
+from wire import Legacy
 
 
 class UpstreamLife(Case):
@@ -102,6 +105,104 @@ class UpstreamLife(Case):
         self.sluice("server", "add", "u", "--url", "http://127.0.0.1:9/mcp", "--allow-private", "--per-session", code=2)
         self.sluice("server", "add", "u", "--max-waiting", "3", code=2)
         self.sluice("server", "add", "u", "--call-timeout", "2m", "--longest-call", "1m", "--", "/bin/true", code=2)
+
+
+class BeginsAnew(Case):
+    """A legacy server that begins anew is told again what its client goes by: its subscriptions and its log level."""
+
+    AGAIN = [("logging/setLevel", {"level": "error"}), ("resources/subscribe", {"uri": "raw://one"}),
+             ("resources/subscribe", {"uri": "raw://two"})]
+    gw = None
+
+    def client(self, *options):
+        self.sluice("server", "add", "s", *map(str, options))
+        self.put_policy("p", ALLOW_ALL, "s")
+        token = self.grant("s", "p", options[0].strip("-") or "shared")
+        self.gw = self.gw or self.gateway()
+        client = Legacy(self.gw.url("s"), token)
+        self.addCleanup(client.close)
+        return client
+
+    def say(self, client):
+        for method, params in [*self.AGAIN[1:], ("resources/subscribe", {"uri": "raw://three"}), self.AGAIN[0],
+                               ("resources/unsubscribe", {"uri": "raw://three"})]:
+            self.assertEqual(client.send(method, params).result, {})
+
+    def called(self, client):
+        """A call that works as soon as the server does."""
+        until(lambda: "result" in (client.call("echo", {}).response or {}), "the server to be back")
+
+    def test_over_http(self):
+        class Strict(RawServer):
+            def answer(self, exchange):
+                if exchange.method == "GET" and not self.sessions.get(exchange.fields.get("mcp-session-id")):
+                    return exchange.send(404)
+                return super().answer(exchange)
+
+        def told(server):
+            return [(x.message["method"], x.message["params"]) for x in server.seen
+                    if isinstance(x.message, dict) and x.message["method"] in dict(self.AGAIN)]
+        server = Strict()
+        self.addCleanup(server.close)
+        client = self.client("--url", server.url(), "--allow-private")
+        stream = client.get()
+        self.say(client)
+        # It forgets, and a call finds out.
+        for name in server.sessions:
+            server.sessions[name] = False
+        self.called(client)
+        until(lambda: told(server)[4:] == self.AGAIN, "it to be told again")
+        # It is another one, and the client's stream finds out.
+        server.close()
+        server = Strict(port=server.port)
+        self.addCleanup(server.close)
+        until(lambda: told(server) == self.AGAIN, "the other to be told")
+        until(lambda: server.streams, "the gateway to listen")
+        server.notify("notifications/resources/updated", {"uri": "raw://two"})
+        stream.wait_method("notifications/resources/updated")
+        # One that forgets everything at once has been told once for each beginning, and no more.
+        server.tools["echo"] = lambda server, exchange: exchange.send(404)
+        before = len(server.requests("initialize"))
+        self.assertIn("error", client.call("echo", {}).response)
+        self.assertEqual(len(server.requests("initialize")), before + 1)
+
+    def test_over_the_event_stream_of_2024(self):
+        server = RawServer()
+        self.addCleanup(server.close)
+        client = self.client("--url", server.url("/sse"), "--allow-private")
+        stream = client.get()
+        self.say(client)
+
+        def told():
+            return [(x.message["method"], x.message["params"]) for x in server.seen
+                    if isinstance(x.message, dict) and x.message["method"] in dict(self.AGAIN)]
+        for _, exchange, _, _ in list(server.streams):
+            exchange.connection.shutdown(socket.SHUT_RDWR)
+        until(lambda: not server.streams, "the stream to break")
+        self.called(client)
+        until(lambda: told()[4:] == self.AGAIN, "it to be told again")
+        server.notify("notifications/resources/updated", {"uri": "raw://two"})
+        stream.wait_method("notifications/resources/updated")
+
+    def test_over_a_pipe(self):
+        for kind in ("--per-session", "--shared"):
+            log = self.folder / f"seen{kind}"
+            client = self.client(
+                *([kind] if kind == "--per-session" else []), "--", sys.executable, UPSTREAMS / "rawserver.py", "--resources",
+                "--log", log)
+            self.say(client)
+
+            def told():
+                lines = [json.loads(line) for line in log.read_text().splitlines()]
+                begins = [n for n, line in enumerate(lines) if line.get("method") == "initialize"]
+                return len(begins), [(line["method"], line["params"]) for line in lines[begins[-1]:]
+                                     if line.get("method") in dict(self.AGAIN)]
+            with self.subTest(kind):
+                self.assertEqual(told()[0], 1)
+                client.call("die", {})
+                self.called(client)
+                until(lambda: told() == (2, self.AGAIN), "the new one to be told")
+            self.sluice("server", "remove", "s", "--force")
 
 
 if __name__ == "__main__":

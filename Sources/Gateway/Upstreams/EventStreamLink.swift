@@ -34,6 +34,7 @@ final class EventStreamLink: UpstreamLink {
     let number: Int
     /// The sessions beside the first.
     let sides = Mutex<[EventStreamLink]>([])
+    let told = Mutex(Told())
     private let opening = SharedWork<Void>()
     private let counter = Atomic<Int64>(0)
     private let posts = Atomic<Int>(0)
@@ -141,6 +142,8 @@ final class EventStreamLink: UpstreamLink {
             state.isUp = state.generation == generation && !state.isClosed
         }
         post(RPCWriter.notification(method: "notifications/initialized"), on: loop)
+        // Whoever waits for the stream need not wait for that.
+        Task(executorPreference: loop) { [self] in await tell(told.withLock { $0 }, on: loop) }
     }
 
     private func read(_ events: HTTPEvents, _ generation: Int) async {
@@ -192,6 +195,7 @@ final class EventStreamLink: UpstreamLink {
         guard isUp else {
             throw UpstreamError(.unreachable, mayHaveRun: false, detail: "the server's event stream has just ended")
         }
+        if outgoing.isLasting { told.withLock { $0.note(outgoing) } }
         deliver(outgoing.message, for: id, on: loop)
         return try await firstReply(to: outgoing, inbox, route.limits, on: loop, handle, pass: pass) { [self] in
             guard state.withLock({ $0.book.end(id) }) != nil else { return }

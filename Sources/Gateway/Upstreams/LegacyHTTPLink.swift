@@ -62,6 +62,7 @@ final class LegacyHTTPLink: UpstreamLink {
     private let client: ClientProfile
     private let relays: Relays
     private let session: Mutex<Session>
+    private let told = Mutex(Told())
     private let renewal = SharedWork<Session>()
     private let counter = Atomic<Int64>(1)
     /// Notifications and responses that are being sent; more are dropped.
@@ -101,17 +102,17 @@ final class LegacyHTTPLink: UpstreamLink {
         onCancel(handle, id, on: loop) { cancel.cancel() }
         // The end of a task may be far away: nor does it take one of the connections that calls share.
         let waits = outgoing.task != nil
-        let answer = try await route.open(request, on: loop, cancel: cancel, isStanding: waits)
+        var answer = try await route.open(request, on: loop, cancel: cancel, isStanding: waits)
         if case .complete(let response) = answer, response.head.status.code == 404, let stale = current.id,
-            !isAnswered(response, id)
+            !outgoing.isAgain, !isAnswered(response, id)
         {
             // SPEC: 2025-11-25 transports, session management: 404 means that the session is not known, start anew. The
             // request was not taken up, so sending it once more is safe.
             let fresh = try await renewed(stale, on: loop)
             let again = route.post(message, fresh.postFields)
-            let reopened = try await route.open(again, on: loop, cancel: cancel, isStanding: waits)
-            return try await reply(reopened, to: id, on: loop, handle, cancel, pass)
+            answer = try await route.open(again, on: loop, cancel: cancel, isStanding: waits)
         }
+        if outgoing.isLasting { told.withLock { $0.note(outgoing) } }
         return try await reply(answer, to: id, on: loop, handle, cancel, pass)
     }
 
@@ -147,6 +148,8 @@ final class LegacyHTTPLink: UpstreamLink {
             case .session(var fresh):
                 fresh.life = current.life + 1
                 session.withLock { $0 = fresh }
+                // The call that has found out need not wait for it.
+                Task(executorPreference: loop) { [self] in await tell(told.withLock { $0 }, on: loop) }
                 return fresh
             case .other(_, let error): throw error
             }
@@ -219,6 +222,8 @@ final class LegacyHTTPLink: UpstreamLink {
         // The name of the session in which there was a stream, and whose events those were.
         // COST: the name alone; this waits for as long as the client listens.
         var listened: String?
+        // That of one which was opened for the stream's sake and has none yet.
+        var opened: String?
         var pause = Self.firstPause
         while !handle.isCancelled {
             let current = session.withLock { $0 }
@@ -228,7 +233,7 @@ final class LegacyHTTPLink: UpstreamLink {
             for listener in ears.withLock({ $0.begin(handle) }) { listener.begin() }
             switch standing {
             case .open(let body):
-                listened = name
+                (listened, opened) = (name, nil)
                 pause = Self.firstPause
                 let events = HTTPEvents(body, maxEvent: route.limits.maxMessage, on: loop)
                 handle.onCancel {
@@ -244,8 +249,12 @@ final class LegacyHTTPLink: UpstreamLink {
             case .notOffered: return
             case .forgotten:
                 // Some servers say 404 when they mean that there is no such stream; one that had one means the session.
-                guard let stale = name, listened == stale else { return }
-                _ = try? await renewed(stale, on: loop)
+                guard let stale = name, listened != nil, opened != stale else { return }
+                if let fresh = try? await renewed(stale, on: loop) {
+                    opened = fresh.id
+                    // What the server says in its new session shall find us there.
+                    continue
+                }
             case .unreachable: pause = min(Self.longestPause, TimeSpan(microseconds: 2 * pause.microseconds))
             }
             // The server may end the stream at any time; a client then asks again, not at once.

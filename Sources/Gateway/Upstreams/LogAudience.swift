@@ -13,8 +13,6 @@ struct LogAudience {
     }
 
     private var users = Users.none
-    /// The least severe level that anybody wants to hear of.
-    var level: LogLevel?
 
     /// A new child: it has worked for nobody.
     mutating func begin() { users = .none }

@@ -50,7 +50,7 @@ extension StdioUpstream {
             state = .running
             log(.info, "server started", ("server", name), ("version", hello.version.rawValue))
             listenAgain()
-            tellLevel()
+            tell(told)
         case .failure(let error):
             vitals.failed(error)
             stopped(because: error)

@@ -66,6 +66,7 @@ actor StdioUpstream: UpstreamLink {
     var lastWords = LastLines()
     var book = CallBook()
     var audience = LogAudience()
+    var told = Told()
     var failures = 0
     var started: Instant?
     var hasEnded = (output: false, process: false)
@@ -173,6 +174,7 @@ actor StdioUpstream: UpstreamLink {
                 outgoing.id, inbox, isListen: outgoing.isListen, mayAsk: outgoing.mayAsk, task: outgoing.task,
                 sender: outgoing.sender)
             if let sender = outgoing.sender { audience.uses(sender) }
+            if outgoing.isLasting { told.note(outgoing) }
             writeLine(line)
         case .closed:
             inbox.fail(UpstreamError(.unreachable, mayHaveRun: false, detail: "server `\(name)` was removed"))
@@ -250,18 +252,16 @@ extension StdioUpstream {
     }
 
     private func log(from level: LogLevel) {
-        if isShared, let known = audience.level, known <= level { return }
-        audience.level = level
-        tellLevel()
+        if isShared, let known = told.level, known <= level { return }
+        told.level = level
+        tell(Told(level: level))
     }
 
-    func tellLevel() {
-        guard let level = audience.level, hello.version.era == .legacy, hello.capabilities?["logging"] != nil else {
-            return
+    /// Nobody waits for the answers, and they find nobody.
+    func tell(_ told: Told) {
+        for (method, params) in told.again(to: hello) {
+            writeLine(RPCWriter.request(id: mintID(), method: method, params: .object(params)))
         }
-        // Nobody waits for the answer, and it finds nobody.
-        writeLine(
-            RPCWriter.request(id: mintID(), method: "logging/setLevel", params: ["level": .string(level.rawValue)]))
     }
 
     /// Nothing is heard any more.

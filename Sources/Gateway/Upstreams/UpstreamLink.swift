@@ -16,6 +16,8 @@ struct Outgoing: Sendable {
     var startsTask = false
     /// On whose behalf; nil for the gateway's own requests.
     var sender: CallBook.Sender?
+    /// It was said to the server before that began anew, and is not worth another beginning.
+    var isAgain = false
 }
 
 /// A client session's way to one server. Requests carry ids that the link minted; answers come back by exchange.
@@ -117,8 +119,8 @@ extension UpstreamLink {
 
     /// A request of our own. What the server asks meanwhile is refused.
     /// - Parameter params: without the modern envelope, which is added where the server wants it.
-    func ask(_ method: String, _ params: [JSONMember] = [], on loop: EventLoop) async throws(UpstreamError)
-        -> RPCMessage
+    func ask(_ method: String, _ params: [JSONMember] = [], on loop: EventLoop, isAgain: Bool = false)
+        async throws(UpstreamError) -> RPCMessage
     {
         let id = mintID()
         var params = params
@@ -132,7 +134,8 @@ extension UpstreamLink {
                     ])))
         }
         let message = RPCWriter.request(id: id, method: method, params: params.isEmpty ? nil : .object(params))
-        switch try await send(Outgoing(message: message, id: id, method: method), on: loop, handle: CallHandle()) {
+        let outgoing = Outgoing(message: message, id: id, method: method, isAgain: isAgain)
+        switch try await send(outgoing, on: loop, handle: CallHandle()) {
         case .response(let message, _): return message
         case .stream(let stream):
             while true {

@@ -8,7 +8,7 @@ As a program it speaks stdio, or with --http HTTP (prints {"port": N}; GET /stat
 
     rawserver.py --http [--era legacy|modern|dual]
     rawserver.py [--era legacy|modern|dual] [--log FILE] [--banner] [--ignore-eof] [--ignore-term] [--slow-start S]
-                 [--die-at-start] [--silent] [--noise]
+                 [--die-at-start] [--silent] [--noise] [--resources]
 """
 
 import gzip
@@ -763,6 +763,7 @@ class Stdio:
         self.era = value("--era", "legacy")
         self.log = open(value("--log"), "a", buffering=1) if "--log" in words else None
         self.silent = "--silent" in words
+        self.resources = {"resources": {"subscribe": True}} if "--resources" in words else {}
         self.level = None
         self.echoed = threading.Event()
         self.cancelled = []
@@ -822,7 +823,10 @@ class Stdio:
             return error(-32022, "Unsupported protocol version", {"supported": [MODERN], "requested": ""})
         match message["method"]:
             case "initialize":
-                reply({"protocolVersion": LEGACY[0], "serverInfo": INFO, "capabilities": {"tools": {}, "logging": {}}})
+                reply({"protocolVersion": LEGACY[0], "serverInfo": INFO,
+                       "capabilities": {"tools": {}, "logging": {}, **self.resources}})
+            case "resources/subscribe" | "resources/unsubscribe" if self.resources:
+                reply({})
             case "logging/setLevel":
                 self.level = message["params"]["level"]
                 reply({})

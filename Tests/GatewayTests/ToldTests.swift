@@ -1,0 +1,55 @@
+import JSON
+import MCP
+import Testing
+
+@testable import Gateway
+
+/// What is said again to a server that has begun anew.
+@Suite struct ToldTests {
+    private static func request(_ method: String, _ params: String, isAgain: Bool = false) -> Outgoing {
+        let text = #"{"jsonrpc":"2.0","id":1,"method":"\#(method)","params":\#(params)}"#
+        return Outgoing(message: Array(text.utf8), id: 1, method: method, isAgain: isAgain)
+    }
+
+    private static func hello(_ capabilities: String) throws -> UpstreamHello {
+        try #require(
+            UpstreamHello(
+                try Scene.message(
+                    #"{"jsonrpc":"2.0","id":0,"result":{"protocolVersion":"2025-11-25","capabilities":\#(capabilities),"serverInfo":{"name":"s","version":"1"}}}"#
+                )))
+    }
+
+    private static func said(_ told: Told, _ capabilities: String) throws -> [String] {
+        told.again(to: try hello(capabilities)).map { method, params in
+            "\(method) \(String(decoding: JSONValue.object(params).bytes, as: UTF8.self))"
+        }
+    }
+
+    @Test func theLastWordCounts() throws {
+        var told = Told()
+        told.note(Self.request("tools/call", #"{"name":"t","uri":"x","level":"debug"}"#))
+        told.note(Self.request("resources/subscribe", #"{"uri":"a:1"}"#))
+        told.note(Self.request("logging/setLevel", #"{"level":"error"}"#))
+        told.note(Self.request("resources/subscribe", #"{"uri":"a:2"}"#))
+        told.note(Self.request("resources/subscribe", #"{"uri":"a:1"}"#))
+        told.note(Self.request("resources/unsubscribe", #"{"uri":"a:1"}"#))
+        told.note(Self.request("logging/setLevel", #"{"level":"info"}"#))
+        told.note(Self.request("logging/setLevel", #"{"level":"loud"}"#))
+        #expect(
+            try Self.said(told, #"{"resources":{"subscribe":true},"logging":{}}"#) == [
+                #"logging/setLevel {"level":"info"}"#, #"resources/subscribe {"uri":"a:2"}"#,
+            ])
+        #expect(try Self.said(told, #"{"logging":{}}"#).count == 1, "what it does not have it is not asked for")
+        #expect(try Self.said(told, "{}").isEmpty)
+        told.note(Self.request("logging/setLevel", #"{"level":"debug"}"#, isAgain: true))
+        #expect(told.level == .info, "what is said again may be out of date")
+    }
+
+    @Test func thereIsAnEndToIt() throws {
+        var told = Told()
+        for number in 0..<2 * ListenFilter.maximumEntries {
+            told.note(Self.request("resources/subscribe", #"{"uri":"a:\#(number)"}"#))
+        }
+        #expect(told.subscriptions.resourceSubscriptions.count == ListenFilter.maximumEntries)
+    }
+}
