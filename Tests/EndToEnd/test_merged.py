@@ -199,6 +199,33 @@ class Noticed(Case):
             self.assertEqual(self.shown(modern), set(self.names))
         self.assertNotIn("can't be reached", self.gw.stderr)
 
+    def test_what_a_client_has_said_outlives_a_new_definition(self):
+        url = self.gw.url("").rstrip("/")
+        client, modern = Legacy(url, self.token), Modern(url, self.token)
+        self.addCleanup(client.close)
+        self.addCleanup(modern.close)
+        uris = ["sluice.streams+raw://one"]
+        stream = client.get()
+        self.assertEqual(client.send("resources/subscribe", {"uri": uris[0]}).result, {})
+        self.assertEqual(client.send("logging/setLevel", {"level": "error"}).result, {})
+        listen = modern.listen(resourceSubscriptions=uris)
+        listen.wait_method("notifications/subscriptions/acknowledged")
+        server = self.servers["streams"]
+
+        def told():
+            return sorted(x.message["method"] for x in server.seen if isinstance(x.message, dict)
+                          and x.message["method"] in ("resources/subscribe", "logging/setLevel"))
+        before = told()
+        self.assertEqual(before, ["logging/setLevel", "resources/subscribe", "resources/subscribe"])
+        self.sluice("server", "set", "streams", "--call-timeout", "50s")
+        self.assertEqual(self.shown(client), set(self.names))
+        self.assertEqual(self.shown(modern), set(self.names))
+        until(lambda: told() == sorted(2 * before), "the server to be told again")
+        until(lambda: len([entry for entry in server.streams if server.sessions.get(entry[3])]) == 2, "both to listen")
+        server.notify("notifications/resources/updated", {"uri": "raw://one"})
+        for side in (stream, listen):
+            self.assertEqual(side.wait_method("notifications/resources/updated")["params"]["uri"], uris[0])
+
     def test_by_clients_of_both_eras(self):
         url = self.gw.url("").rstrip("/")
         client, modern = Legacy(url, self.token), Modern(url, self.token)

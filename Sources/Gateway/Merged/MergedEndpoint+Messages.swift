@@ -139,9 +139,7 @@ extension MergedEndpoint {
         for part in await parts(session, arrival, profile: profile) {
             let server = part.caller.server.name
             var own = wanted
-            own.resourceSubscriptions = wanted.resourceSubscriptions.compactMap { uri in
-                ServerURI.resolve(uri).flatMap { $0.server == server ? $0.uri : nil }
-            }
+            own.resourceSubscriptions = wanted.resources(of: server)
             var visible: [String] = []
             let visit = endpoint.visit(message, id, part, arrival.at(part), profile: profile)
             for uri in own.resourceSubscriptions where endpoint.isReachable(subscription: uri, visit) {
@@ -181,6 +179,8 @@ extension MergedEndpoint {
         case "ping" where profile == nil: return await reply.answer(RPCWriter.result(id: id, [:]))
         case "logging/setLevel" where profile == nil:
             // Each server is told; the client gets one answer.
+            let level = message.params?["level"]?.string.flatMap(LogLevel.init(rawValue:))
+            session.logLevel = level ?? session.logLevel
             for part in await parts(session, arrival) { await carry(part, message, BatchReply(reply)) }
             return await reply.answer(RPCWriter.result(id: id, [:]))
         default: break

@@ -127,6 +127,7 @@ final class MergedEndpoint: Sendable {
             return known
         }
         do throws(UpstreamError) {
+            let old = session.part(of: server)
             let fresh = try await endpoint.open(
                 Self.partKey(session.id, server), profile ?? session.profile, arrival.at(caller), asks: session.asks)
             guard let kept = session.adopt(fresh), kept !== fresh || endpoint.sessions.replace(fresh, on: arrival.loop)
@@ -138,6 +139,7 @@ final class MergedEndpoint: Sendable {
             if kept !== fresh {
                 fresh.end(on: arrival.loop)
             } else if session.profile.era == .legacy {
+                catchUp(kept, after: old, session, arrival.loop)
                 listen(kept, session, arrival.at(caller))
             } else {
                 joinLate(kept, session, arrival)
@@ -148,6 +150,17 @@ final class MergedEndpoint: Sendable {
             note(server, session, isDead: true)
             throw error
         }
+    }
+
+    /// Tells a server that is opened late, or anew, what the client has said before.
+    private func catchUp(_ part: ClientSession, after old: ClientSession?, _ session: MergedSession, _ loop: EventLoop)
+    {
+        if let old { part.follow(old) }
+        part.logLevel = session.logLevel
+        let told = Told(level: part.logLevel, subscriptions: part.wanted)
+        part.link.subscribe(told.subscriptions, on: loop)
+        // The request that has opened it need not wait for that.
+        Task(executorPreference: loop) { await part.link.tell(told, isAgain: false, on: loop) }
     }
 
     /// What the server says outside of calls goes to the stream that all servers share.
@@ -162,6 +175,9 @@ final class MergedEndpoint: Sendable {
         for listen in session.listens {
             guard let filter = listen.filter(forLate: part), let handle = listen.join(part, filter) else { continue }
             endpoint.listen(filter, part, handle, arrival.at(part))
+            Task(executorPreference: arrival.loop) { [endpoint, loop = arrival.loop] in
+                await endpoint.begin(handle, filter, part, on: loop)
+            }
         }
     }
 

@@ -37,11 +37,11 @@ final class MergedListen: Sendable {
         set { state.withLock { $0.granted = newValue } }
     }
 
-    /// What a server that comes later has to bring: nothing that was not granted then, so no resources of its own.
+    /// What a server that comes later, or is opened anew, has to bring: nothing that was not granted then.
     func filter(forLate part: ClientSession) -> ListenFilter? {
         guard var filter = granted else { return nil }
         let toolsListChanged = filter.toolsListChanged
-        (filter.resourceSubscriptions, filter.taskIDs) = ([], [])
+        (filter.resourceSubscriptions, filter.taskIDs) = (filter.resources(of: part.caller.server.name), [])
         filter = filter.granted(by: part.link.hello.capabilities ?? JSONDocument.emptyObject.root)
         filter.toolsListChanged = toolsListChanged
         return filter
@@ -52,6 +52,7 @@ final class MergedListen: Sendable {
         let sink = RenamingSink(stream, part.caller.server.name)
         let listen = Listen(id: id, filter: filter, stream: sink, hearer: hearer)
         let share = Share(part: part, listen: listen, handle: CallHandle())
+        dropEnded()
         let isNew = state.withLock { state in
             guard !state.isClosed, !state.shares.contains(where: { $0.part === part }) else { return false }
             state.shares.append(share)
@@ -65,6 +66,14 @@ final class MergedListen: Sendable {
         // Its end may have come in between.
         if state.withLock({ $0.isClosed }) { part.detach(share.listen) }
         return share.handle
+    }
+
+    /// Lets go of sessions that were opened anew since.
+    private func dropEnded() {
+        let over = state.withLock { $0.shares }.filter(\.part.isEnded)
+        guard !over.isEmpty else { return }
+        state.withLock { $0.shares.removeAll { share in over.contains { $0.part === share.part } } }
+        for share in over { share.handle.cancel() }
     }
 
     /// The client has gone.
@@ -81,6 +90,15 @@ final class MergedListen: Sendable {
     }
 }
 
+extension ListenFilter {
+    /// The resources that are one server's, by its own URIs.
+    func resources(of server: String) -> [String] {
+        resourceSubscriptions.compactMap { uri in
+            ServerURI.resolve(uri).flatMap { $0.server == server ? $0.uri : nil }
+        }
+    }
+}
+
 /// One server's notifications on a stream of its own for the client.
 private final class RenamingSink: EventSink {
     private let whole: any EventSink
@@ -93,5 +111,7 @@ private final class RenamingSink: EventSink {
 
     var isClosed: Bool { whole.isClosed }
     func send(_ message: [UInt8]) { whole.send(renaming.toClient(message, answering: "")) }
-    func end() { whole.end() }
+    /// The stream is the others' too.
+    func end() {}
+    func end(with last: [UInt8]) {}
 }

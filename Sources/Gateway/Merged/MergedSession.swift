@@ -17,6 +17,8 @@ final class MergedSession: Sendable {
         var tools: NameTable
         var prompts: NameTable
         var stream: (any EventSink)?
+        /// What a legacy client wants to be logged.
+        var logLevel: LogLevel?
         /// Of modern clients.
         var listens: [ObjectIdentifier: MergedListen] = [:]
         var isEnded = false
@@ -81,6 +83,12 @@ final class MergedSession: Sendable {
     func looks(after server: String) -> Bool { state.withLock { $0.watched.insert(server).inserted } }
     func looked(after server: String) { _ = state.withLock { $0.watched.remove(server) } }
 
+    /// For servers that can be reached only later, too.
+    var logLevel: LogLevel? {
+        get { state.withLock { $0.logLevel } }
+        set { state.withLock { $0.logLevel = newValue } }
+    }
+
     // MARK: Names
 
     /// Takes over the names that a server has now.
@@ -128,11 +136,17 @@ final class MergedSession: Sendable {
 
     /// Ends the standing streams; calls go on.
     func closeStreams() {
-        let streams = state.withLock { state in
+        let (stream, listens) = takeStreams()
+        stream?.end()
+        // SPEC: 2026-07-28: a graceful end is the result of the listen.
+        for listen in listens { listen.stream.end(with: Subscription.end(of: listen.id)) }
+    }
+
+    private func takeStreams() -> ((any EventSink)?, [MergedListen]) {
+        state.withLock { state in
             defer { (state.stream, state.listens) = (nil, [:]) }
-            return state.listens.values.map(\.stream) + (state.stream.map { [$0] } ?? [])
+            return (state.stream, Array(state.listens.values))
         }
-        for stream in streams { stream.end() }
     }
 
     /// A place for what one server says outside of calls, in the words of this endpoint.
@@ -164,7 +178,9 @@ final class MergedSession: Sendable {
             defer { state.parts = [:] }
             return Array(state.parts.values)
         }
-        closeStreams()
+        let (stream, listens) = takeStreams()
+        stream?.end()
+        for listen in listens { listen.stream.end() }
         return parts
     }
 }

@@ -202,6 +202,12 @@ extension ClientSession {
     }
     func unsubscribe(from uri: String) { state.withLock { $0.subscriptions.unsubscribe(from: uri) } }
 
+    /// Takes over what its client has subscribed to in the session that it follows.
+    func follow(_ old: ClientSession) {
+        let (subscriptions, subscriber) = old.state.withLock { ($0.subscriptions, $0.subscriber) }
+        state.withLock { ($0.subscriptions, $0.subscriber) = (subscriptions, subscriber) }
+    }
+
     /// Waits until what listens for the client's stream hears the server.
     func heard() async { await state.withLock { $0.listener }?.begun() }
 
@@ -215,14 +221,14 @@ extension ClientSession {
         old.0?.end()
     }
 
+    var hasRoomForListen: Bool { state.withLock { $0.listens.count < Self.maxListens } }
+
     /// False when there is no room for another.
     func attach(_ listen: Listen) -> Bool {
         state.withLock { state in
             guard !state.isEnded, state.listens.count < Self.maxListens else { return false }
             state.listens[ObjectIdentifier(listen.stream)] = listen
             return true
-    var hasRoomForListen: Bool { state.withLock { $0.listens.count < Self.maxListens } }
-
         }
     }
 
@@ -307,8 +313,7 @@ extension ClientSession {
         stream?.end()
         for listen in listens {
             // SPEC: 2026-07-28: a graceful end is the result of the listen.
-            listen.stream.send(Subscription.end(of: listen.id))
-            listen.stream.end()
+            listen.stream.end(with: Subscription.end(of: listen.id))
         }
     }
 }

@@ -14,11 +14,18 @@ protocol EventSink: AnyObject, Sendable {
     func send(_ message: [UInt8], id: String)
     /// Ends it after what was sent.
     func end()
+    /// Ends it with a last message.
+    func end(with last: [UInt8])
 }
 
 extension EventSink {
     var leadsNowhere: Bool { false }
     func send(_ message: [UInt8], id: String) { send(message) }
+
+    func end(with last: [UInt8]) {
+        send(last)
+        end()
+    }
 }
 
 /// A listen's stream, on which nothing comes before the acknowledgement.
