@@ -40,6 +40,9 @@ struct CallBook {
         }
     }
 
+    /// Whether no request is under way.
+    var isEmpty: Bool { entries.isEmpty }
+
     /// Whether the server waits for an answer in the middle of a request.
     var isWaiting: Bool { entries.values.contains { !$0.asked.isEmpty } }
 

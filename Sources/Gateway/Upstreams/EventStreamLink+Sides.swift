@@ -13,21 +13,41 @@ extension EventStreamLink {
     /// The sessions beside the first; more calls than these are not told apart.
     private static let maxSides = 4
 
-    /// The session in which a request goes out, if it is not this one.
-    func side(for outgoing: Outgoing) async throws(UpstreamError) -> EventStreamLink? {
+    /// After one could not be opened, no other is for as long as this.
+    private static let pause = TimeSpan.minutes(1)
+
+    /// The session in which a request goes out, if it is not this one. Whoever gets it says when it is `used`.
+    func side(for outgoing: Outgoing, on callerLoop: EventLoop) async -> EventStreamLink? {
         guard number == 0, client.era == .modern, outgoing.mayAsk, !outgoing.isOfTask, waits else { return nil }
+        let now = callerLoop.now
         let side = sides.withLock { sides -> EventStreamLink? in
-            if let free = sides.first(where: { !$0.mayBeAsking }) { return free }
-            guard sides.count < Self.maxSides else { return sides.first { !$0.waits } }
+            if let free = sides.links.first(where: { !$0.mayBeAsking && ($0.isUp || now >= sides.pausedUntil) }) {
+                return free
+            }
+            guard now >= sides.pausedUntil else { return nil }
+            guard sides.links.count < Self.maxSides else { return sides.links.first { !$0.waits } }
+            let number = sides.links.count + 1
             let fresh = EventStreamLink(
-                route, client: client, relays: relays, on: loop, number: sides.count + 1)
-            fresh.overhear { [weak self] in self?.heard(beside: $0) }
-            sides.append(fresh)
+                route, client: client, relays: relays, on: loop, number: number, restAfter: restAfter)
+            fresh.overhear { [weak self] in self?.hear($0, in: number) }
+            sides.links.append(fresh)
             return fresh
         }
         guard let side else { return nil }
         if isClosed { side.close(on: loop) }
-        try await side.prepare()
+        side.use()
+        let level = told.withLock { $0.level }
+        let isNews = side.told.withLock { told in
+            defer { told.level = level }
+            return told.level != level
+        }
+        if isNews, side.isUp { await side.tell(Told(level: level), on: callerLoop) }
+        do throws(UpstreamError) { try await side.prepare() } catch {
+            // Some servers have room for one session only. Then the call goes where it would go if nothing waited.
+            sides.withLock { $0.pausedUntil = TimeSpan(microseconds: now.microseconds + Self.pause.microseconds) }
+            side.used()
+            return nil
+        }
         return side
     }
 
@@ -40,7 +60,7 @@ extension EventStreamLink {
             answered(id)
             return (self, message)
         }
-        let side = sides.withLock { sides in place <= sides.count ? sides[place - 1] : nil }
+        let side = sides.withLock { sides in place <= sides.links.count ? sides.links[place - 1] : nil }
         // A server may use such an id itself.
         guard let link = place == number ? self : side else {
             answered(id)
@@ -67,6 +87,69 @@ extension EventStreamLink {
             return (try? RPCMessage(JSONDocument.parse(splice.applied(), limits: .upstream))) ?? message
         default: return message
         }
+    }
+}
+
+/// The sessions beside the first, and what all of them have heard.
+struct Sides: Sendable {
+    /// In the order of their numbers, which begin with 1.
+    var links: [EventStreamLink] = []
+    /// By the loops' clock.
+    var pausedUntil = TimeSpan.zero
+    private var echoes = Echoes()
+
+    mutating func isEcho(_ message: RPCMessage, in number: Int, _ now: TimeSpan) -> Bool {
+        !links.isEmpty && echoes.isEcho(message, in: number, of: links.count { $0.isUp } + 1, now)
+    }
+}
+
+/// Which notices came before in another session: some servers tell all sessions of a change, others only the one whose call
+/// has made it.
+///
+/// Nothing in a notice says which it is. So the same words in another session count as an echo for a while; if there was none
+/// though there could have been, the server tells one session only, and from then on nothing is an echo.
+struct Echoes: Sendable {
+    private struct Notice {
+        let first: TimeSpan
+        /// How many sessions there were.
+        let sessions: Int
+        /// How often each has heard it.
+        var counts: [Int: Int] = [:]
+        var passed = 0
+    }
+
+    /// An echo does not come later.
+    static let span = TimeSpan.seconds(5)
+    private static let capacity = 256
+
+    private var notices: [[UInt8]: Notice] = [:]
+    /// Methods that the server tells one session of only.
+    private var toldToOne: Set<String> = []
+
+    /// - Parameters:
+    ///   - number: of the session.
+    ///   - sessions: how many there are.
+    mutating func isEcho(_ message: RPCMessage, in number: Int, of sessions: Int, _ now: TimeSpan) -> Bool {
+        let method = message.method
+        guard method.hasSuffix("/list_changed") || method == "notifications/resources/updated",
+            !toldToOne.contains(method)
+        else { return false }
+        let words = message.document.bytes
+        if let known = notices[words], now.microseconds - known.first.microseconds > Self.span.microseconds {
+            notices[words] = nil
+            if known.sessions > 1, known.counts.count == 1 {
+                toldToOne.insert(method)
+                return false
+            }
+        }
+        if notices.count >= Self.capacity { notices.removeAll() }
+        var notice = notices[words] ?? Notice(first: now, sessions: sessions)
+        let count = (notice.counts[number] ?? 0) + 1
+        notice.counts[number] = count
+        let isEcho = count <= notice.passed
+        if !isEcho { notice.passed = count }
+        notices[words] = notice
+        return isEcho
     }
 }
 

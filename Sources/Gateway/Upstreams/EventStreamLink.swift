@@ -22,6 +22,8 @@ final class EventStreamLink: UpstreamLink {
         var listener: (@Sendable (RPCMessage) -> Void)?
         /// For what a session beside the first hears outside of its calls.
         var overhears: (@Sendable (RPCMessage) -> Void)?
+        /// Those who have chosen it for a request that has no first reply yet.
+        var users = 0
         var left: [UnsafeContinuation<Void, Never>] = []
     }
 
@@ -32,8 +34,10 @@ final class EventStreamLink: UpstreamLink {
     let loop: EventLoop
     /// 0 for the first session with the server, above that for those beside it.
     let number: Int
-    /// The sessions beside the first.
-    let sides = Mutex<[EventStreamLink]>([])
+    let sides = Mutex(Sides())
+    /// After which a session beside the first ends that nobody uses.
+    let restAfter: TimeSpan
+    private let rest = Mutex<SilenceTimer?>(nil)
     let told = Mutex(Told())
     private let opening = SharedWork<Void>()
     private let counter = Atomic<Int64>(0)
@@ -41,8 +45,12 @@ final class EventStreamLink: UpstreamLink {
     private static let maxPosts = 16
     private let state = Mutex(State())
 
-    init(_ route: HTTPRoute, client: ClientProfile, relays: Relays, on loop: EventLoop, number: Int = 0) {
+    init(
+        _ route: HTTPRoute, client: ClientProfile, relays: Relays, on loop: EventLoop, number: Int = 0,
+        restAfter: TimeSpan = .minutes(1)
+    ) {
         self.number = number
+        self.restAfter = restAfter
         // Requests keep the id that the first session gave them.
         counter.store(Int64(number) << 48, ordering: .relaxed)
         self.route = route
@@ -69,6 +77,7 @@ final class EventStreamLink: UpstreamLink {
     var life: Int { state.withLock { 2 * $0.generation + ($0.isUp ? 1 : 0) } }
     func mintID() -> Int64 { counter.add(1, ordering: .relaxed).newValue }
 
+    var isUp: Bool { state.withLock { $0.isUp } }
     var isClosed: Bool { state.withLock { $0.isClosed } }
     /// Whether a call has asked its client something and was not told yet.
     var waits: Bool { state.withLock { $0.book.isWaiting } }
@@ -105,7 +114,8 @@ final class EventStreamLink: UpstreamLink {
         }
         var request = route.stream(route.streamFields)
         request.headTimeout = route.limits.start
-        let answer = try await route.open(request, on: loop, cancel: cancel, isStanding: true, isOpening: true)
+        let answer = try await route.open(
+            request, on: loop, cancel: cancel, isStanding: true, isOpening: true, counts: number == 0)
         guard case .stream(let body) = answer else { throw route.unusable(answer.head).asUnstarted }
         let events = HTTPEvents(body, maxEvent: route.limits.maxMessage, on: loop)
         let isOver = state.withLock { state in
@@ -165,7 +175,10 @@ final class EventStreamLink: UpstreamLink {
         let (isTaken, listener) = state.withLock { ($0.book.route(message, guesses: true), $0.listener) }
         if isTaken { return }
         if message.method == "notifications/cancelled" { return }
-        if let listener { return listener(message) }
+        if let listener {
+            guard case .notification = message.kind else { return listener(message) }
+            return hear(message, in: number)
+        }
         switch message.kind {
         case .request(let id): post(ServerRequest.answer(message.method, id: id), on: loop)
         case .notification: state.withLock { $0.overhears }?(message)
@@ -175,14 +188,23 @@ final class EventStreamLink: UpstreamLink {
 
     /// Some servers tell a change only to the session whose call has made it: then those who listen to the first hear of it.
     func overhear(_ take: @escaping @Sendable (RPCMessage) -> Void) { state.withLock { $0.overhears = take } }
-    func heard(beside message: RPCMessage) { state.withLock { $0.listener }?(message) }
+
+    /// Brings a notice to whoever listens, unless it came in another session already.
+    func hear(_ message: RPCMessage, in number: Int) {
+        let now = loop.now
+        guard !sides.withLock({ $0.isEcho(message, in: number, now) }) else { return }
+        state.withLock { $0.listener }?(message)
+    }
 
     // MARK: Sending
 
     func send(_ outgoing: Outgoing, on loop: EventLoop, handle: CallHandle) async throws(UpstreamError)
         -> UpstreamReply
     {
-        if let side = try await side(for: outgoing) { return try await side.send(outgoing, on: loop, handle: handle) }
+        if let side = await side(for: outgoing, on: loop) {
+            defer { side.used() }
+            return try await side.send(outgoing, on: loop, handle: handle)
+        }
         let pass = outgoing.takesPlace ? try await route.gate.enter(handle, on: loop) : nil
         let id = outgoing.id
         let inbox = Inbox()
@@ -241,7 +263,9 @@ final class EventStreamLink: UpstreamLink {
         }
         var fields = route.postFields
         if let version, version.hasVersionHeader { fields.append(.mcpProtocolVersion, version.rawValue) }
-        let answer = try await route.open(route.post(message, fields, to: endpoint), on: loop, cancel: ClientCancel())
+        let answer = try await route.open(
+            route.post(message, fields, to: endpoint), on: loop, cancel: ClientCancel(),
+            counts: number == 0 || version != nil)
         if case .stream(let body) = answer { body.cancel() }
         guard (200..<300).contains(Int(answer.head.status.code)) else { throw route.unusable(answer.head) }
     }
@@ -277,12 +301,43 @@ final class EventStreamLink: UpstreamLink {
             }
             return (state.stream, state.events, state.left)
         }
-        for side in sides.withLock({ $0 }) { side.close(on: loop) }
+        for side in sides.withLock({ $0.links }) { side.close(on: loop) }
         for continuation in left { continuation.resume() }
-        self.loop.execute {
+        self.loop.execute { [self] in
             stream?.cancel()
             events?.cancel()
+            rest.withLock { $0.take() }?.stop()
         }
+    }
+}
+
+// MARK: - Rest
+
+extension EventStreamLink {
+    /// It is chosen for a request: until that is ``used()``, and for a while after, it does not end.
+    func use() { state.withLock { $0.users += 1 } }
+
+    func used() {
+        state.withLock { $0.users -= 1 }
+        loop.execute { [self] in
+            if let timer = rest.withLock({ $0 }) { return timer.restart() }
+            let fresh = SilenceTimer(restAfter, on: loop) { [weak self] in self?.restIfUnused() }
+            rest.withLock { $0 = fresh }
+        }
+    }
+
+    /// Ends the session, unless it is in use. The next use opens another.
+    private func restIfUnused() {
+        let over = state.withLock { state -> (ClientCancel?, HTTPEvents?)? in
+            guard state.isUp, state.users == 0, state.book.isEmpty else { return nil }
+            (state.isUp, state.endpoint) = (false, nil)
+            state.generation += 1
+            defer { (state.stream, state.events) = (nil, nil) }
+            return (state.stream, state.events)
+        }
+        guard let (stream, events) = over else { return rest.withLock { $0 }?.restart() ?? () }
+        stream?.cancel()
+        events?.cancel()
     }
 }
 

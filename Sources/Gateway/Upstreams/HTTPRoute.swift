@@ -90,9 +90,10 @@ struct HTTPRoute: Sendable {
     /// - Parameters:
     ///   - isStanding: the answer is a stream that stays open for as long as the session.
     ///   - isOpening: it is one of the first requests, which every server answers at once.
+    ///   - counts: whether a failure is one of the server; not if it may do well without what was tried.
     func open(
         _ request: ClientRequest, on loop: EventLoop, cancel: ClientCancel, isStanding: Bool = false,
-        isOpening: Bool = false
+        isOpening: Bool = false, counts: Bool = true
     ) async throws(UpstreamError) -> ClientAnswer {
         let isTry = try breaker.admit(loop.now)
         let answer: ClientAnswer
@@ -102,6 +103,7 @@ struct HTTPRoute: Sendable {
         } catch {
             let failure = UpstreamError(error)
             switch failure.code {
+            case _ where !counts: breaker.unknown(isTry: isTry)
             case .unreachable, .lost: breaker.failed(failure.detail, loop.now, isTry: isTry)
             case .timeout where isOpening: breaker.failed(failure.detail, loop.now, isTry: isTry)
             default:
@@ -114,7 +116,9 @@ struct HTTPRoute: Sendable {
         }
         silence.ended()
         let status = Int(answer.head.status.code)
-        if (502...504).contains(status) {
+        if (502...504).contains(status), !counts {
+            breaker.unknown(isTry: isTry)
+        } else if (502...504).contains(status) {
             breaker.failed("HTTP status \(status)", loop.now, isTry: isTry)
         } else {
             breaker.succeeded()
