@@ -646,6 +646,9 @@ class OldTransport(Streams):
                 ("POST", "/mcp/messages?session=x", 404), ("POST", "/mcp/messages", 400), ("GET", "/mcp/sse/", 404)]:
             answer = request(self.gw.address, method, path, Accept="text/event-stream", **fields)
             self.assertEqual((path, answer.status), (path, status))
+            if status == 405:
+                self.assertEqual(answer.fields["allow"], "GET" if path.endswith("/sse") else "POST")
+                self.assertIn("HTTP+SSE", answer.json["error"]["message"])
 
     def both(self, *options):
         """A second server, that of another era, and a grant for the two: (servers, token)."""
