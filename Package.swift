@@ -78,7 +78,7 @@ let package = Package(
 
         // Floor 5: features
         room("Gateway", uses: ["Base", "JSON", "Policy", "Risk", "MCP", "Runtime", "HTTP", "Store"]),
-        room("Scanner", uses: ["Base", "JSON", "Policy", "MCP", "Risk", "Attacks", "Runtime", "Store", "Gateway"]),
+        room("Scanner", uses: ["Base", "JSON", "Policy", "MCP", "Risk", "Runtime", "Store", "Gateway", "Catalogue"]),
         room("Catalogue", uses: ["Base", "JSON", "Policy", "MCP", "Risk", "Attacks", "Store", "CAssets"]),
         room("Console", uses: ["Base", "JSON", "HTTP", "Runtime", "Store", "Gateway"]),
         room("Studio", uses: ["Base", "JSON", "MCP", "Runtime", "HTTP", "Imaging", "CSodium"]),
@@ -111,8 +111,8 @@ let package = Package(
         tests("GatewayTests", uses: ["Gateway", "Policy", "MCP", "Store", "HTTP", "Runtime", "JSON", "Base"]),
         tests(
             "CatalogueTests",
-            uses: ["Catalogue", "Attacks", "Risk", "Policy", "StoreSQLite", "Store", "JSON", "Base", "CAssets"]),
-        tests("ScannerTests", uses: ["Scanner", "Risk", "MCP", "Store", "JSON", "Base"]),
+            uses: ["Catalogue", "Attacks", "Risk", "Policy", "MCP", "StoreSQLite", "Store", "JSON", "Base", "CAssets"]),
+        tests("ScannerTests", uses: ["Scanner", "Catalogue", "Risk", "MCP", "Store", "JSON", "Base"]),
         tests(
             "ConsoleTests",
             uses: ["Console", "Gateway", "StoreSQLite", "Store", "HTTP", "Runtime", "JSON", "Base"]),

@@ -43,7 +43,7 @@ let package = Package(
         .executableTarget(
             name: "measure",
             dependencies: [
-                "Base", "JSON", "Policy", "Risk", "Catalogue", "Store", "StoreSQLite", "AllocationCount",
+                "Base", "JSON", "MCP", "Policy", "Risk", "Catalogue", "Store", "StoreSQLite", "AllocationCount",
             ],
             path: "Measure", swiftSettings: house,
             linkerSettings: [.unsafeFlags(["-use-ld=lld", "-static-stdlib"])]),

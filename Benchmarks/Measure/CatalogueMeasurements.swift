@@ -2,6 +2,7 @@ import Base
 import Catalogue
 import Glibc
 import JSON
+import MCP
 import Policy
 import Risk
 import Store
@@ -22,7 +23,7 @@ import StoreSQLite
         let folder = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
         defer { removeTree(folder) }
         let store = try DataDirectory.open(folder + "/data").configuration
-        let judge = try CatalogueJudge()
+        let judge = try ServerJudge()
         var variation = Variation(corpus)
         var tools = 0
         for size in [12_500, 25_000, 50_000] {
@@ -30,8 +31,9 @@ import StoreSQLite
             var added = 0
             while tools + added < size {
                 let input = try variation.next(atMost: size - tools - added)
-                _ = try store.recordInCatalogue(judge.entry(input), at: Instant(microseconds: 1_767_607_200_000_000))
-                added += input.tools.count
+                _ = try store.recordInCatalogue(
+                    CatalogueServerEntry(judge.judge(input)), at: Instant(microseconds: 1_767_607_200_000_000))
+                added += input.entries(.tools).count
             }
             try store.tidyCatalogue()
             report("catalogue_add_\(size)_us", (cpuNanoseconds() - began) / 1_000 / Double(added))
@@ -58,7 +60,11 @@ import StoreSQLite
 /// Classification and lint of every real definition, on one core.
 @MainActor private func measureJudging(_ corpus: Corpus) throws {
     let (classifier, lint) = (Classifier(), try MetadataLint.standard())
-    let profiles = corpus.inputs.map { ServerProfile(name: $0.name, description: $0.about, tools: $0.tools) }
+    let profiles = corpus.inputs.map { server in
+        ServerProfile(
+            name: server.name, description: server.description,
+            tools: server.entries(.tools).compactMap(ToolDefinition.init))
+    }
     let count = profiles.reduce(0) { $0 + $1.tools.count }
     var best = Double.infinity
     for _ in 0..<3 {
@@ -130,20 +136,21 @@ private struct Random {
 
 /// The real definitions, and the words of their names.
 private struct Corpus {
-    let inputs: [CatalogueInput]
+    let inputs: [ServerMaterial]
     let words: [String]
 
     init?() {
         let folder = (getenv("SLUICE_SHARED").map { String(cString: $0) } ?? "../shared") + "/data/tools"
         guard let stream = opendir(folder) else { return nil }
-        var inputs: [CatalogueInput] = []
+        var inputs: [ServerMaterial] = []
         for name in names(stream).sorted() where name.hasSuffix(".json") {
-            guard let bytes = Corpus.read("\(folder)/\(name)"), let read = try? CatalogueInput.read(bytes, named: name)
+            guard let bytes = Corpus.read("\(folder)/\(name)"),
+                let read = try? SavedTools.read(bytes, name: name, fallback: name)
             else { return nil }
             inputs += read
         }
         self.inputs = inputs
-        words = inputs.flatMap { $0.tools.flatMap { NameWords.split($0.name) } }
+        words = inputs.flatMap { $0.entries(.tools).flatMap { NameWords.split($0["name"]?.string ?? "") } }
         if words.isEmpty { return nil }
     }
 
@@ -168,13 +175,13 @@ private struct Variation {
 
     init(_ corpus: Corpus) { self.corpus = corpus }
 
-    mutating func next(atMost most: Int) throws -> CatalogueInput {
+    mutating func next(atMost most: Int) throws -> ServerMaterial {
         let input = corpus.inputs[turn % corpus.inputs.count]
         let round = turn / corpus.inputs.count
         turn += 1
         var names: Set<String> = []
         var tools: [JSONValue] = []
-        for tool in input.tools.prefix(most) {
+        for tool in input.entries(.tools).compactMap(ToolDefinition.init).prefix(most) {
             var name = round == 0 ? tool.name : "\(tool.name)_\(word())"
             while !names.insert(name).inserted { name += "_\(word())" }
             var members = [JSONMember("name", .string(name))]
@@ -188,7 +195,7 @@ private struct Variation {
         let list: JSONValue = [
             "server": .string(round == 0 ? input.name : "\(input.name)-\(round)"), "tools": .array(tools),
         ]
-        return try CatalogueInput.read(list.bytes, named: "")[0]
+        return try SavedTools.read(list.bytes, name: "variation", fallback: "variation")[0]
     }
 
     private mutating func word() -> String { corpus.words[random.below(corpus.words.count)] }

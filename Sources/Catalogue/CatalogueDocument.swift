@@ -29,7 +29,10 @@ package enum CatalogueDocument {
         writer.member("server", server.name)
         writer.memberIfPresent("version", server.version.isEmpty ? nil : server.version)
         writer.memberIfPresent("source", server.source.isEmpty ? nil : server.source)
+        writer.memberIfPresent("repository", server.repository.isEmpty ? nil : server.repository)
         writer.member("instructions", server.about)
+        writer.key("incomplete")
+        texts(server.incomplete, &writer)
         writer.member("rules", server.rules)
         writer.member("first_seen", server.firstSeen.iso8601)
         writer.member("last_seen", server.lastSeen.iso8601)
@@ -62,9 +65,7 @@ package enum CatalogueDocument {
             writer.member("kind", change.kind.rawValue)
             writer.memberIfPresent("tool", change.tool.isEmpty ? nil : change.tool)
             writer.key("members")
-            writer.beginArray()
-            for member in change.members { writer.string(member) }
-            writer.endArray()
+            texts(change.members, &writer)
             writer.endObject()
         }
         writer.endArray()
@@ -78,10 +79,14 @@ package enum CatalogueDocument {
         writer.member("category", hit.category)
         writer.member("severity", hit.severity)
         writer.key("signals")
-        writer.beginArray()
-        for signal in hit.signals { writer.string(signal) }
-        writer.endArray()
+        texts(hit.signals, &writer)
         writer.member("summary", hit.summary)
         writer.endObject()
+    }
+
+    private static func texts(_ texts: [String], _ writer: inout JSONWriter) {
+        writer.beginArray()
+        for text in texts { writer.string(text) }
+        writer.endArray()
     }
 }

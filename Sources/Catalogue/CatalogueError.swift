@@ -19,6 +19,7 @@ package struct CatalogueError: Error, Sendable, Equatable {
     /// How to mend it.
     package let mend: String
 
+    /// An error with a line for each.
     init(_ code: Code, _ message: String, mend: String) {
         self.code = code
         self.message = message

@@ -29,10 +29,10 @@ package enum Site {
         var report = Report()
         try assets(folder)
         let addresses = Addresses(servers: servers.map(\.name))
-        var pages: [String: [String: String]] = [:]
+        var pages: [String: [Int64: String]] = [:]
         var byServer: [String: [CatalogueHit]] = [:]
         for hit in overview { byServer[hit.server, default: []].append(hit) }
-        for (server, hits) in byServer { pages[server] = Addresses.tools(hits.map(\.name)) }
+        for (server, hits) in byServer { pages[server] = Addresses.tools(hits) }
         let likeness = Likeness(overview)
         var shards = SearchShards(folder)
         let known = Dictionary(uniqueKeysWithValues: database.attacks.map { ($0.id, $0) })
@@ -44,11 +44,14 @@ package enum Site {
             let names = pages[server.name] ?? [:]
             let changes = server.changed == server.firstSeen ? [] : try store.catalogueChanges(server.name)
             var tokens = 0
-            for tool in try store.cataloguedTools(server.name) {
+            let tools = try store.cataloguedTools(server.name)
+            let twins = Dictionary(grouping: tools, by: \.hit.name)
+            for tool in tools {
                 tokens += tool.contextTokens
-                guard let subject = ToolSubject(tool), let file = names[tool.hit.name] else { continue }
+                guard let subject = ToolSubject(tool, twins: twins[tool.hit.name] ?? []), let file = names[tool.hit.id]
+                else { continue }
                 let related = likeness.related(to: tool.hit, limit: relatives).map { hit in
-                    (hit: hit, address: addresses.folder(hit.server) + (pages[hit.server]?[hit.name] ?? "index.html"))
+                    (hit: hit, address: addresses.folder(hit.server) + (pages[hit.server]?[hit.id] ?? "index.html"))
                 }
                 var page = HTMLWriter()
                 ToolPage(
@@ -75,15 +78,16 @@ package enum Site {
 
     /// One tool's page alone, as the export writes it, with its siblings and without others'.
     package static func page(_ store: some CatalogueStore, server: String, tool: String) throws -> [UInt8]? {
-        guard let found = try store.cataloguedServer(server), let stored = try store.cataloguedTool(server, tool),
-            let subject = ToolSubject(stored)
+        let twins = try store.cataloguedTools(server, named: tool)
+        guard let found = try store.cataloguedServer(server), let stored = twins.first,
+            let subject = ToolSubject(stored, twins: twins)
         else { return nil }
         let database = try AttackDatabase.standard()
         let siblings = try store.cataloguedTools(server).map(\.hit)
         var page = HTMLWriter()
         ToolPage(
             subject: subject, server: found, addresses: Addresses(servers: [server]),
-            pages: Addresses.tools(siblings.map(\.name)), siblings: siblings, related: [],
+            pages: Addresses.tools(siblings), siblings: siblings, related: [],
             attacks: subject.assessment.attacks.prefix(8).compactMap(database.attack),
             changes: try store.catalogueChanges(server)
         ).write(to: &page)

@@ -9,8 +9,9 @@ package struct ToolDescription: Sendable {
     private let subject: ToolSubject
 
     /// Nil when what is stored can't be read.
-    package init?(_ tool: CataloguedTool) {
-        guard let subject = ToolSubject(tool) else { return nil }
+    /// - Parameter twins: all tools of the server that go by the name.
+    package init?(_ tool: CataloguedTool, twins: [CataloguedTool] = []) {
+        guard let subject = ToolSubject(tool, twins: twins) else { return nil }
         self.subject = subject
     }
 
@@ -20,10 +21,16 @@ package struct ToolDescription: Sendable {
         let tool = subject.tool
         var lines = [
             "\(VisibleText.shown(tool.hit.name)) on \(VisibleText.shown(tool.hit.server))",
-            "\(Sentences.title(judged.category)), \(judged.severity.rawValue) risk, \(judged.confidence.rawValue) confidence, "
+            "\(Sentences.title(judged.category)), \(subject.assessment.risk.rawValue) risk, \(judged.confidence.rawValue) confidence, "
                 + "about \(tool.contextTokens) tokens",
             "",
         ]
+        if subject.isPoisoned {
+            lines += [
+                "Its definition, or another one of its name, is poisoned: see the findings; no agent should have it.",
+                "",
+            ]
+        }
         if !tool.hit.summary.isEmpty { lines += ["The server says: \(tool.hit.summary)", ""] }
         lines += ["Why", "  " + VisibleText.shown(judged.rationale)]
         lines += judged.evidence.map { "  \($0.place): “\(VisibleText.shown($0.quote))”" }
@@ -41,9 +48,9 @@ package struct ToolDescription: Sendable {
         if !subject.assessment.attacks.isEmpty {
             lines += ["", "Attacks that abuse such access", "  " + subject.assessment.attacks.joined(separator: ", ")]
         }
-        var pretty = PrettyJSON()
-        pretty.write(subject.policy, 0)
-        lines += ["", "Recommended policy"] + pretty.text.split(separator: "\n").map { "  " + VisibleText.shown($0) }
+        lines +=
+            ["", "Recommended policy"]
+            + PrettyJSON.text(subject.policy).split(separator: "\n").map { "  " + VisibleText.shown($0) }
         for reason in subject.recommendation?.reasons ?? [] {
             lines.append("  \(VisibleText.shown(reason.place)): \(VisibleText.shown(reason.text))")
         }

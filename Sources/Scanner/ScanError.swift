@@ -5,8 +5,6 @@ package struct ScanError: Error, Sendable, Hashable {
         case unreadable
         /// It can be read, but is nothing that is known here.
         case unknownShape
-        /// The rules that the program carries in itself are damaged.
-        case rules
     }
 
     package let code: Code

@@ -48,6 +48,8 @@ package struct CatalogueServerEntry: Sendable {
     package let version: String
     /// Where it was found; empty: not known.
     package let source: String
+    /// Where its code is kept; empty: not known.
+    package let repository: String
     /// Its instructions or what a registry says of it.
     package let about: String
     /// The version of the rules that judged it.
@@ -56,19 +58,23 @@ package struct CatalogueServerEntry: Sendable {
     package let policy: [UInt8]
     /// Findings outside of tools, as a JSON array.
     package let findings: [UInt8]
+    /// What of its lists could not be read, a sentence each.
+    package let incomplete: [String]
     package let tools: [CatalogueToolEntry]
 
     package init(
-        name: String, version: String, source: String, about: String, rules: String, policy: [UInt8],
-        findings: [UInt8], tools: [CatalogueToolEntry]
+        name: String, version: String, source: String, repository: String, about: String, rules: String,
+        policy: [UInt8], findings: [UInt8], incomplete: [String], tools: [CatalogueToolEntry]
     ) {
         self.name = name
         self.version = version
         self.source = source
+        self.repository = repository
         self.about = about
         self.rules = rules
         self.policy = policy
         self.findings = findings
+        self.incomplete = incomplete
         self.tools = tools
     }
 }
@@ -79,10 +85,13 @@ package struct CataloguedServer: Sendable, Hashable {
     package let name: String
     package let version: String
     package let source: String
+    package let repository: String
     package let about: String
     package let rules: String
     package let policy: [UInt8]
     package let findings: [UInt8]
+    /// What of its lists could not be read, a sentence each.
+    package let incomplete: [String]
     package let firstSeen: Instant
     package let lastSeen: Instant
     /// When a tool was added, changed or removed, or the instructions, last; equal to `firstSeen` if never.
@@ -91,17 +100,20 @@ package struct CataloguedServer: Sendable, Hashable {
     package let tools: Int
 
     package init(
-        id: Int64, name: String, version: String, source: String, about: String, rules: String, policy: [UInt8],
-        findings: [UInt8], firstSeen: Instant, lastSeen: Instant, changed: Instant, tools: Int
+        id: Int64, name: String, version: String, source: String, repository: String, about: String, rules: String,
+        policy: [UInt8], findings: [UInt8], incomplete: [String], firstSeen: Instant, lastSeen: Instant,
+        changed: Instant, tools: Int
     ) {
         self.id = id
         self.name = name
         self.version = version
         self.source = source
+        self.repository = repository
         self.about = about
         self.rules = rules
         self.policy = policy
         self.findings = findings
+        self.incomplete = incomplete
         self.firstSeen = firstSeen
         self.lastSeen = lastSeen
         self.changed = changed
@@ -218,11 +230,11 @@ package protocol CatalogueStore: Sendable {
     func cataloguedServer(_ name: String) throws(StoreError) -> CataloguedServer?
     /// In the server's order.
     func cataloguedTools(_ server: String) throws(StoreError) -> [CataloguedTool]
-    /// Nil when there is none.
-    func cataloguedTool(_ server: String, _ name: String) throws(StoreError) -> CataloguedTool?
+    /// The tools of that name: none, one, or more on a server that lists it again.
+    func cataloguedTools(_ server: String, named name: String) throws(StoreError) -> [CataloguedTool]
     /// Newest first, at most 1,000.
     func catalogueChanges(_ server: String) throws(StoreError) -> [CatalogueChange]
-    /// The best first.
+    /// The best first: names that are just the words, then longer names with them, then texts.
     func searchCatalogue(_ query: CatalogueQuery) throws(StoreError) -> [CatalogueHit]
     /// Every tool without its texts, by server and in its order.
     func catalogueOverview() throws(StoreError) -> [CatalogueHit]

@@ -8,6 +8,7 @@ struct CatalogueWriter {
     private let now: Instant
     private let insert: Statement
     private let update: Statement
+    private let define: Statement
     private let index: Statement
     private let unindex: Statement
 
@@ -16,19 +17,19 @@ struct CatalogueWriter {
         self.now = now
         insert = try db.prepare(
             """
-            INSERT INTO catalogue_tool (server, position, name, words, category, severity, signals, summary, tokens,
-            first_seen, last_seen, changed, assessment, definition)
-            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?10, ?10, ?11, ?12) RETURNING id
+            INSERT INTO catalogue_tool (server, position, name, twin, words, category, severity, signals, summary, tokens,
+            first_seen, last_seen, changed) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?11, ?11) RETURNING id
             """)
         update = try db.prepare(
             """
-            UPDATE catalogue_tool SET position = ?2, words = ?4, category = ?5, severity = ?6, signals = ?7, summary = ?8,
-            tokens = ?9, last_seen = ?10, changed = iif(definition = ?12, changed, ?10), assessment = ?11, definition = ?12
-            WHERE server = ?1 AND name = ?3 RETURNING id
+            UPDATE catalogue_tool SET position = ?2, words = ?5, category = ?6, severity = ?7, signals = ?8, summary = ?9,
+            tokens = ?10, last_seen = ?11, changed = iif(?12, ?11, changed)
+            WHERE server = ?1 AND name = ?3 AND twin = ?4 RETURNING id
             """)
-        index = try db.prepare(
-            "INSERT INTO catalogue_text (rowid, name, words, text, facets) VALUES (?1, ?2, ?3, ?4, ?5)")
-        unindex = try db.prepare("DELETE FROM catalogue_text WHERE rowid = ?1")
+        define = try db.prepare(
+            "INSERT OR REPLACE INTO catalogue_definition (tool, assessment, definition) VALUES (?1, ?2, ?3)")
+        index = try db.prepare("INSERT INTO catalogue_index (rowid, names, text, facets) VALUES (?1, ?2, ?3, ?4)")
+        unindex = try db.prepare("DELETE FROM catalogue_index WHERE rowid = ?1")
     }
 
     /// Returns what differs from before; nothing for a new server.
@@ -43,8 +44,11 @@ struct CatalogueWriter {
             id = try add(server)
         }
         var old = try stored(id)
+        var twins: [String: Int] = [:]
         for (position, tool) in server.tools.enumerated() {
-            let before = old.removeValue(forKey: tool.name)
+            let key = Key(name: tool.name, twin: twins[tool.name, default: 0])
+            twins[tool.name] = key.twin + 1
+            let before = old.removeValue(forKey: key)
             if known != nil, before == nil {
                 changes.append(CatalogueChange(time: now, kind: .added, tool: tool.name, members: []))
             }
@@ -55,21 +59,27 @@ struct CatalogueWriter {
                     changes.append(CatalogueChange(time: now, kind: .changed, tool: tool.name, members: members))
                 }
             }
-            try write(tool, position, id, isKnown: before != nil)
+            try write(tool, position, key.twin, id, before: before?.definition)
         }
-        for (name, tool) in old.sorted(by: { $0.key < $1.key }) {
-            changes.append(CatalogueChange(time: now, kind: .removed, tool: name, members: []))
+        for (key, tool) in old.sorted(by: { ($0.key.name, $0.key.twin) < ($1.key.name, $1.key.twin) }) {
+            changes.append(CatalogueChange(time: now, kind: .removed, tool: key.name, members: []))
             try remove(tool.id)
         }
         try note(changes, of: id)
         return changes
     }
 
+    /// What tells the tools of a server apart: names that come twice are counted.
+    private struct Key: Hashable {
+        let name: String
+        let twin: Int
+    }
+
     private func add(_ server: CatalogueServerEntry) throws(StoreError) -> Int64 {
         let statement = try db.prepare(
             """
-            INSERT INTO catalogue_server (name, version, source, about, rules, policy, findings, first_seen, last_seen, changed)
-            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8, ?8) RETURNING id
+            INSERT INTO catalogue_server (name, version, source, about, rules, policy, findings, first_seen, last_seen, changed,
+            repository, incomplete) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8, ?8, ?9, ?10) RETURNING id
             """)
         bind(server, to: statement)
         return try identifier(statement)
@@ -91,7 +101,7 @@ struct CatalogueWriter {
         let statement = try db.prepare(
             """
             UPDATE catalogue_server SET version = ?2, source = ?3, about = ?4, rules = ?5, policy = ?6, findings = ?7,
-            last_seen = ?8 WHERE name = ?1
+            last_seen = ?8, repository = ?9, incomplete = ?10 WHERE name = ?1
             """)
         bind(server, to: statement)
         try statement.run()
@@ -107,54 +117,69 @@ struct CatalogueWriter {
         statement.bind(6, blob: server.policy)
         statement.bind(7, blob: server.findings)
         statement.bind(8, now.microseconds)
+        statement.bind(9, server.repository)
+        statement.bind(10, JSONValue.array(server.incomplete.map { .string($0) }).text)
     }
 
-    private func stored(_ server: Int64) throws(StoreError) -> [String: (id: Int64, definition: [UInt8])] {
-        let query = try db.prepare("SELECT name, id, definition FROM catalogue_tool WHERE server = ?1")
+    private func stored(_ server: Int64) throws(StoreError) -> [Key: (id: Int64, definition: [UInt8])] {
+        let query = try db.prepare(
+            """
+            SELECT t.name, t.twin, t.id, d.definition
+            FROM catalogue_tool t JOIN catalogue_definition d ON d.tool = t.id WHERE t.server = ?1
+            """)
         query.bind(1, server)
-        var tools: [String: (id: Int64, definition: [UInt8])] = [:]
-        while try query.step() { tools[query.text(0)] = (query.integer(1), query.blob(2)) }
+        var tools: [Key: (id: Int64, definition: [UInt8])] = [:]
+        while try query.step() {
+            tools[Key(name: query.text(0), twin: Int(query.integer(1)))] = (query.integer(2), query.blob(3))
+        }
         return tools
     }
 
+    /// - Parameter before: the definition so far; nil: the tool is new.
     private func write(
-        _ tool: CatalogueToolEntry, _ position: Int, _ server: Int64, isKnown: Bool
+        _ tool: CatalogueToolEntry, _ position: Int, _ twin: Int, _ server: Int64, before: [UInt8]?
     ) throws(StoreError) {
-        let statement = isKnown ? update : insert
+        let statement = before == nil ? insert : update
         statement.bind(1, server)
         statement.bind(2, Int64(position))
         statement.bind(3, tool.name)
-        statement.bind(4, tool.words)
-        statement.bind(5, tool.category)
-        statement.bind(6, tool.severity)
-        statement.bind(7, tool.signals.joined(separator: " "))
-        statement.bind(8, tool.summary)
-        statement.bind(9, Int64(tool.contextTokens))
-        statement.bind(10, now.microseconds)
-        statement.bind(11, blob: tool.assessment)
-        statement.bind(12, blob: tool.definition)
+        statement.bind(4, Int64(twin))
+        statement.bind(5, tool.words)
+        statement.bind(6, tool.category)
+        statement.bind(7, tool.severity)
+        statement.bind(8, tool.signals.joined(separator: " "))
+        statement.bind(9, tool.summary)
+        statement.bind(10, Int64(tool.contextTokens))
+        statement.bind(11, now.microseconds)
+        if let before { statement.bind(12, before == tool.definition ? 0 : 1) }
         let id = try identifier(statement)
-        if isKnown {
+        define.bind(1, id)
+        define.bind(2, blob: tool.assessment)
+        define.bind(3, blob: tool.definition)
+        try define.run()
+        if before != nil {
             unindex.bind(1, id)
             try unindex.run()
         }
+        let words = tool.words.split(separator: " ")
+        var facets = [CatalogueToken.category(tool.category), CatalogueToken.severity(tool.severity)]
+        facets += tool.signals.map(CatalogueToken.signal)
+        facets += [CatalogueToken.server(server), CatalogueToken.length(words.count)]
         index.bind(1, id)
-        index.bind(2, tool.name)
-        index.bind(3, tool.words)
-        index.bind(4, tool.text)
-        var facets = [CatalogueFacet.category(tool.category), CatalogueFacet.severity(tool.severity)]
-        facets += tool.signals.map(CatalogueFacet.signal)
-        facets.append(CatalogueFacet.server(server))
-        index.bind(5, facets.joined(separator: " "))
+        index.bind(2, words.map(CatalogueToken.name).joined(separator: " "))
+        index.bind(3, "\(tool.name) \(tool.words) \(tool.text)")
+        index.bind(4, facets.joined(separator: " "))
         try index.run()
     }
 
     private func remove(_ tool: Int64) throws(StoreError) {
         unindex.bind(1, tool)
         try unindex.run()
-        let statement = try db.prepare("DELETE FROM catalogue_tool WHERE id = ?1")
-        statement.bind(1, tool)
-        try statement.run()
+        for sql in ["DELETE FROM catalogue_definition WHERE tool = ?1", "DELETE FROM catalogue_tool WHERE id = ?1"] {
+            let statement = try db.prepare(sql)
+            statement.bind(1, tool)
+            try statement.run()
+        }
     }
 
     private func note(_ changes: [CatalogueChange], of server: Int64) throws(StoreError) {
@@ -189,12 +214,18 @@ struct CatalogueWriter {
     }
 }
 
-/// Words that stand for what tools are filtered by, in the index: no text has them, for their digit.
-enum CatalogueFacet {
-    static func category(_ word: String) -> String { "c0" + plain(word) }
-    static func severity(_ word: String) -> String { "s0" + plain(word) }
-    static func signal(_ code: String) -> String { "g0" + plain(code) }
-    static func server(_ id: Int64) -> String { "v0\(id)v" }
+/// What stands in the index for more than a word of a text. Its first character is one for private use, which is part of a word
+/// to SQLite and of none to `NameWords`: nobody asks for such a word by accident. Whoever writes one into a description is
+/// found, looked at, and left out again.
+enum CatalogueToken {
+    /// A word of a tool's name.
+    static func name(_ word: some StringProtocol) -> String { "\u{E000}" + word }
+    /// A name of so many words.
+    static func length(_ count: Int) -> String { "\u{E001}n\(count)" }
+    static func category(_ word: String) -> String { "\u{E001}c0" + plain(word) }
+    static func severity(_ word: String) -> String { "\u{E001}s0" + plain(word) }
+    static func signal(_ code: String) -> String { "\u{E001}g0" + plain(code) }
+    static func server(_ id: Int64) -> String { "\u{E001}v0\(id)v" }
 
     /// One word for the index, whatever it is.
     private static func plain(_ text: String) -> String {

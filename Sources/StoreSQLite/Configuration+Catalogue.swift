@@ -5,6 +5,7 @@ import Store
 extension SQLiteConfigurationStore: CatalogueStore {
     /// More than any server has, and few enough for one transaction.
     private static let mostTools = 10_000
+    private static let mostServers = 100_000
     private static let mostChanges = 1_000
     private static let longestName = 1_024
 
@@ -13,6 +14,7 @@ extension SQLiteConfigurationStore: CatalogueStore {
     ) throws(StoreError) -> [CatalogueChange] {
         try Self.check(server)
         return try change { db throws(StoreError) in
+            try Self.checkRoom(db, for: server.name)
             let writer = try CatalogueWriter(db, now)
             return (try writer.record(server), false)
         }
@@ -32,10 +34,15 @@ extension SQLiteConfigurationStore: CatalogueStore {
                 "the server has \(server.tools.count) tools; the catalogue keeps up to \(mostTools) of one",
                 help: "split the list")
         }
-        var seen: Set<String> = []
-        for name in names.dropFirst() where !seen.insert(name).inserted {
+    }
+
+    private static func checkRoom(_ db: Connection, for server: String) throws(StoreError) {
+        if try serverID(db, server) != nil { return }
+        let count = try db.prepare("SELECT count(*) FROM catalogue_server")
+        guard try count.step(), count.integer(0) < mostServers else {
             throw StoreError(
-                .invalidValue, "the list has two tools of one name", help: "leave one out of a copy of the list")
+                .invalidValue, "the catalogue has \(mostServers) servers, as many as it keeps",
+                help: "'sluice catalogue remove' makes room, or use another --data-dir")
         }
     }
 
@@ -46,7 +53,8 @@ extension SQLiteConfigurationStore: CatalogueStore {
                     .notFound, "the catalogue has no such server", help: "'sluice catalogue list' shows those it has")
             }
             for sql in [
-                "DELETE FROM catalogue_text WHERE rowid IN (SELECT id FROM catalogue_tool WHERE server = ?1)",
+                "DELETE FROM catalogue_index WHERE rowid IN (SELECT id FROM catalogue_tool WHERE server = ?1)",
+                "DELETE FROM catalogue_definition WHERE tool IN (SELECT id FROM catalogue_tool WHERE server = ?1)",
                 "DELETE FROM catalogue_tool WHERE server = ?1", "DELETE FROM catalogue_change WHERE server = ?1",
                 "DELETE FROM catalogue_server WHERE id = ?1",
             ] {
@@ -70,8 +78,8 @@ extension SQLiteConfigurationStore: CatalogueStore {
         try read { db throws(StoreError) in try Self.selectTools(db, server, nil) }
     }
 
-    package func cataloguedTool(_ server: String, _ name: String) throws(StoreError) -> CataloguedTool? {
-        try read { db throws(StoreError) in try Self.selectTools(db, server, name).first }
+    package func cataloguedTools(_ server: String, named name: String) throws(StoreError) -> [CataloguedTool] {
+        try read { db throws(StoreError) in try Self.selectTools(db, server, name) }
     }
 
     package func catalogueChanges(_ server: String) throws(StoreError) -> [CatalogueChange] {
@@ -85,11 +93,10 @@ extension SQLiteConfigurationStore: CatalogueStore {
             var changes: [CatalogueChange] = []
             while try query.step() {
                 guard let kind = CatalogueChange.Kind(rawValue: query.text(1)) else { continue }
-                let members = try? JSONDocument.parse(Array(query.text(3).utf8)).root.elements.compactMap(\.string)
                 changes.append(
                     CatalogueChange(
                         time: Instant(microseconds: query.integer(0)), kind: kind, tool: query.text(2),
-                        members: members ?? []))
+                        members: Self.texts(query.text(3))))
             }
             return changes
         }
@@ -97,7 +104,7 @@ extension SQLiteConfigurationStore: CatalogueStore {
 
     package func tidyCatalogue() throws(StoreError) {
         try change { db throws(StoreError) in
-            try db.execute("INSERT INTO catalogue_text (catalogue_text) VALUES ('optimize')")
+            try db.execute("INSERT INTO catalogue_index (catalogue_index) VALUES ('optimize')")
             return ((), false)
         }
     }
@@ -110,13 +117,18 @@ extension SQLiteConfigurationStore: CatalogueStore {
         return query.integer(0)
     }
 
+    /// An array of texts, as it is stored.
+    private static func texts(_ json: String) -> [String] {
+        (try? JSONDocument.parse(Array(json.utf8)).root.elements.compactMap(\.string)) ?? []
+    }
+
     private static func selectServers(
         _ db: Connection, _ condition: String, _ argument: String?
     ) throws(StoreError) -> [CataloguedServer] {
         let query = try db.prepare(
             """
             SELECT id, name, version, source, about, rules, policy, findings, first_seen, last_seen, changed,
-            (SELECT count(*) FROM catalogue_tool t WHERE t.server = catalogue_server.id)
+            (SELECT count(*) FROM catalogue_tool t WHERE t.server = catalogue_server.id), repository, incomplete
             FROM catalogue_server WHERE \(condition)
             """)
         if let argument { query.bind(1, argument) }
@@ -125,8 +137,9 @@ extension SQLiteConfigurationStore: CatalogueStore {
             servers.append(
                 CataloguedServer(
                     id: query.integer(0), name: query.text(1), version: query.text(2), source: query.text(3),
-                    about: query.text(4), rules: query.text(5), policy: query.blob(6), findings: query.blob(7),
-                    firstSeen: Instant(microseconds: query.integer(8)),
+                    repository: query.text(12), about: query.text(4), rules: query.text(5), policy: query.blob(6),
+                    findings: query.blob(7),
+                    incomplete: Self.texts(query.text(13)), firstSeen: Instant(microseconds: query.integer(8)),
                     lastSeen: Instant(microseconds: query.integer(9)),
                     changed: Instant(microseconds: query.integer(10)), tools: Int(query.integer(11))))
         }
@@ -139,8 +152,8 @@ extension SQLiteConfigurationStore: CatalogueStore {
         let query = try db.prepare(
             """
             SELECT t.id, s.name, t.name, t.words, t.category, t.severity, t.signals, t.summary,
-            t.tokens, t.first_seen, t.last_seen, t.changed, t.assessment, t.definition
-            FROM catalogue_server s JOIN catalogue_tool t ON t.server = s.id
+            t.tokens, t.first_seen, t.last_seen, t.changed, d.assessment, d.definition
+            FROM catalogue_server s JOIN catalogue_tool t ON t.server = s.id JOIN catalogue_definition d ON d.tool = t.id
             WHERE s.name = ?1 \(name == nil ? "" : "AND t.name = ?2") ORDER BY t.position
             """)
         query.bind(1, server)

@@ -172,6 +172,48 @@ enum Schema {
                 CREATE VIRTUAL TABLE catalogue_text USING fts5(
                     name, words, text, facets, tokenize = 'porter unicode61 remove_diacritics 2', prefix = '2 3');
                 """),
+        // What a search reads lies together, away from the definitions, and the index keeps which tools have a word, not where:
+        // `CatalogueToken` says in which column. A server may list a name twice; `twin` counts them from 0.
+        Migration(
+            name: "0008-catalogue-index",
+            sql: """
+                ALTER TABLE catalogue_server ADD COLUMN repository TEXT NOT NULL DEFAULT '';
+                ALTER TABLE catalogue_server ADD COLUMN incomplete TEXT NOT NULL DEFAULT '[]';
+                CREATE TABLE catalogue_definition (
+                    tool INTEGER PRIMARY KEY,
+                    assessment BLOB NOT NULL,
+                    definition BLOB NOT NULL
+                ) STRICT;
+                INSERT INTO catalogue_definition SELECT id, assessment, definition FROM catalogue_tool;
+                CREATE TABLE catalogue_listed (
+                    id INTEGER PRIMARY KEY,
+                    server INTEGER NOT NULL REFERENCES catalogue_server (id),
+                    position INTEGER NOT NULL,
+                    name TEXT NOT NULL,
+                    twin INTEGER NOT NULL,
+                    words TEXT NOT NULL,
+                    category TEXT NOT NULL,
+                    severity TEXT NOT NULL,
+                    signals TEXT NOT NULL,
+                    summary TEXT NOT NULL,
+                    tokens INTEGER NOT NULL,
+                    first_seen INTEGER NOT NULL,
+                    last_seen INTEGER NOT NULL,
+                    changed INTEGER NOT NULL,
+                    UNIQUE (server, name, twin)
+                ) STRICT;
+                INSERT INTO catalogue_listed SELECT id, server, position, name, 0, words, category, severity, signals, summary,
+                tokens, first_seen, last_seen, changed FROM catalogue_tool;
+                DROP TABLE catalogue_tool;
+                ALTER TABLE catalogue_listed RENAME TO catalogue_tool;
+                CREATE VIRTUAL TABLE catalogue_index USING fts5(
+                    names, text, facets, tokenize = 'porter unicode61 remove_diacritics 2', prefix = '3', detail = none);
+                INSERT INTO catalogue_index (rowid, names, text, facets)
+                SELECT rowid, char(57344) || replace(words, ' ', ' ' || char(57344)), name || ' ' || words || ' ' || text,
+                char(57345) || replace(facets, ' ', ' ' || char(57345))
+                || ' ' || char(57345) || 'n' || (length(words) - length(replace(words, ' ', '')) + 1) FROM catalogue_text;
+                DROP TABLE catalogue_text;
+                """),
     ]
 
     /// Brings the database to the newest shape; each step in a transaction of its own, safe against other processes that

@@ -5,6 +5,7 @@ import Console
 import Gateway
 import JSON
 import Runtime
+import Scanner
 import Store
 
 /// How the program ends; the contract fixes the numbers.
@@ -47,6 +48,8 @@ struct Failure: Error {
             self.init(.unable, error.message)
         case let error as JSONError:
             self.init(.usage, error.message)
+        case let error as ScanError:
+            self.init(.usage, error.message, mend: error.mend)
         case let error as CatalogueError:
             self.init(Self.exitCode(of: error.code), error.message, mend: error.mend)
         default:

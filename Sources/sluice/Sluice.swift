@@ -2,6 +2,7 @@ import Arguments
 import Base
 import Glibc
 import Runtime
+import Scanner
 import Store
 
 /// A command's description and what it does.
@@ -70,8 +71,9 @@ struct Sluice {
     private static func report(_ error: any Error) -> ExitCode {
         let failure = Failure(error)
         Output.flush()
-        Output.note("sluice: \(failure.message)")
-        if let mend = failure.mend, !mend.isEmpty { Output.note("        \(mend)") }
+        // Names, paths and answers that a message quotes may have escape sequences in them.
+        Output.note("sluice: \(Visible.lines(failure.message, count: 1_000))")
+        if let mend = failure.mend, !mend.isEmpty { Output.note("        \(Visible.lines(mend, count: 1_000))") }
         return failure.code
     }
 }

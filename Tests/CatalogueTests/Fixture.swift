@@ -10,7 +10,7 @@ import Testing
 
 /// A data folder of its own for one test, with the judge that all share.
 struct Fixture {
-    static let judge = Result { () throws(CatalogueError) in try CatalogueJudge() }
+    static let judge = Result { () throws(CatalogueError) in try ServerJudge() }
 
     let folder: TemporaryFolder
     let data: DataDirectory
@@ -27,11 +27,16 @@ struct Fixture {
     func add(_ json: String, named name: String = "demo", at second: Int64 = 1_767_607_200) throws -> [CatalogueChange]
     {
         var changes: [CatalogueChange] = []
-        for input in try CatalogueInput.read(Array(json.utf8), named: name) {
+        for material in try SavedTools.read(Array(json.utf8), name: name, fallback: name) {
             changes += try store.recordInCatalogue(
-                Self.judge.get().entry(input), at: Instant(microseconds: second * 1_000_000))
+                CatalogueServerEntry(Self.judge.get().judge(material)), at: Instant(microseconds: second * 1_000_000))
         }
         return changes
+    }
+
+    /// The first tool of a name.
+    func tool(_ server: String, _ name: String) throws -> CataloguedTool {
+        try #require(try store.cataloguedTools(server, named: name).first)
     }
 
     /// The page of a tool as text.

@@ -75,7 +75,7 @@ import Testing
     func factsFollowFromTheDefinition(seed: Seed) throws {
         let fixture = try Fixture()
         try fixture.add(try Self.list(seed))
-        let tool = try #require(try fixture.store.cataloguedTool(seed.server, seed.tool))
+        let tool = try fixture.tool(seed.server, seed.tool)
         #expect(tool.hit.category == seed.category)
         #expect(tool.hit.severity == seed.severity)
 

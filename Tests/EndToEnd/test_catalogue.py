@@ -119,9 +119,9 @@ class Catalogue(Case):
         full.mkdir()
         (full / "mine.txt").write_text("mine")
         for words, code, says in [
-            (["add", self.folder / "bad.json"], 2, "bad.json: 1:"), (["add", self.folder / "none.json"], 2, "none.json"),
+            (["add", self.folder / "bad.json"], 2, "bad.json, line 1"), (["add", self.folder / "none.json"], 2, "none.json"),
             (["search"], 2, "nothing to search for"), (["search", "x", "--category", "wrte"], 2, "did you mean 'write'?"),
-            (["show", "dsk/x"], 2, "did you mean 'disk'?"), (["remove", "none"], 2, "no such server"),
+            (["show", "dsk/x"], 2, "did you mean 'disk'?"), (["remove", "none"], 2, "nothing called"),
             (["export"], 2, "wants one of"), (["export", "--html", full], 3, "has other files in it"),
         ]:
             with self.subTest(words):

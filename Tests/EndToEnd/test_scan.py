@@ -26,6 +26,66 @@ HARMLESS = {"name": "list_files", "description": "Lists the files of a folder.",
 SECRET = "sekret-0123456789"
 
 
+# What SARIF 2.1.0's schema (Committee Specification, sarif-schema-2.1.0.json) says of the objects that we write: which members
+# there may be at all, of which kind, and which there have to be. All of these objects are closed but `propertyBag`.
+# `x` is an object of that shape, `[x]` an array of them, `{str}` any members of that kind.
+SARIF = {
+    "sarifLog": ({"version": ("2.1.0",), "$schema": str, "runs": ["run"]}, ["version", "runs"]),
+    "run": ({"tool": "tool", "invocations": ["invocation"], "results": ["result"]}, ["tool", "results"]),
+    "tool": ({"driver": "toolComponent"}, ["driver"]),
+    "toolComponent": ({"name": str, "semanticVersion": str, "rules": ["reportingDescriptor"]}, ["name"]),
+    "reportingDescriptor": ({
+        "id": str, "name": str, "shortDescription": "multiformatMessageString", "help": "multiformatMessageString",
+        "defaultConfiguration": "reportingConfiguration", "properties": "propertyBag"}, ["id"]),
+    "reportingConfiguration": ({"level": ("none", "note", "warning", "error")}, []),
+    "multiformatMessageString": ({"text": str}, ["text"]),
+    "message": ({"text": str}, ["text"]),
+    "invocation": ({"executionSuccessful": bool, "toolExecutionNotifications": ["notification"]}, ["executionSuccessful"]),
+    "notification": ({"message": "message", "level": ("none", "note", "warning", "error")}, ["message"]),
+    "result": ({
+        "ruleId": str, "ruleIndex": int, "level": ("none", "note", "warning", "error"), "message": "message",
+        "locations": ["location"], "partialFingerprints": {str}, "properties": "propertyBag"}, ["message"]),
+    "location": ({"physicalLocation": "physicalLocation", "logicalLocations": ["logicalLocation"]}, []),
+    "physicalLocation": ({"artifactLocation": "artifactLocation", "region": "region"}, ["artifactLocation"]),
+    "artifactLocation": ({"uri": str}, []),
+    "region": ({"startLine": int}, []),
+    "logicalLocation": ({"name": str, "fullyQualifiedName": str, "kind": str}, []),
+}
+
+
+def check_sarif(test, kind, value, place):
+    """Whether a value is what the schema calls by that name."""
+    if kind == "propertyBag":
+        test.assertIsInstance(value, dict, place)
+        tags = value.get("tags", [])
+        test.assertEqual(len(tags), len(set(tags)), place)
+        return
+    members, needed = SARIF[kind]
+    test.assertIsInstance(value, dict, place)
+    test.assertLessEqual(set(value), set(members), place)
+    test.assertLessEqual(set(needed), set(value), place)
+    for key, member in value.items():
+        expected, here = members[key], f"{place}/{key}"
+        if isinstance(expected, list):
+            test.assertIsInstance(member, list, here)
+            for index, element in enumerate(member):
+                check_sarif(test, expected[0], element, f"{here}/{index}")
+            if key in ("rules", "logicalLocations"):
+                test.assertEqual(len(member), len({json.dumps(element) for element in member}), here)
+        elif isinstance(expected, set):
+            test.assertTrue(all(type(text) is str for text in member.values()), here)
+        elif isinstance(expected, tuple):
+            test.assertIn(member, expected, here)
+        elif isinstance(expected, str):
+            check_sarif(test, expected, member, here)
+        else:
+            test.assertIs(type(member), expected, here)
+            if key == "startLine":
+                test.assertGreaterEqual(member, 1, here)
+            if key == "uri":
+                test.assertRegex(member, r"^([A-Za-z0-9._~/:-]|%[0-9A-F]{2})+$", here)
+
+
 class ScanCase(Case):
     def scan(self, *words, code=0, **more):
         done = sluice("scan", *words, **more)
@@ -355,6 +415,53 @@ class Saved(ScanCase):
             self.assertTrue(place["logicalLocations"][0]["fullyQualifiedName"].startswith("p/add#/"))
             if result["ruleId"] == "hidden_instruction":
                 self.assertIn("IMPORTANT", lines[place["physicalLocation"]["region"]["startLine"] - 1])
+
+    def test_sarif_has_the_shape_of_the_specification(self):
+        path = self.file("p a.json", {"server": "p", "instructions": "x\u200by", "tools": [HARMLESS, POISONED, {}],
+                                      "prompts": [{"name": "q", "description": "\u202ex"}]})
+        other = self.file("q.json", {"server": "p", "tools": [HARMLESS]})
+        config = self.file("mcp.json", {"mcpServers": {"a": {"command": "x"}, "b": {"url": "http://127.0.0.1:1/"}}})
+        for words, code in [
+            (("--tools", path, "--fail-on-risk", "low"), 1), (("--tools", path, "--baseline", other), 0),
+            (("--config-file", config), 3), (("--tools", other), 0),
+        ]:
+            log = json.loads(self.scan(*words, "--format", "sarif", code=code).stdout)
+            check_sarif(self, "sarifLog", log, "")
+
+    def test_scans_go_into_the_catalogue(self):
+        path = self.file("p.json", {"server": "p", "repository": "https://example.com/p", "tools": [HARMLESS, POISONED]})
+        data = self.folder / "kept"
+        self.scan("--tools", path, "--save", "--data-dir", data)
+        found = json.loads(sluice("catalogue", "show", "p/add", "--data-dir", data, "--json").stdout)
+        self.assertGreater(len(found["findings"]), 0)
+        listed = json.loads(sluice("catalogue", "list", "--data-dir", data, "--json").stdout)
+        self.assertEqual([server["repository"] for server in listed], ["https://example.com/p"])
+
+    def test_of_many_kept_scans_the_oldest_goes(self):
+        path = self.file("p.json", {"server": "p", "tools": [HARMLESS]})
+        data = self.folder / "kept"
+        self.scan("--tools", path, "--data-dir", data)
+        for number in range(1_000):
+            old = data / "scans" / f"old-{number}.json"
+            old.write_text("{}")
+            os.utime(old, (number, number))
+        self.scan("--tools", path, "--data-dir", data)
+        left = sorted(os.listdir(data / "scans"))
+        self.assertEqual(len(left), 1_000)
+        self.assertNotIn("old-0.json", left)
+        self.assertIn("old-1.json", left)
+
+    def test_escapes_of_arguments_do_not_reach_the_terminal(self):
+        for words in [("scan", "--tools", "x\x1b[31m"), ("attacks", "show", "x\x1b[31m"),
+                      ("attacks", "list", "--family", "x\x1b[31m")]:
+            done = sluice(*words)
+            self.assertEqual(done.returncode, 2)
+            self.assertNotIn("\x1b", done.stdout + done.stderr)
+            self.assertIn("U+001B", done.stderr)
+
+    def test_a_broken_configuration_is_told_in_its_own_terms(self):
+        path = self.file("mcp.json", "[1, ")
+        self.assertNotIn("`=`", self.scan("--config-file", path, code=2).stderr)
 
     def test_a_recommended_policy_is_valid_and_passes_its_test(self):
         path = self.file("p.json", {"server": "p", "tools": [HARMLESS, {"name": "delete_user", "inputSchema": {

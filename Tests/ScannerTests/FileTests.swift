@@ -1,3 +1,4 @@
+import Catalogue
 import JSON
 import MCP
 import Scanner
@@ -165,28 +166,5 @@ import Testing
             ])
         #expect(entry.ways[0].isForeign)
         #expect(throws: ScanError.self) { try RegistryEntry.read(Array(#"{"tools":[]}"#.utf8), name: "x") }
-    }
-
-    @Test(arguments: [
-        #"{"tools":[{"name":"a"}]}"#, #"{"server":"s","tools":[{"name":"a"}]}"#, #"[{"name":"a"}]"#,
-        #"{"jsonrpc":"2.0","id":1,"result":{"tools":[{"name":"a"}]}}"#, #"[{"server":"s","tools":[{"name":"a"}]}]"#,
-    ])
-    func savedLists(text: String) throws {
-        let materials = try SavedTools.read(Array(text.utf8), name: "f.json", fallback: "f")
-        #expect(materials.map { $0.entries(.tools).count } == [1])
-        #expect(materials[0].incomplete.isEmpty)
-    }
-
-    @Test(arguments: [
-        "", "{", "1", "{}", #"{"tools":{}}"#, #"{"jsonrpc":"2.0","error":{"code":1,"message":"m"}}"#, #"{"result":{}}"#,
-    ])
-    func whatIsNoList(text: String) {
-        #expect(throws: ScanError.self) { try SavedTools.read(Array(text.utf8), name: "f.json", fallback: "f") }
-    }
-
-    @Test func whatIsMissingInAListIsSaid() throws {
-        let text = #"{"tools":[{"name":"a"},{"name":""},{}],"nextCursor":"x"}"#
-        let material = try #require(SavedTools.read(Array(text.utf8), name: "f", fallback: "f").first)
-        #expect(material.incomplete.count == 2)
     }
 }

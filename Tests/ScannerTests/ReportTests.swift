@@ -1,3 +1,4 @@
+import Catalogue
 import JSON
 import Risk
 import Scanner
@@ -7,7 +8,7 @@ import Testing
 @Suite struct ReportTests {
     private func scan(_ text: String, file: String = "t.json") throws -> ScannedServer {
         let materials = try SavedTools.read(Array(text.utf8), name: file, fallback: "s")
-        return try Judge().judge(#require(materials.first))
+        return try ServerJudge().judge(#require(materials.first))
     }
 
     private static let poisoned = #"""

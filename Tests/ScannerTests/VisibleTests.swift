@@ -1,4 +1,3 @@
-import JSON
 import Scanner
 import Testing
 
@@ -45,12 +44,5 @@ import Testing
 
     @Test func knownValuesAreTakenOut() {
         #expect(Redaction.without(["sekret-1", "ab"], in: "the sekret-1 of ab is sekret-1") == "the … of ab is …")
-    }
-
-    @Test func prettyJSONIsTheSameJSON() throws {
-        let value: JSONValue = ["a": [1, 2], "b": ["c": ["d": "é\n"], "e": .array([])], "f": .object([]), "g": nil]
-        let text = PrettyJSON.text(value)
-        #expect(try JSONDocument.parse(Array(text.utf8)).root == JSONDocument.parse(value.bytes).root)
-        #expect(text.contains("\n  \"a\": [1, 2],\n"))
     }
 }

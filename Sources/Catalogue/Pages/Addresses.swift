@@ -1,3 +1,5 @@
+internal import Store
+
 /// Where the pages of servers and tools lie. Two names never share an address, not even on disks that know no capitals.
 struct Addresses {
     private var servers: [String: String] = [:]
@@ -12,11 +14,13 @@ struct Addresses {
 
     func page(_ server: String) -> String { folder(server) + "index.html" }
 
-    /// The pages of a server's tools, by name.
-    static func tools(_ names: [String]) -> [String: String] {
+    /// The pages of a server's tools, by what the store calls them.
+    static func tools(_ hits: [CatalogueHit]) -> [Int64: String] {
         var taken: Set<String> = ["index"]
-        var pages: [String: String] = [:]
-        for name in names.sorted() { pages[name] = plain(name, &taken) + ".html" }
+        var pages: [Int64: String] = [:]
+        for hit in hits.sorted(by: { ($0.name, $0.id) < ($1.name, $1.id) }) {
+            pages[hit.id] = plain(hit.name, &taken) + ".html"
+        }
         return pages
     }
 
@@ -35,12 +39,10 @@ struct Addresses {
 
     /// What of the name can stand in an address, and a hash of the whole.
     private static func marked(_ name: String) -> String {
-        var hash: UInt64 = 0xCBF2_9CE4_8422_2325
-        for byte in name.utf8 { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01B3 }
         let kept = name.unicodeScalars.prefix(48).map { scalar in
             scalar.isASCII && (scalar.properties.isAlphabetic || scalar.properties.numericType != nil)
                 ? Character(scalar) : "-"
         }
-        return String(kept) + "-" + String(hash, radix: 16)
+        return String(kept) + "-" + Fingerprint.of([name])
     }
 }

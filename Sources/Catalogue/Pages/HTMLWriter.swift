@@ -59,9 +59,7 @@ struct HTMLWriter {
 
     /// A value as JSON with two spaces for each level, at most `limit` bytes of it.
     mutating func json(_ value: JSONValue, limit: Int) {
-        var pretty = PrettyJSON()
-        pretty.write(value, 0)
-        foreign(pretty.text, limit: limit)
+        foreign(PrettyJSON.text(value), limit: limit)
     }
 
     private mutating func append(_ byte: UInt8) {
@@ -71,76 +69,6 @@ struct HTMLWriter {
         case UInt8(ascii: "&"): raw("&amp;")
         case UInt8(ascii: "\""): raw("&quot;")
         default: bytes.append(byte)
-        }
-    }
-}
-
-/// JSON for people to read; small values stay on a line.
-struct PrettyJSON {
-    private(set) var text = ""
-
-    mutating func write(_ value: JSONValue, _ level: Int) {
-        switch value {
-        case .object(let members) where !members.isEmpty && !fits(value, level):
-            text += "{\n"
-            for (index, member) in members.enumerated() {
-                indent(level + 1)
-                text += JSONValue.string(member.key).text + ": "
-                write(member.value, level + 1)
-                text += index + 1 < members.count ? ",\n" : "\n"
-            }
-            indent(level)
-            text += "}"
-        case .array(let elements) where !elements.isEmpty && !fits(value, level):
-            text += "[\n"
-            for (index, element) in elements.enumerated() {
-                indent(level + 1)
-                write(element, level + 1)
-                text += index + 1 < elements.count ? ",\n" : "\n"
-            }
-            indent(level)
-            text += "]"
-        default: flat(value)
-        }
-    }
-
-    private mutating func flat(_ value: JSONValue) {
-        switch value {
-        case .object(let members):
-            text += "{"
-            for (index, member) in members.enumerated() {
-                text += (index > 0 ? ", " : "") + JSONValue.string(member.key).text + ": "
-                flat(member.value)
-            }
-            text += "}"
-        case .array(let elements):
-            text += "["
-            for (index, element) in elements.enumerated() {
-                if index > 0 { text += ", " }
-                flat(element)
-            }
-            text += "]"
-        default: text += value.text
-        }
-    }
-
-    private func fits(_ value: JSONValue, _ level: Int) -> Bool {
-        switch value {
-        case .object(let members): members.allSatisfy { !$0.value.isContainer } && value.bytes.count + level * 2 < 72
-        case .array(let elements): elements.allSatisfy { !$0.isContainer } && value.bytes.count + level * 2 < 72
-        default: true
-        }
-    }
-
-    private mutating func indent(_ level: Int) { text += String(repeating: "  ", count: level) }
-}
-
-extension JSONValue {
-    fileprivate var isContainer: Bool {
-        switch self {
-        case .object(let members): !members.isEmpty
-        case .array(let elements): !elements.isEmpty
-        default: false
         }
     }
 }

@@ -1,4 +1,5 @@
 internal import Base
+internal import JSON
 internal import Policy
 internal import Risk
 internal import Store
@@ -69,6 +70,21 @@ extension HTMLWriter {
         raw("</li>\n")
     }
 
+    /// Where a server's code is kept, as a link if it can be one.
+    mutating func repository(of server: CataloguedServer) {
+        if let address = server.repositoryLink {
+            raw("<a rel=\"noreferrer\" href=\"")
+            text(address)
+            raw("\">")
+            text(address)
+            raw("</a>")
+        } else {
+            raw("<q>")
+            foreign(server.repository, limit: 300)
+            raw("</q>")
+        }
+    }
+
     /// What became another, newest first, under a heading of the third level.
     mutating func changes(_ changes: [CatalogueChange], most: Int) {
         guard !changes.isEmpty else { return }
@@ -92,6 +108,20 @@ extension HTMLWriter {
             raw("</li>\n")
         }
         raw("</ul>\n")
+    }
+}
+
+extension CataloguedServer {
+    /// What was found outside of definitions.
+    var placedFindings: [MetadataFinding] {
+        let stored = (try? JSONDocument.parse(findings))?.root
+        return stored.map { $0.elements.compactMap { Assessment.finding($0, tool: nil) } } ?? []
+    }
+
+    /// An address of the web in plain characters; anything else of a stranger's stays text.
+    var repositoryLink: String? {
+        let isPlain = repository.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F && $0 != UInt8(ascii: "\"") }
+        return isPlain && repository.utf8.count <= 300 && repository.hasPrefix("https://") ? repository : nil
     }
 }
 

@@ -57,15 +57,18 @@ struct Questions {
         page.raw(" is in the category ")
         page.text(Sentences.title(judged.category))
         page.raw(", with ")
-        page.text(judged.severity.rawValue)
+        page.text(subject.assessment.risk.rawValue)
         page.raw(" risk. ")
-        page.raw(Sentences.advice(judged.category))
+        page.raw(
+            subject.isPoisoned
+                ? "With such findings in its definition it should be hidden, whatever it does."
+                : Sentences.advice(judged.category))
         page.raw("</p>\n")
     }
 
     private func limit(_ page: inout HTMLWriter) {
         ask("How is ", " rate-limited?", &page)
-        if case .limit(let count) = judged.category.treatment {
+        if !subject.isPoisoned, case .limit(let count) = judged.category.treatment {
             page.raw("The recommended policy does it: <code>max</code> ")
             page.number(count)
             page.raw(
@@ -112,6 +115,12 @@ struct Questions {
             page.foreign(server.source, limit: 300)
             page.raw("</q>)")
         }
-        page.raw(".</p>\n")
+        page.raw(".")
+        if !server.repository.isEmpty {
+            page.raw(" Its code is kept at ")
+            page.repository(of: server)
+            page.raw(".")
+        }
+        page.raw("</p>\n")
     }
 }

@@ -35,6 +35,12 @@ enum Sentences {
         }
     }
 
+    /// What a tool does whose definition has a grave finding.
+    static let poisoned: StaticString =
+        "What it does is not known: its definition works on the model that reads it, so nothing that it says of itself counts. Category and confidence below are what it claims to be."
+    static let poisonedDanger: StaticString =
+        "Without a policy an agent reads the definition with every conversation, and may follow what is hidden in it even if it never calls the tool."
+
     /// What goes wrong without a policy.
     static func danger(_ category: ToolCategory) -> StaticString {
         switch category {

@@ -12,8 +12,8 @@ struct ServerPage {
     let hits: [CatalogueHit]
     /// About how many tokens all its tools take.
     let contextTokens: Int
-    /// Pages of the tools, by name.
-    let pages: [String: String]
+    /// Pages of the tools.
+    let pages: [Int64: String]
     let changes: [CatalogueChange]
 
     func write(to page: inout HTMLWriter) {
@@ -59,7 +59,7 @@ struct ServerPage {
         )
         for hit in hits {
             page.raw("<tr><th scope=\"row\">")
-            page.link("", pages[hit.name] ?? "index.html", hit.name)
+            page.link("", pages[hit.id] ?? "index.html", hit.name)
             page.raw("</th><td>")
             if let category = ToolCategory(rawValue: hit.category) { page.badge(category) }
             page.raw("</td><td>")
@@ -72,8 +72,7 @@ struct ServerPage {
     }
 
     private func findings(_ page: inout HTMLWriter) {
-        let stored = (try? JSONDocument.parse(server.findings))?.root
-        let findings = stored.map { $0.elements.compactMap { Assessment.finding($0, tool: nil) } } ?? []
+        let findings = server.placedFindings
         if !findings.isEmpty { page.findings(findings, most: 30) }
     }
 
@@ -92,6 +91,16 @@ struct ServerPage {
         where !text.isEmpty {
             page.element("dt", label)
             page.raw("<dd>")
+            page.foreign(text, limit: 400)
+            page.raw("</dd>\n")
+        }
+        if !server.repository.isEmpty {
+            page.raw("<dt>Repository</dt><dd>")
+            page.repository(of: server)
+            page.raw("</dd>\n")
+        }
+        for text in server.incomplete.prefix(8) {
+            page.raw("<dt>Not read whole</dt><dd>")
             page.foreign(text, limit: 400)
             page.raw("</dd>\n")
         }

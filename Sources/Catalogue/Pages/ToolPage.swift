@@ -10,19 +10,22 @@ struct ToolSubject {
     let tool: CataloguedTool
     let definition: ToolDefinition
     let assessment: Assessment
+    /// Nobody should allow a tool of this name: its definition, or another one of the same name, is poisoned.
+    let isPoisoned: Bool
     let recommendation: Recommendation?
     /// A whole policy for this tool alone.
     let policy: JSONValue
 
     /// Nil when what is stored can't be read: then the tool has no page.
-    init?(_ tool: CataloguedTool) {
-        guard let document = try? JSONDocument.parse(tool.definition), let definition = ToolDefinition(document.root),
-            let stored = try? JSONDocument.parse(tool.assessment), let assessment = Assessment(stored.root)
-        else { return nil }
+    /// - Parameter twins: all tools of the server that go by the name, since a policy and a call only have that.
+    init?(_ tool: CataloguedTool, twins: [CataloguedTool] = []) {
+        guard let read = Self.read(tool) else { return nil }
+        let all = [read] + twins.filter { $0.hit.id != tool.hit.id }.compactMap(Self.read)
         self.tool = tool
-        self.definition = definition
-        self.assessment = assessment
-        if assessment.isPoisoned {
+        definition = read.definition
+        assessment = read.assessment
+        isPoisoned = all.contains(where: \.assessment.isPoisoned)
+        if isPoisoned {
             recommendation = nil
             policy = ["version": "1", "default": "deny", "hide": [.string(definition.name)], "tools": .object([])]
         } else if assessment.isStated, let entry = assessment.recommended {
@@ -32,10 +35,17 @@ struct ToolSubject {
             ]
         } else {
             let made = Recommendation(
-                server: tool.hit.server, judged: [(definition, assessment.classification)])
+                server: tool.hit.server, judged: all.map { ($0.definition, $0.assessment.classification) })
             recommendation = made
             policy = made.policy
         }
+    }
+
+    private static func read(_ tool: CataloguedTool) -> (definition: ToolDefinition, assessment: Assessment)? {
+        guard let document = try? JSONDocument.parse(tool.definition), let definition = ToolDefinition(document.root),
+            let stored = try? JSONDocument.parse(tool.assessment), let assessment = Assessment(stored.root)
+        else { return nil }
+        return (definition, assessment)
     }
 }
 
@@ -46,8 +56,8 @@ struct ToolPage {
     let subject: ToolSubject
     let server: CataloguedServer
     let addresses: Addresses
-    /// Pages of the server's tools, by name.
-    let pages: [String: String]
+    /// Pages of the server's tools.
+    let pages: [Int64: String]
     let siblings: [CatalogueHit]
     /// With the addresses of their pages.
     let related: [(hit: CatalogueHit, address: String)]
@@ -56,6 +66,10 @@ struct ToolPage {
 
     private var name: String { subject.definition.name }
     private var judged: Classification { subject.assessment.classification }
+    /// Findings about the tool's name stand with the server.
+    private var found: [MetadataFinding] {
+        subject.assessment.findings + server.placedFindings.filter { $0.tool == name }
+    }
 
     func write(to page: inout HTMLWriter) {
         let frame = Frame(
@@ -67,19 +81,26 @@ struct ToolPage {
         page.raw("</h1>\n<p class=\"badges\">")
         page.badge(judged.category)
         page.raw(" ")
-        page.badge(judged.severity)
+        page.badge(subject.assessment.risk)
+        if subject.isPoisoned { page.raw(" <span class=\"badge s-critical\">Poisoned definition</span>") }
         page.raw("</p>\n<p class=\"lead\">Part of ")
         page.link(Self.root, addresses.page(server.name), server.name)
+        if let address = server.repositoryLink {
+            page.raw(" (<a rel=\"noreferrer\" href=\"")
+            page.text(address)
+            page.raw("\">its code</a>)")
+        }
         if let title = subject.definition.title, title != name {
             page.raw(", which titles it <q>")
             page.foreign(title, limit: 300)
             page.raw("</q>")
         }
         page.raw(".</p>\n")
+        if subject.isPoisoned { findings(&page) }
         purpose(&page)
         reasons(&page)
         signals(&page)
-        findings(&page)
+        if !subject.isPoisoned { findings(&page) }
         parameters(&page)
         policy(&page)
         attacks(&page)
@@ -92,12 +113,16 @@ struct ToolPage {
 
     private func purpose(_ page: inout HTMLWriter) {
         page.raw("<section aria-labelledby=\"does\">\n<h2 id=\"does\">What it does</h2>\n<p>")
-        let (before, between, after) = Sentences.purpose(judged.category)
-        page.raw(before)
-        page.name(name)
-        page.raw(between)
-        page.foreign(server.name, limit: 200)
-        page.raw(after)
+        if subject.isPoisoned {
+            page.raw(Sentences.poisoned)
+        } else {
+            let (before, between, after) = Sentences.purpose(judged.category)
+            page.raw(before)
+            page.name(name)
+            page.raw(between)
+            page.foreign(server.name, limit: 200)
+            page.raw(after)
+        }
         page.raw("</p>\n")
         if subject.assessment.isStated {
             page.raw("<p>Its definition is not in the catalogue, only what a scan said of it.</p>\n")
@@ -117,7 +142,7 @@ struct ToolPage {
         page.raw("<section aria-labelledby=\"why\">\n<h2 id=\"why\">Why it needs a policy</h2>\n<p>")
         page.prose(judged.rationale, limit: 2 << 10)
         page.raw("</p>\n<p>")
-        page.raw(Sentences.danger(judged.category))
+        page.raw(subject.isPoisoned ? Sentences.poisonedDanger : Sentences.danger(judged.category))
         page.raw("</p>\n")
         if !judged.evidence.isEmpty {
             page.raw("<h3>From the tool’s definition</h3>\n<dl class=\"evidence\">\n")
@@ -148,7 +173,7 @@ struct ToolPage {
     }
 
     private func findings(_ page: inout HTMLWriter) {
-        page.findings(subject.assessment.findings, most: 12)
+        page.findings(found, most: 12)
     }
 
     private func parameters(_ page: inout HTMLWriter) {
@@ -161,7 +186,7 @@ struct ToolPage {
         )
         page.name(name)
         page.text(
-            subject.assessment.isPoisoned
+            subject.isPoisoned
                 ? " is hidden, whatever it does: with such findings in its definition no agent should read it."
                 : Sentences.effect(judged.category))
         page.raw(
@@ -251,11 +276,11 @@ struct ToolPage {
     private func relatives(_ page: inout HTMLWriter) {
         guard siblings.count > 1 || !related.isEmpty else { return }
         page.raw("<section aria-labelledby=\"related\">\n<h2 id=\"related\">Related tools</h2>\n")
-        let others = siblings.filter { $0.name != name }
+        let others = siblings.filter { $0.id != subject.tool.hit.id }
         if !others.isEmpty {
             page.raw("<h3>On the same server</h3>\n<ul class=\"tools\">\n")
             for hit in others.prefix(12) {
-                page.toolLine("", pages[hit.name] ?? "index.html", hit, isOwnServer: true)
+                page.toolLine("", pages[hit.id] ?? "index.html", hit, isOwnServer: true)
             }
             page.raw("</ul>\n")
             if others.count > 12 {

@@ -1,4 +1,5 @@
 import Base
+import Catalogue
 import Gateway
 import JSON
 import MCP
@@ -16,6 +17,8 @@ package struct Asked: Sendable {
     package var tls = ServerTLS()
     /// Where it stands in its file.
     package var line: Int?
+    /// Where its code is kept, as a registry says; empty: not known.
+    package var repository = ""
     /// Whether it goes by this name whatever it calls itself.
     package var keepsName = false
 
@@ -111,6 +114,8 @@ package struct Asking: Sendable {
         var material = ServerMaterial(name: isUsable && !server.keepsName ? own : server.name)
         material.source = server.source
         material.version = survey.version
+        material.release = survey.serverInfo["version"]?.string ?? ""
+        material.repository = server.repository
         material.instructions = survey.instructions
         material.line = server.line
         for kind in ListKind.allCases {

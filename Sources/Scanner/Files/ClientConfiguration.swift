@@ -1,4 +1,5 @@
 import Base
+import Catalogue
 import JSON
 
 /// The servers that a client's configuration file names: Claude Desktop, Claude Code (`.mcp.json`, `~/.claude.json`),
@@ -11,7 +12,9 @@ package enum ClientConfiguration {
     /// Reads a file. No process is started and nothing is asked.
     /// - Throws: `ScanError` for a file that is no configuration.
     package static func servers(in bytes: [UInt8], name: String) throws(ScanError) -> [NamedServer] {
-        let isTOML = name.hasSuffix(".toml") || !looksLikeJSON(bytes)
+        // Its name says what it should be: a broken file is told in those terms.
+        let isNamedJSON = name.hasSuffix(".json") || name.hasSuffix(".jsonc")
+        let isTOML = name.hasSuffix(".toml") || !(isNamedJSON || looksLikeJSON(bytes))
         let found = isTOML ? try toml(bytes, name) : try json(bytes, name)
         guard found.count <= maxServers else {
             throw ScanError(
@@ -164,26 +167,5 @@ package enum ClientConfiguration {
         case .number, .boolean: String(decoding: value.rawBytes, as: UTF8.self)
         default: nil
         }
-    }
-}
-
-/// Finds the line of a byte.
-struct LineIndex: Sendable {
-    private let starts: [Int]
-
-    init(_ bytes: [UInt8]) {
-        var starts = [0]
-        for (index, byte) in bytes.enumerated() where byte == 0x0A { starts.append(index + 1) }
-        self.starts = starts
-    }
-
-    /// From 1.
-    func line(of offset: Int) -> Int {
-        var (low, high) = (0, starts.count)
-        while high - low > 1 {
-            let middle = (low + high) / 2
-            if starts[middle] <= offset { low = middle } else { high = middle }
-        }
-        return low + 1
     }
 }

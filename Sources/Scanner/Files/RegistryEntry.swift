@@ -1,4 +1,5 @@
 import Base
+import Catalogue
 import JSON
 
 /// `server.json`, as the official registry has it: a server's own page, or the answer of the registry's API around it. Its
@@ -7,6 +8,8 @@ package struct RegistryEntry: Sendable {
     package let name: String
     package let description: String
     package let version: String
+    /// Where its code is kept; empty: not known.
+    package let repository: String
     /// All ways to reach the server; one of them is enough.
     package let ways: [NamedServer]
 
@@ -37,7 +40,7 @@ package struct RegistryEntry: Sendable {
         }
         return RegistryEntry(
             name: title, description: page["description"]?.string ?? "", version: page["version"]?.string ?? "",
-            ways: ways)
+            repository: page["repository"]?["url"]?.string ?? "", ways: ways)
     }
 
     private static func all(_ array: JSONView?) -> [JSONView] { array.map { Array($0.elements) } ?? [] }

@@ -1,3 +1,4 @@
+import Catalogue
 import MCP
 import Policy
 import Risk
@@ -75,8 +76,9 @@ package struct ScanHTML {
                 let verdict = tool.classification
                 page +=
                     "<tr><td><code>\(Self.escaped(tool.definition.name))</code></td><td>\(verdict.category.rawValue)</td>"
-                page += "<td class=\"\(verdict.severity.rawValue)\">\(verdict.severity.rawValue)</td>"
-                page += "<td>\(Self.escaped(verdict.rationale))"
+                let risk = tool.assessment.risk.rawValue
+                page += "<td class=\"\(risk)\">\(risk)</td>"
+                page += "<td>\(Self.escaped(tool.assessment.isPoisoned ? poisonedReason : verdict.rationale))"
                 let signals = verdict.signals.map { Self.escaped($0.text) }.joined(separator: "; ")
                 if !signals.isEmpty { page += "<br><span class=\"dim\">\(signals)</span>" }
                 page += "</td></tr>\n"

@@ -1,3 +1,4 @@
+import Catalogue
 import JSON
 import MCP
 import Policy
@@ -30,7 +31,7 @@ package enum ScanJSON {
             writer.endArray()
             writer.key("findings")
             writer.beginArray()
-            for finding in report.findings { write(finding, at: finding.place, to: &writer) }
+            for finding in report.findings { finding.write(at: finding.place, to: &writer) }
             writer.endArray()
             writer.member("context_tokens", report.servers.reduce(0) { $0 + $1.tokens })
             writer.endObject()
@@ -43,6 +44,8 @@ package enum ScanJSON {
         writer.beginObject()
         writer.member("server", server.name)
         writer.memberIfPresent("source", material.source.isEmpty ? nil : material.source)
+        writer.memberIfPresent("repository", material.repository.isEmpty ? nil : material.repository)
+        writer.memberIfPresent("version", material.release.isEmpty ? nil : material.release)
         writer.memberIfPresent("protocol", material.version)
         writer.key("instructions")
         if let text = material.instructions { writer.string(text) } else { writer.null() }
@@ -58,7 +61,7 @@ package enum ScanJSON {
         }
         writer.key("findings")
         writer.beginArray()
-        for placed in server.findings { write(placed.finding, at: placed.place, to: &writer) }
+        for placed in server.findings { placed.finding.write(at: placed.place, to: &writer) }
         writer.endArray()
         writer.member("context_tokens", server.tokens)
         writer.key("incomplete")
@@ -94,55 +97,12 @@ package enum ScanJSON {
     }
 
     private static func write(_ tool: ScannedTool, to writer: inout JSONWriter) {
-        let verdict = tool.classification
         writer.beginObject()
-        writer.member("name", tool.definition.name)
-        writer.member("category", verdict.category.rawValue)
-        writer.member("severity", verdict.severity.rawValue)
-        writer.member("confidence", verdict.confidence.rawValue)
-        writer.member("rationale", verdict.rationale)
-        writer.key("evidence")
-        writer.beginArray()
-        for evidence in verdict.evidence {
-            writer.beginObject()
-            writer.member("where", evidence.place)
-            writer.member("quote", evidence.quote)
-            writer.endObject()
+        tool.assessment.write(name: tool.name, contextTokens: tool.tokens, to: &writer)
+        if !tool.assessment.isStated {
+            writer.key("definition")
+            writer.view(tool.definition.entry)
         }
-        writer.endArray()
-        writer.key("signals")
-        writer.beginArray()
-        for signal in verdict.signals {
-            writer.beginObject()
-            writer.member("code", signal.code.rawValue)
-            writer.member("text", signal.text)
-            writer.endObject()
-        }
-        writer.endArray()
-        writer.key("findings")
-        writer.beginArray()
-        for finding in tool.findings { write(finding, at: finding.place, to: &writer) }
-        writer.endArray()
-        writer.key("attacks")
-        writer.beginArray()
-        for attack in tool.attacks { writer.string(attack.id) }
-        writer.endArray()
-        writer.key("recommended")
-        if let entry = tool.recommended { writer.value(entry) } else { writer.null() }
-        writer.member("context_tokens", tool.tokens)
-        writer.key("definition")
-        writer.view(tool.definition.entry)
-        writer.endObject()
-    }
-
-    private static func write(_ finding: MetadataFinding, at place: String, to writer: inout JSONWriter) {
-        writer.beginObject()
-        writer.member("code", finding.code.rawValue)
-        writer.member("severity", finding.severity.rawValue)
-        writer.member("where", place)
-        writer.member("quote", finding.quote)
-        writer.member("text", finding.text)
-        writer.member("mend", finding.mend)
         writer.endObject()
     }
 

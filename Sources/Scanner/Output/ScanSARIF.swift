@@ -1,4 +1,5 @@
 import Base
+import Catalogue
 import JSON
 import MCP
 import Policy
@@ -147,11 +148,13 @@ package struct ScanSARIF {
                     results.append(result(finding, server.name, name, finding.place, file, line))
                 }
                 let verdict = tool.classification
-                if let risk, verdict.severity >= risk {
+                let severity = tool.assessment.risk
+                if let risk, severity >= risk {
+                    let why = tool.assessment.isPoisoned ? poisonedReason : verdict.rationale
                     results.append(
                         Result(
-                            rule: Self.riskRule, severity: verdict.severity,
-                            text: "\(verdict.category.rawValue), \(verdict.severity.rawValue): \(verdict.rationale)",
+                            rule: Self.riskRule, severity: severity,
+                            text: "\(verdict.category.rawValue), \(severity.rawValue): \(why)",
                             server: server.name, name: name, place: "", file: file,
                             line: line(of: "", in: tool.definition.entry, server.material)))
                 }

@@ -74,7 +74,7 @@ enum AttackCommands {
                     ?? "`sluice attacks list` names them")
         }
         if arguments.has("policy") {
-            Output.print(AttackText.pretty(attack.snippet))
+            Output.print(AttackText.policy(of: attack), terminator: "")
         } else if arguments.has("json") {
             Output.json { AttackText.writeWhole(attack, to: &$0) }
         } else {

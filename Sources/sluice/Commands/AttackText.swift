@@ -1,4 +1,5 @@
 import Attacks
+import Catalogue
 import JSON
 import Risk
 
@@ -24,10 +25,12 @@ enum AttackText {
         section("What happens", attack.summary)
         section("How it works", attack.howItWorks)
         section("What a gateway can't see", attack.cannotSee)
-        section("The policy (adapt paths, hosts, names and amounts)", pretty(attack.snippet))
+        section("The policy (adapt paths, hosts, names and amounts)", policy(of: attack))
         if !attack.sources.isEmpty { section("Sources", attack.sources.joined(separator: "\n")) }
         return lines.joined(separator: "\n") + "\n"
     }
+
+    static func policy(of attack: Attack) -> String { PrettyJSON.text(attack.snippet.value) }
 
     private static func effect(_ attack: Attack) -> String {
         let what =
@@ -87,24 +90,6 @@ enum AttackText {
         writer.member("effect", attack.effect.rawValue)
         writer.member("stopped_by", attack.stoppedBy.rawValue)
         writer.member("summary", attack.summary)
-    }
-
-    /// JSON with two spaces a level; objects and arrays without members in one line.
-    static func pretty(_ view: JSONView, _ indent: String = "") -> String {
-        let inner = indent + "  "
-        switch view.kind {
-        case .object where view.count > 0:
-            let members = view.members.map { key, value in
-                inner + String(decoding: key.rawBytes, as: UTF8.self) + ": " + pretty(value, inner)
-            }
-            return "{\n" + members.joined(separator: ",\n") + "\n\(indent)}"
-        case .array where view.elements.contains(where: { $0.kind == .object || $0.kind == .array }):
-            return "[\n" + view.elements.map { inner + pretty($0, inner) }.joined(separator: ",\n") + "\n\(indent)]"
-        case .array:
-            return "[" + view.elements.map { pretty($0, inner) }.joined(separator: ", ") + "]"
-        default:
-            return String(decoding: view.rawBytes, as: UTF8.self)
-        }
     }
 }
 

@@ -29,44 +29,42 @@ enum CatalogueCommands {
                 Example("sluice catalogue add saved/*.json", "saved lists of tools"),
             ])
     ) { arguments in
-        let name = arguments.value("server")
-        var inputs: [CatalogueInput] = []
+        var materials: [ServerMaterial] = []
         for file in arguments.positionals {
-            let bytes = try Files.read(file, limit: CatalogueInput.largestFile)
-            do throws(CatalogueError) {
-                inputs += try CatalogueInput.read(bytes, named: baseName(file))
-            } catch {
-                throw Failure(.usage, "\(file): \(error.message)", mend: error.mend)
-            }
+            let bytes = try Files.read(file, limit: SavedTools.maxBytes)
+            materials += try SavedTools.read(
+                bytes, name: file == "-" ? "standard input" : file, fallback: baseName(file))
         }
-        if let name {
-            guard inputs.count == 1 else {
+        if let name = arguments.value("server") {
+            guard materials.count == 1 else {
                 throw Failure(
-                    .usage, "--server names one server, and the files have \(inputs.count)", mend: "add them one by one"
-                )
+                    .usage, "--server names one server, and the files have \(materials.count)",
+                    mend: "add them one by one")
             }
-            inputs[0].name = name
+            materials[0].name = name
         }
         let folder = try DataFolder.open(arguments, create: true)
-        let judge = try CatalogueJudge()
+        let judge = try ServerJudge()
         let isJSON = arguments.has("json")
-        for input in inputs {
-            let changes = try folder.catalogue.recordInCatalogue(judge.entry(input), at: Clock.now)
+        for material in materials {
+            let server = judge.judge(material)
+            let changes = try folder.catalogue.recordInCatalogue(CatalogueServerEntry(server), at: Clock.now)
             if isJSON {
                 Output.json { writer in
                     writer.beginObject()
-                    writer.member("server", input.name)
-                    writer.member("tools", input.tools.count)
+                    writer.member("server", server.name)
+                    writer.member("tools", server.tools.count)
                     writer.key("changes")
                     CatalogueDocument.write(changes, to: &writer)
                     writer.endObject()
                 }
             } else {
-                Output.print("\(VisibleText.shown(input.name)): \(counted(input.tools.count, "tool"))")
+                Output.print("\(VisibleText.shown(server.name)): \(counted(server.tools.count, "tool"))")
+                for text in material.incomplete { Output.print("  not read whole: \(VisibleText.shown(text))") }
                 for change in changes { Output.print("  " + line(change)) }
             }
         }
-        if inputs.count > 20 { try folder.catalogue.tidyCatalogue() }
+        if materials.count > 20 { try folder.catalogue.tidyCatalogue() }
         return .done
     }
 
@@ -102,7 +100,11 @@ enum CatalogueCommands {
             throw Failure(
                 .usage, "there is nothing to search for", mend: "give a word, or a filter such as --category write")
         }
-        let hits = try DataFolder.open(arguments).catalogue.searchCatalogue(query)
+        let catalogue = try DataFolder.open(arguments).catalogue
+        if let server = query.server, try catalogue.cataloguedServer(server) == nil {
+            throw try unknown(server, in: catalogue)
+        }
+        let hits = try catalogue.searchCatalogue(query)
         if arguments.has("json") {
             Output.json { writer in
                 writer.beginArray()
@@ -174,9 +176,21 @@ enum CatalogueCommands {
             positionals: [Positional("SERVER", "the name as the catalogue has it")], options: [DataFolder.option],
             examples: [Example("sluice catalogue remove files", "the next export is without it")])
     ) { arguments in
-        try DataFolder.open(arguments).catalogue.removeFromCatalogue(arguments.positionals[0])
+        let catalogue = try DataFolder.open(arguments).catalogue
+        guard try catalogue.cataloguedServer(arguments.positionals[0]) != nil else {
+            throw try unknown(arguments.positionals[0], in: catalogue)
+        }
+        try catalogue.removeFromCatalogue(arguments.positionals[0])
         Output.print("removed \(VisibleText.shown(arguments.positionals[0]))")
         return .done
+    }
+
+    /// Nothing of that name is there; perhaps something like it is.
+    static func unknown(_ name: String, in catalogue: any CatalogueStore) throws -> Failure {
+        let near = nearest(name, among: try catalogue.cataloguedServers().map(\.name))
+        return Failure(
+            .usage, "the catalogue has nothing called '\(name)'",
+            mend: near.map { "did you mean '\($0)'?" } ?? "'sluice catalogue list' shows what it has")
     }
 
     private static func words(_ option: String, among known: [String], _ arguments: Arguments) throws -> [String] {

@@ -15,16 +15,13 @@ enum CatalogueShow {
         // Names of servers and of tools may have slashes: every way to cut is tried.
         for (at, character) in zip(name.indices, name) where character == "/" {
             let (server, tool) = (String(name[..<at]), String(name[name.index(after: at)...]))
-            guard let found = try catalogue.cataloguedTool(server, tool) else { continue }
-            try show(found, server, catalogue, isJSON)
+            let found = try catalogue.cataloguedTools(server, named: tool)
+            guard !found.isEmpty else { continue }
+            // More than one where the server lists the name again.
+            for one in found { try show(one, twins: found, server, catalogue, isJSON) }
             return .done
         }
-        let servers = try catalogue.cataloguedServers().map(\.name)
-        let near = nearest(String(name.split(separator: "/").first ?? ""), among: servers)
-        throw Failure(
-            .usage, "the catalogue has nothing called '\(VisibleText.shown(name))'",
-            mend: near.map { "did you mean '\(VisibleText.shown($0))'?" } ?? "'sluice catalogue list' shows what it has"
-        )
+        throw try CatalogueCommands.unknown(String(name.prefix { $0 != "/" }), in: catalogue)
     }
 
     private static func show(
@@ -36,6 +33,7 @@ enum CatalogueShow {
             Output.json { CatalogueDocument.write(server, tools, changes, to: &$0) }
             return
         }
+        for text in server.incomplete { Output.print("not read whole: \(VisibleText.shown(text))") }
         let tokens = tools.reduce(0) { $0 + $1.contextTokens }
         Output.print(
             "\(VisibleText.shown(server.name)): \(CatalogueCommands.counted(tools.count, "tool")), about \(tokens) tokens of context"
@@ -57,9 +55,10 @@ enum CatalogueShow {
     }
 
     private static func show(
-        _ tool: CataloguedTool, _ server: String, _ catalogue: any CatalogueStore, _ isJSON: Bool
+        _ tool: CataloguedTool, twins: [CataloguedTool], _ server: String, _ catalogue: any CatalogueStore,
+        _ isJSON: Bool
     ) throws {
-        guard let description = ToolDescription(tool) else {
+        guard let description = ToolDescription(tool, twins: twins) else {
             throw Failure(.unable, "what is stored of this tool can't be read", mend: "add its server again")
         }
         let related = try RelatedTools.of(tool.hit, in: catalogue)

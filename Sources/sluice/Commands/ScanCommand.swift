@@ -1,5 +1,6 @@
 import Arguments
 import Base
+import Catalogue
 import Gateway
 import Risk
 import Runtime
@@ -28,6 +29,7 @@ enum ScanCommand {
                 Example(
                     "sluice scan --config-file .mcp.json --start --format sarif > scan.sarif",
                     "starts the commands, too"),
+                Example("sluice scan --save -- npx -y some-server", "and keeps what it found in the catalogue"),
                 Example("sluice scan --tools saved.json --policy-out my.policy.json", "the policy for a saved list"),
             ])
     ) { arguments in try await run(arguments) }
@@ -60,6 +62,7 @@ enum ScanCommand {
         .value("fail-on-risk", "LEVEL", "exit 1 for a tool of this severity or worse"),
         .value("baseline", "FILE", "an earlier scan, of --format json: show what has changed since"),
         .value("data-dir", "DIR", "keep this scan there, and show what has changed since the one before"),
+        .flag("save", "put the servers into the catalogue of --data-dir (default: ./sluice-data)"),
         .flag("fail-on-change", "exit 1 when something has changed"),
     ]
 
@@ -77,11 +80,7 @@ enum ScanCommand {
         let input = try ScanInput.read(arguments)
         let policies = try ScanFiles.policies(arguments, many: input.isOfMany)
         let baselines = try ScanFiles.baselines(arguments)
-        let judge: Judge
-        do throws(ScanError) { judge = try Judge() } catch {
-            throw Failure(.unable, error.message, mend: error.mend)
-        }
-
+        let judge = try ServerJudge()
         let (materials, failed) = try await ask(input, arguments)
         if !input.isOfMany, let failure = failed.first {
             throw Failure(.unable, "server \(Visible.name(failure.name)) can't be scanned: \(failure.why)")
@@ -104,7 +103,17 @@ enum ScanCommand {
         }
         try policies.write(servers)
         try baselines.keep(servers)
+        if arguments.has("save") { try save(servers, arguments) }
         return verdict(report, limits, arguments)
+    }
+
+    private static func save(_ servers: [ScannedServer], _ arguments: Arguments) throws {
+        let catalogue = try DataFolder.open(arguments, create: true).catalogue
+        for server in servers {
+            let changes = try catalogue.recordInCatalogue(CatalogueServerEntry(server), at: Clock.now)
+            Output.note("sluice: \(Visible.name(server.name)) is in the catalogue")
+            for change in changes { Output.note("        \(CatalogueCommands.line(change))") }
+        }
     }
 
     private static func format(_ arguments: Arguments) throws -> String {

@@ -1,5 +1,6 @@
 import Arguments
 import Base
+import Catalogue
 import Glibc
 import JSON
 import Risk
@@ -64,6 +65,9 @@ enum ScanFiles {
         return Policies(policy: arguments.value("policy-out"), test: arguments.value("policytest-out"), many: many)
     }
 
+    /// More servers than anybody scans one by one; of the scans in a folder the oldest go.
+    private static let mostScans = 1_000
+
     /// Earlier scans: one that the user names, or those of a data folder.
     struct Baselines {
         fileprivate let named: Baseline?
@@ -86,6 +90,7 @@ enum ScanFiles {
                 guard let path = path(of: server) else { continue }
                 try ScanFiles.write(ScanJSON.bytes(ScanReport(servers: [server])), to: path)
             }
+            ScanFiles.trim("\(folder)/scans")
         }
 
         /// A name for people, and what tells servers of the same name apart.
@@ -103,9 +108,7 @@ enum ScanFiles {
 
     private static func baseline(_ path: String) throws -> Baseline {
         let bytes = try Files.read(path, limit: Baseline.maxBytes)
-        do throws(ScanError) { return try Baseline(bytes, name: path) } catch {
-            throw Failure(.usage, error.message, mend: error.mend)
-        }
+        return try Baseline(bytes, name: path)
     }
 
     // MARK: Files
@@ -117,6 +120,27 @@ enum ScanFiles {
 
     fileprivate static func name(of path: String) -> String {
         path.split(separator: "/").last.map(String.init) ?? path
+    }
+
+    /// Takes the oldest scans away as far as there are too many. Failing is harmless: the next scan tries again.
+    fileprivate static func trim(_ folder: String) {
+        guard let stream = opendir(folder) else { return }
+        defer { closedir(stream) }
+        var scans: [(time: Int, path: String)] = []
+        while let entry = readdir(stream) {
+            let name = withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
+                String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+            }
+            var status = stat()
+            let path = "\(folder)/\(name)"
+            guard name.hasSuffix(".json"), lstat(path, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
+                continue
+            }
+            scans.append((status.st_mtim.tv_sec, path))
+        }
+        guard scans.count > mostScans else { return }
+        scans.sort { ($0.time, $0.path) < ($1.time, $1.path) }
+        for scan in scans.dropLast(mostScans) { unlink(scan.path) }
     }
 
     private static func isFolder(_ path: String) -> Bool {

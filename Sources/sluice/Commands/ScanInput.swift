@@ -1,4 +1,5 @@
 import Arguments
+import Catalogue
 import Glibc
 import HTTP
 import Runtime
@@ -27,15 +28,11 @@ struct ScanInput {
                 mend: "give one of --url, --config-file, --tools, --registry, or a command after '--'")
         }
         try checkOptions(arguments, source: named.first ?? "command")
-        do {
-            switch named.first {
-            case "config-file": return try configuration(arguments)
-            case "tools": return try saved(arguments)
-            case "registry": return try registry(arguments)
-            default: return try direct(arguments)
-            }
-        } catch let error as ScanError {
-            throw Failure(.usage, error.message, mend: error.mend)
+        switch named.first {
+        case "config-file": return try configuration(arguments)
+        case "tools": return try saved(arguments)
+        case "registry": return try registry(arguments)
+        default: return try direct(arguments)
         }
     }
 
@@ -163,6 +160,7 @@ struct ScanInput {
                 input.skip(way, "another way to the same server was taken")
             }
         }
+        for index in input.asked.indices { input.asked[index].repository = entry.repository }
         if entry.ways.isEmpty { throw Failure(.usage, "\(file) names neither a package nor an address") }
         return input
     }

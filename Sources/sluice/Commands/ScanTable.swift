@@ -1,3 +1,4 @@
+import Catalogue
 import Policy
 import Risk
 import Scanner
@@ -48,7 +49,7 @@ enum ScanTable {
                     let verdict = tool.classification
                     let signals = verdict.signals.map { Visible.text($0.text, limit: 120) }.joined(separator: "; ")
                     return [
-                        Visible.name(tool.definition.name), verdict.category.rawValue, verdict.severity.rawValue,
+                        Visible.name(tool.definition.name), verdict.category.rawValue, tool.assessment.risk.rawValue,
                         signals.isEmpty ? "–" : signals,
                     ]
                 })

@@ -1,19 +1,19 @@
-import JSON
-import MCP
-import Risk
+internal import JSON
+package import MCP
+package import Risk
 
 /// A tool with all that is said of it.
 package struct ScannedTool: Sendable {
     package let definition: ToolDefinition
-    package let classification: Classification
-    /// In the order of the definition's texts.
-    package let findings: [MetadataFinding]
+    package let assessment: Assessment
     /// About how much of a model's context it takes.
     package let tokens: Int
-    /// What the recommended policy says of it; nil when it hides the tool.
-    package let recommended: JSONValue?
     /// The entries of the attack database that fit it, the most fitting first.
     package let attacks: [KnownAttack]
+
+    package var name: String { definition.name }
+    package var classification: Classification { assessment.classification }
+    package var findings: [MetadataFinding] { assessment.findings }
 }
 
 /// An entry of the attack database.
@@ -52,6 +52,8 @@ package struct ScannedServer: Sendable {
     /// About how much of a model's context the tools and the instructions take.
     package let tokens: Int
     package let recommendation: Recommendation
+    /// Which rules have judged it.
+    package let rules: String
     /// Against an earlier scan, if there was one.
     package var changes: ScanChanges?
 
@@ -76,57 +78,10 @@ package struct ScannedServer: Sendable {
 
     /// The tools that the recommended policy leaves out because of what is hidden in them.
     package var poisoned: [String] {
-        tools.filter { tool in tool.findings.contains { $0.severity >= .high } }.map(\.definition.name)
+        var seen: Set<String> = []
+        return tools.filter { $0.assessment.isPoisoned && seen.insert($0.name).inserted }.map(\.name)
     }
 
     /// All findings, those in tools first.
     package var allFindings: [MetadataFinding] { tools.flatMap(\.findings) + findings.map(\.finding) }
-}
-
-/// A server that was not looked into, or that could not be.
-package struct SkippedServer: Sendable {
-    package let name: String
-    /// How it would be reached, without secrets.
-    package let source: String
-    package let why: String
-    /// It was asked and gave no usable answer.
-    package let isFailure: Bool
-    /// Where it stands in its file.
-    package let line: Int?
-
-    package init(name: String, source: String, why: String, isFailure: Bool, line: Int?) {
-        self.name = name
-        self.source = source
-        self.why = why
-        self.isFailure = isFailure
-        self.line = line
-    }
-}
-
-/// What a scan has come to.
-package struct ScanReport: Sendable {
-    package var servers: [ScannedServer]
-    package var skipped: [SkippedServer] = []
-    /// About several servers together.
-    package var findings: [MetadataFinding] = []
-    /// The configuration file that named the servers, as the user named it.
-    package var file: String?
-    /// Whether the form for several servers is used even for one.
-    package var isOfMany = false
-
-    package init(servers: [ScannedServer]) { self.servers = servers }
-
-    /// The worst finding; nil without any.
-    package var worstFinding: Severity? {
-        (servers.flatMap(\.allFindings) + findings).map(\.severity).max()
-    }
-
-    /// The worst that a tool can do; nil without tools.
-    package var worstRisk: Severity? { servers.flatMap { $0.tools.map(\.classification.severity) }.max() }
-
-    /// Something could not be read, so a good verdict would be about a part only.
-    package var isIncomplete: Bool { servers.contains { !$0.material.incomplete.isEmpty } }
-
-    /// Something is other than in the earlier scan.
-    package var hasChanged: Bool { servers.contains { $0.changes?.isEmpty == false } }
 }

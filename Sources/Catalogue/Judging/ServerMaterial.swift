@@ -1,11 +1,15 @@
-import JSON
-import MCP
+package import JSON
+package import MCP
 
 /// All that is known of one server, before it is judged.
 package struct ServerMaterial: Sendable {
     package var name: String
     /// How it was reached, for people.
     package var source = ""
+    /// Where its code is kept; empty: not known.
+    package var repository = ""
+    /// What the server calls its version; empty: not known.
+    package var release = ""
     /// The protocol version that was spoken; nil for files.
     package var version: String?
     /// What a registry says of it.
@@ -14,6 +18,8 @@ package struct ServerMaterial: Sendable {
     package var instructions: String?
     /// The entries of its lists, all of which have something to be called by.
     package var lists: [ListKind: [JSONView]] = [:]
+    /// What an earlier scan said of tools without writing down their definitions, by the tool's place in its list.
+    var stated: [Int: JSONView] = [:]
     /// What could not be read: a verdict on the rest is not one on the whole.
     package var incomplete: [String] = []
     /// The file that it comes from, as it was named.
@@ -21,7 +27,7 @@ package struct ServerMaterial: Sendable {
     /// Where the server stands in that file, when its tools do not.
     package var line: Int?
     /// The lines of that file, when the tools stand in it.
-    var lines: LineIndex?
+    package var lines: LineIndex?
 
     /// A server of which nothing is known yet.
     package init(name: String) {

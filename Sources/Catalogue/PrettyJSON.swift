@@ -1,4 +1,4 @@
-import JSON
+package import JSON
 
 /// JSON for files that people edit: two spaces a level, short values on one line.
 package enum PrettyJSON {

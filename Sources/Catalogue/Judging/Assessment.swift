@@ -2,7 +2,7 @@ package import JSON
 internal import Policy
 package import Risk
 
-/// What the catalogue says of one tool; as JSON the tool's object of a scan.
+/// What we say of one tool; as JSON the tool's object of a scan.
 package struct Assessment: Sendable {
     package let classification: Classification
     package let findings: [MetadataFinding]
@@ -16,6 +16,11 @@ package struct Assessment: Sendable {
     /// Nobody should allow such a tool: its definition has a finding of severity high or critical.
     package var isPoisoned: Bool { findings.contains { $0.severity >= .high } }
 
+    /// How bad it is to let an agent have the tool: what the tool can do, or, if that is worse, what hides in its definition.
+    package var risk: Severity {
+        isPoisoned ? findings.map(\.severity).reduce(classification.severity, max) : classification.severity
+    }
+
     init(
         classification: Classification, findings: [MetadataFinding], attacks: [String], recommended: JSONValue?
     ) {
@@ -24,6 +29,11 @@ package struct Assessment: Sendable {
         self.attacks = attacks
         self.recommended = recommended
         isStated = false
+    }
+
+    /// The same with the tool's entry of a policy.
+    func recommending(_ entry: JSONValue?) -> Assessment {
+        Assessment(classification: classification, findings: findings, attacks: attacks, recommended: entry)
     }
 
     /// Nil when category or severity are not there, or none that we know.
@@ -100,7 +110,9 @@ package struct Assessment: Sendable {
         }
         writer.endArray()
         writer.key("findings")
-        Assessment.write(findings, to: &writer)
+        writer.beginArray()
+        for finding in findings { finding.write(to: &writer) }
+        writer.endArray()
         writer.key("attacks")
         writer.beginArray()
         for attack in attacks { writer.string(attack) }
@@ -110,20 +122,21 @@ package struct Assessment: Sendable {
         writer.member("context_tokens", contextTokens)
         if isStated { writer.member("stated", true) }
     }
+}
 
-    /// An array of findings.
-    static func write(_ findings: [MetadataFinding], to writer: inout JSONWriter) {
-        writer.beginArray()
-        for finding in findings {
-            writer.beginObject()
-            writer.member("code", finding.code.rawValue)
-            writer.member("severity", finding.severity.rawValue)
-            writer.member("where", finding.place)
-            writer.member("quote", finding.quote)
-            writer.member("text", finding.text)
-            writer.member("mend", finding.mend)
-            writer.endObject()
-        }
-        writer.endArray()
+extension MetadataFinding {
+    /// An object of its own, as scans have it.
+    /// - Parameter place: where it is, if that is another place than the finding's own.
+    package func write(at place: String? = nil, to writer: inout JSONWriter) {
+        writer.beginObject()
+        writer.member("code", code.rawValue)
+        writer.member("severity", severity.rawValue)
+        writer.member("where", place ?? self.place)
+        // The tool's own findings stand in the tool.
+        if place != nil { writer.memberIfPresent("tool", tool) }
+        writer.member("quote", quote)
+        writer.member("text", text)
+        writer.member("mend", mend)
+        writer.endObject()
     }
 }

@@ -1,0 +1,74 @@
+import Catalogue
+import JSON
+import MCP
+import Policy
+import Risk
+import Testing
+
+@Suite struct SavedToolsTests {
+    private func read(_ text: String) throws -> [ServerMaterial] {
+        try SavedTools.read(Array(text.utf8), name: "f.json", fallback: "f")
+    }
+
+    @Test(arguments: [
+        #"{"tools":[{"name":"a"}]}"#, #"{"server":"s","tools":[{"name":"a"}]}"#, #"[{"name":"a"}]"#,
+        #"{"jsonrpc":"2.0","id":1,"result":{"tools":[{"name":"a"}]}}"#, #"[{"server":"s","tools":[{"name":"a"}]}]"#,
+        #"{"servers":[{"server":"s","tools":[{"name":"a"}]}]}"#,
+        #"{"server":"s","tools":[{"name":"a","category":"read","definition":{"name":"a"}}]}"#,
+    ])
+    func listsOfAllShapes(text: String) throws {
+        let materials = try read(text)
+        #expect(materials.map { $0.entries(.tools).compactMap { $0["name"]?.string } } == [["a"]])
+        #expect(materials[0].entries(.tools)[0]["category"] == nil)
+        #expect(materials[0].incomplete.isEmpty)
+        #expect(materials[0].name == (text.contains("\"s\"") ? "s" : "f"))
+    }
+
+    @Test(arguments: [
+        "", "{", "1", "{}", #"{"tools":{}}"#, #"{"tools":3}"#, #"{"jsonrpc":"2.0","error":{"code":1,"message":"m"}}"#,
+        #"{"result":{}}"#, #"{"servers":[1]}"#, "nonsense",
+    ])
+    func whatIsNoList(text: String) {
+        let error = #expect(throws: CatalogueError.self) { try read(text) }
+        #expect(error?.message.contains("f.json") == true)
+    }
+
+    @Test func whatIsMissingInAListIsSaid() throws {
+        let material = try #require(read(#"{"tools":[{"name":"a"},{"name":""},{}],"nextCursor":"x"}"#).first)
+        #expect(material.incomplete.count == 2)
+        #expect(material.entries(.tools).count == 1)
+    }
+
+    @Test func whatAFileSaysOfItsServer() throws {
+        let text = #"{"server":"s","version":"1","source":"npx s","repository":"https://h/r","tools":[]}"#
+        let material = try #require(read(text).first)
+        #expect(
+            [material.release, material.source, material.repository] == ["1", "npx s", "https://h/r"])
+        let object = #"{"server":{"name":"s","repository":{"url":"https://h/r"},"description":"d"},"tools":[]}"#
+        let other = try #require(read(object).first)
+        #expect([other.name, other.repository, other.description] == ["s", "https://h/r", "d"])
+    }
+
+    /// A server's own answer can't say how harmless it is; only a scan's output is believed.
+    @Test func serversDoNotJudgeThemselves() throws {
+        let list = #"{"tools":[{"name":"delete_all","category":"read","severity":"low"}]}"#
+        let scanned = try ServerJudge().judge(#require(read(list).first))
+        #expect(scanned.tools.map(\.assessment.isStated) == [false])
+        #expect(scanned.tools[0].classification.category != .read)
+    }
+
+    @Test func prettyJSONIsTheSameJSON() throws {
+        let value: JSONValue = ["a": [1, 2], "b": ["c": ["d": "é\n"], "e": .array([])], "f": .object([]), "g": nil]
+        let text = PrettyJSON.text(value)
+        #expect(try JSONDocument.parse(Array(text.utf8)).root == JSONDocument.parse(value.bytes).root)
+        #expect(text.contains("\n  \"a\": [1, 2],\n"))
+    }
+
+    @Test func namesOfServersAreLookedThrough() throws {
+        var material = ServerMaterial(name: "h\u{1B}[31m")
+        material.lists = [:]
+        let findings = try ServerJudge().judge(material).findings.map(\.finding)
+        #expect(findings.map(\.code.rawValue) == ["ansi_escape"])
+        #expect(findings.map(\.place) == ["/server"])
+    }
+}
