@@ -26,7 +26,8 @@ struct IndexPages {
         page.raw("what each does, how risky it is and why, and the policy that keeps it in bounds.</p>\n")
         IndexPages.form(&page)
         page.raw(
-            "<section aria-labelledby=\"categories\">\n<h2 id=\"categories\">By category</h2>\n<dl class=\"facts\">\n")
+            "<section aria-labelledby=\"categories\">\n<h2 id=\"categories\">By category</h2>\n<dl class=\"facts numbers\">\n"
+        )
         for category in ToolCategory.allCases {
             page.raw("<dt>")
             page.badge(category)
@@ -35,7 +36,7 @@ struct IndexPages {
             page.raw("</dd>\n")
         }
         page.raw(
-            "</dl>\n</section>\n<section aria-labelledby=\"severities\">\n<h2 id=\"severities\">By risk</h2>\n<dl class=\"facts\">\n"
+            "</dl>\n</section>\n<section aria-labelledby=\"severities\">\n<h2 id=\"severities\">By risk</h2>\n<dl class=\"facts numbers\">\n"
         )
         for severity in Severity.allCases {
             page.raw("<dt>")
