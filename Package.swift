@@ -51,7 +51,9 @@ let package = Package(
         .target(
             name: "COpenCV",
             cxxSettings: [.unsafeFlags(["-I/usr/include/opencv4"])],
-            linkerSettings: [.linkedLibrary("opencv_imgproc"), .linkedLibrary("opencv_core")]),
+            linkerSettings: [
+                .linkedLibrary("opencv_photo"), .linkedLibrary("opencv_imgproc"), .linkedLibrary("opencv_core"),
+            ]),
         .target(name: "COpenVINO", linkerSettings: [.linkedLibrary("dl")]),
         .target(name: "CAssets", cSettings: [.define("SLUICE_ASSETS", to: "\"\(Context.packageDirectory)/Assets\"")]),
 

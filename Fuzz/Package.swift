@@ -33,7 +33,9 @@ let package = Package(
         .target(
             name: "COpenCV", path: "Parts/COpenCV",
             cxxSettings: sanitizedCXX + [.unsafeFlags(["-I/usr/include/opencv4"])],
-            linkerSettings: [.linkedLibrary("opencv_imgproc"), .linkedLibrary("opencv_core")]),
+            linkerSettings: [
+                .linkedLibrary("opencv_photo"), .linkedLibrary("opencv_imgproc"), .linkedLibrary("opencv_core"),
+            ]),
         .target(name: "COpenVINO", path: "Parts/COpenVINO", linkerSettings: [.linkedLibrary("dl")]),
         .target(
             name: "CAssets", path: "Parts/CAssets",

@@ -1,4 +1,5 @@
 #include "COpenCV.h"
+#include "internal.hpp"
 
 #include <opencv2/core.hpp>
 #include <opencv2/core/utility.hpp>
@@ -15,53 +16,67 @@ const bool single_threaded = [] {
     return true;
 }();
 
-template <typename Work>
-int guarded(Work work) noexcept {
-    try {
-        work();
-        return 0;
-    } catch (...) {
-        return 1;
-    }
-}
-
-cv::Mat view(const uint8_t *pixels, int width, int height, int channels, size_t stride) {
-    return cv::Mat(height, width, CV_MAKETYPE(CV_8U, channels), const_cast<uint8_t *>(pixels), stride);
-}
-
-cv::Mat view(const uint8_t *pixels, int width, int height, int channels) {
-    return view(pixels, width, height, channels, static_cast<size_t>(width) * static_cast<size_t>(channels));
-}
-
-bool sensible(int width, int height, int channels) {
-    return width > 0 && height > 0 && (channels == 1 || channels == 3 || channels == 4);
-}
-
 }  // namespace
 
 int ccv_resize(const uint8_t *pixels, int width, int height, int channels, uint8_t *out, int out_width,
                int out_height) {
     if (!sensible(width, height, channels) || !sensible(out_width, out_height, channels)) return 1;
     return guarded([&] {
-        cv::Mat target = view(out, out_width, out_height, channels);
+        cv::Mat source = view(pixels, width, height, channels), target = view(out, out_width, out_height, channels);
         bool shrinks = out_width <= width && out_height <= height;
-        cv::resize(view(pixels, width, height, channels), target, target.size(), 0, 0,
-                   shrinks ? cv::INTER_AREA : cv::INTER_LANCZOS4);
+        int how = shrinks ? cv::INTER_AREA : cv::INTER_LANCZOS4;
+        if (channels != 4) return cv::resize(source, target, target.size(), 0, 0, how);
+        // What can't be seen has no colour to give to its neighbours: colours go weighted with their alpha.
+        cv::Mat weighted(height, width, CV_16UC4), resized;
+        for (int y = 0; y < height; y++) {
+            const uint8_t *from = source.ptr<uint8_t>(y);
+            uint16_t *to = weighted.ptr<uint16_t>(y);
+            for (int x = 0; x < width; x++, from += 4, to += 4) {
+                for (int c = 0; c < 3; c++) to[c] = static_cast<uint16_t>(from[c] * from[3]);
+                to[3] = static_cast<uint16_t>(from[3] * 255);
+            }
+        }
+        cv::resize(weighted, resized, target.size(), 0, 0, how);
+        for (int y = 0; y < out_height; y++) {
+            const uint16_t *from = resized.ptr<uint16_t>(y);
+            uint8_t *to = target.ptr<uint8_t>(y);
+            for (int x = 0; x < out_width; x++, from += 4, to += 4) {
+                uint32_t alpha = std::min<uint32_t>(from[3], 65025);
+                for (int c = 0; c < 3; c++)
+                    to[c] = alpha ? cv::saturate_cast<uint8_t>((from[c] * 255u + alpha / 2) / alpha) : 0;
+                to[3] = static_cast<uint8_t>((alpha + 127) / 255);
+            }
+        }
     });
 }
 
 int ccv_warp(const uint8_t *pixels, int width, int height, int channels, const double matrix[6], float *out,
-             int out_width, int out_height, float scale, float offset, int replicate) {
+             int out_width, int out_height, const float scale[3], const float offset[3], int border, int planar) {
     if (!sensible(width, height, channels) || channels == 1 || out_width <= 0 || out_height <= 0) return 1;
     return guarded([&] {
-        cv::Mat taken, colours;
+        cv::Mat taken;
         cv::Mat map(2, 3, CV_64F, const_cast<double *>(matrix));
         cv::warpAffine(view(pixels, width, height, channels), taken, map, cv::Size(out_width, out_height),
-                       cv::INTER_LINEAR | cv::WARP_INVERSE_MAP, replicate ? cv::BORDER_REPLICATE : cv::BORDER_CONSTANT);
-        if (channels == 4) cv::cvtColor(taken, colours, cv::COLOR_RGBA2RGB);
-        else colours = taken;
-        cv::Mat target(out_height, out_width, CV_32FC3, out);
-        colours.convertTo(target, CV_32FC3, scale, offset);
+                       cv::INTER_LINEAR | cv::WARP_INVERSE_MAP, border < 0 ? cv::BORDER_REPLICATE : cv::BORDER_CONSTANT,
+                       cv::Scalar::all(border < 0 ? 0 : border));
+        size_t count = static_cast<size_t>(out_width) * static_cast<size_t>(out_height);
+        size_t step = planar ? 1 : 3, apart = planar ? count : 1;
+        for (int y = 0; y < out_height; y++) {
+            const uint8_t *from = taken.ptr<uint8_t>(y);
+            float *to = out + static_cast<size_t>(y) * static_cast<size_t>(out_width) * step;
+            for (int x = 0; x < out_width; x++, from += channels, to += step)
+                for (int c = 0; c < 3; c++) to[static_cast<size_t>(c) * apart] = from[c] * scale[c] + offset[c];
+        }
+    });
+}
+
+int ccv_spread(const uint8_t *grid, int grid_width, int grid_height, const double matrix[6], uint8_t *out, int width,
+               int height) {
+    if (!sensible(grid_width, grid_height, 1) || !sensible(width, height, 1)) return 1;
+    return guarded([&] {
+        cv::Mat map(2, 3, CV_64F, const_cast<double *>(matrix)), target = view(out, width, height, 1);
+        cv::warpAffine(view(grid, grid_width, grid_height, 1), target, map, target.size(),
+                       cv::INTER_LINEAR | cv::WARP_INVERSE_MAP, cv::BORDER_CONSTANT);
     });
 }
 

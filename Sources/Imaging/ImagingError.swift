@@ -30,6 +30,8 @@ package struct ImagingError: Error, Sendable, Equatable {
         case modelBroken
         /// A model failed while it ran.
         case inferenceFailed
+        /// The caller stopped the work.
+        case cancelled
     }
 
     /// What kind of failure.

@@ -1,7 +1,9 @@
 import Base
-import Imaging
+import Glibc
 import Support
 import Testing
+
+@testable import Imaging
 
 /// Small pictures of kinds that this package reads and does not write; made with Pillow and by hand.
 enum Fixture {
@@ -159,5 +161,52 @@ struct Canvas {
 
     var picture: PixelImage {
         get throws { try PixelImage(width: width, height: height, layout: .rgb8, bytes: bytes) }
+    }
+}
+
+extension PixelImage {
+    /// Turned clockwise around its middle, `scale` times as large, on a canvas of this size, its edge drawn out around it.
+    func turned(degrees: Double, scale: Double, onto width: Int, _ height: Int) throws -> PixelImage {
+        let (c, s) = (cos(degrees * .pi / 180) / scale, sin(degrees * .pi / 180) / scale)
+        let (x, y) = (Double(width) / 2, Double(height) / 2)
+        let floats = UnsafeMutableBufferPointer<Float>.allocate(capacity: width * height * 3)
+        defer { floats.deallocate() }
+        try write(
+            into: floats, width: width, height: height,
+            map: [c, s, Double(self.width) / 2 - c * x - s * y, -s, c, Double(self.height) / 2 + s * x - c * y],
+            as: Samples(scale: .one, offset: .zero), border: .grey(90))
+        return try PixelImage(
+            width: width, height: height, layout: .rgb8, bytes: floats.map { UInt8(min(max($0, 0), 255) + 0.5) })
+    }
+}
+
+/// Programs in Python beside the tests.
+enum Judge {
+    /// What a judge says, a line a finding, split at spaces. `.venv-judge` has MediaPipe, OpenCV and NumPy.
+    static func run(_ script: String, _ arguments: [String]) throws -> [[Substring]] {
+        let python = "\(Places.packageRoot)/.venv-judge/bin/python"
+        guard access(python, X_OK) == 0 else { throw Absent(what: python) }
+        return try say([python, "\(Places.packageRoot)/Tests/ImagingTests/judge/\(script)"] + arguments)
+            .split(separator: "\n").map { $0.split(separator: " ") }
+    }
+
+    /// What a command says; fails with what it complained of.
+    static func say(_ words: [String]) throws -> String {
+        let quoted = words.map {
+            "'" + $0.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "'\\''") + "'"
+        }
+        // MediaPipe logs on standard error even when all is well; it is shown only when it fails.
+        let log = try TemporaryFolder()
+        let (text, status) = try output(ofShell: quoted.joined(separator: " ") + " 2>'\(log.path)/log'")
+        let reason = (try? readFile("\(log.path)/log")) ?? []
+        try #require(status == 0, "\(words[1]) failed: \(String(decoding: reason.suffix(2_000), as: UTF8.self))")
+        return String(decoding: text, as: UTF8.self)
+    }
+
+    struct Absent: Error, CustomStringConvertible {
+        let what: String
+        var description: String {
+            "\(what) is missing: the tests need the Python package mediapipe==0.10.21 as a judge; run scripts/setup --tests"
+        }
     }
 }

@@ -7,34 +7,12 @@ import Testing
 /// The models at work, judged by Google's own MediaPipe.
 @Suite(.serialized) struct JudgedTests {
     static let vendor = "\(Places.packageRoot)/vendor"
-    static let masker = FaceMasker(vendor: vendor)
+    static let masker = Masker(vendor: vendor)
 
     static func picture(_ name: String) throws -> PixelImage { try .decode(Fixture.shared(name), as: .rgb8) }
 
-    /// What the judge says, a line a finding, split at spaces.
     static func judge(_ arguments: [String]) throws -> [[Substring]] {
-        let python = "\(Places.packageRoot)/.venv-judge/bin/python"
-        guard access(python, X_OK) == 0 else {
-            throw Absent(what: python)
-        }
-        let script = "\(Places.packageRoot)/Tests/ImagingTests/judge/judge.py"
-        let words = [python, script] + arguments
-        let quoted = words.map {
-            "'" + $0.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "'\\''") + "'"
-        }
-        // MediaPipe logs on standard error even when all is well; it is shown only when it fails.
-        let log = try TemporaryFolder()
-        let (text, status) = try output(ofShell: quoted.joined(separator: " ") + " 2>'\(log.path)/log'")
-        let reason = (try? readFile("\(log.path)/log")) ?? []
-        try #require(status == 0, "the judge failed: \(String(decoding: reason.suffix(2_000), as: UTF8.self))")
-        return String(decoding: text, as: UTF8.self).split(separator: "\n").map { $0.split(separator: " ") }
-    }
-
-    struct Absent: Error, CustomStringConvertible {
-        let what: String
-        var description: String {
-            "\(what) is missing: the tests need the Python package mediapipe==0.10.21 as a judge; run scripts/setup --tests"
-        }
+        try Judge.run("judge.py", arguments)
     }
 
     static func overlap(_ box: PixelBox, _ other: [Double]) -> Double {
@@ -110,7 +88,7 @@ import Testing
     @Test(arguments: ["chelsea.png", "coffee.png"])
     func whereNoFaceIsNothingIsFound(name: String) throws {
         let picture = try Self.picture(name)
-        for model in MaskModel.allCases {
+        for model in MaskModel.allCases where model.builtIn != nil {
             let result = try Self.masker.mask(picture, MaskRequest(model: model))
             #expect(result.detections.isEmpty && result.mask.isBlack, "\(model)")
             #expect(result.mask.width == picture.width && result.mask.height == picture.height)
@@ -235,11 +213,14 @@ import Testing
         let picture = try Fixture.picture(8, 8, .rgb8)
         let request = MaskRequest(model: .faceShort)
         func failure() -> ImagingError? {
-            #expect(throws: ImagingError.self) { try FaceMasker(vendor: folder.path).mask(picture, request) }
+            #expect(throws: ImagingError.self) { try Masker(vendor: folder.path).mask(picture, request) }
         }
-        #expect(Self.masker.missing(.faceMesh).isEmpty && Self.masker.missing(.faceFull).isEmpty)
-        #expect(FaceMasker(vendor: folder.path).missing(.faceMesh).count == 3)
-        #expect(FaceMasker(vendor: folder.path).missing(.faceFull).count == 2)
+        for model in MaskModel.allCases where model.builtIn != nil { #expect(Self.masker.missing(model) == []) }
+        #expect(Self.masker.missing(.faceNano) == nil)
+        #expect(Masker(vendor: folder.path).missing(.faceMesh)?.count == 3)
+        #expect(Masker(vendor: folder.path).missing(.faceFull)?.count == 2)
+        #expect(Masker(vendor: folder.path).missing(.hands)?.count == 3)
+        #expect(Masker(vendor: folder.path).missing(.peopleSmall)?.count == 3)
         var error = failure()
         #expect(error?.code == .libraryMissing)
         #expect(error?.message.contains("\(folder.path)/openvino/libopenvino_c.so") == true)

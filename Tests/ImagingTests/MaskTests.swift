@@ -147,23 +147,23 @@ import Testing
     }
 }
 
-@Suite struct FaceDetectorTests {
+@Suite struct DetectorTests {
     @Test func anchorsAreTheSSDScheme() {
-        let short = FaceDetector.Range.short.anchors
+        let short = Detector.Kind.shortFace.anchors
         #expect(short.count == 896)
         #expect(short[0] == SIMD2(0.03125, 0.03125) && short[1] == short[0] && short[2] == SIMD2(0.09375, 0.03125))
         #expect(short[512] == SIMD2(0.0625, 0.0625) && short[895] == SIMD2(0.9375, 0.9375))
-        let full = FaceDetector.Range.full.anchors
+        let full = Detector.Kind.fullFace.anchors
         #expect(full.count == 2_304)
         #expect(full[49] == SIMD2(1.5 / 48, 1.5 / 48))
     }
 
-    static func face(_ score: Float, _ x: Float, _ y: Float, _ size: Float) -> Face {
-        Face(score: score, low: SIMD2(x, y), high: SIMD2(x + size, y + size), keypoints: [SIMD2(x, y)])
+    static func face(_ score: Float, _ x: Float, _ y: Float, _ size: Float) -> Sighting {
+        Sighting(score: score, low: SIMD2(x, y), high: SIMD2(x + size, y + size), keypoints: [SIMD2(x, y)])
     }
 
     @Test func overlappingBoxesAreAveraged() {
-        let merged = FaceDetector.merge([
+        let merged = Detector.merge([
             Self.face(0.25, 4, 0, 10), Self.face(0.75, 0, 0, 10), Self.face(0.5, 50, 50, 10),
         ])
         #expect(merged.count == 2)
@@ -173,13 +173,13 @@ import Testing
     }
 
     @Test func boxesWithoutAreaEndTheLoop() {
-        let merged = FaceDetector.merge([Self.face(0.9, 3, 3, 0), Self.face(0.8, 0, 0, 10)])
+        let merged = Detector.merge([Self.face(0.9, 3, 3, 0), Self.face(0.8, 0, 0, 10)])
         #expect(merged.map(\.score) == [0.8])
     }
 
     @Test func overlapIsIntersectionOverUnion() {
-        #expect(FaceDetector.overlap(Self.face(1, 0, 0, 2), Self.face(1, 1, 1, 2)) == 1 / Float(7))
-        #expect(FaceDetector.overlap(Self.face(1, 0, 0, 2), Self.face(1, 2, 0, 2)) == 0)
-        #expect(FaceDetector.overlap(Self.face(1, 0, 0, 2), Self.face(1, 5, 5, 2)) == 0)
+        #expect(Detector.overlap(Self.face(1, 0, 0, 2), Self.face(1, 1, 1, 2)) == 1 / Float(7))
+        #expect(Detector.overlap(Self.face(1, 0, 0, 2), Self.face(1, 2, 0, 2)) == 0)
+        #expect(Detector.overlap(Self.face(1, 0, 0, 2), Self.face(1, 5, 5, 2)) == 0)
     }
 }

@@ -111,6 +111,7 @@ extension StudioError {
             case .libraryMissing, .libraryBroken, .modelMissing, .modelBroken: .modelNotInstalled
             case .inferenceFailed: .inferenceError
             case .outOfMemory, .encodingFailed: .internalError
+            case .cancelled: .cancelled
             }
         self.init(code, error.message)
     }

@@ -7,17 +7,20 @@ package struct LocalMasking: LocalOperation {
     package typealias Painter = @Sendable (PixelImage, MaskRequest) throws(StudioError) -> MaskResult
     private let paint: Painter
     private let missing: @Sendable (MaskModel) -> [String]
+    private let own: OwnModels?
 
     package let operation = Operation.masking
-    package let models = CataloguedMaskModel.all.compactMap { entry in
-        entry.local.map { EngineModel(id: $0.rawValue, title: $0.title, covers: entry.covers) }
-    }
+    package let models = MaskModel.allCases.map { EngineModel(id: $0.rawValue, title: $0.title, covers: $0.summary) }
 
     /// - Parameters:
     ///   - missing: paths of a model's files that are not there.
+    ///   - own: where the operator's models are; nil: there are none.
     ///   - paint: does the work; blocks.
-    package init(missing: @escaping @Sendable (MaskModel) -> [String], paint: @escaping Painter) {
+    package init(
+        missing: @escaping @Sendable (MaskModel) -> [String], own: OwnModels? = nil, paint: @escaping Painter
+    ) {
         self.missing = missing
+        self.own = own
         self.paint = paint
     }
 
@@ -26,27 +29,28 @@ package struct LocalMasking: LocalOperation {
     ///   - vendor: the folder that `scripts/setup` fills with the library and the models.
     ///   - cache: a folder of ours for compiled models, which spares later starts most of the loading time.
     package init(vendor: String, cache: String?) {
-        let masker = FaceMasker(vendor: vendor, cache: cache)
-        self.init(missing: { masker.missing($0) }) { picture, request throws(StudioError) in
-            do throws(ImagingError) {
-                return try masker.mask(picture, request)
-            } catch {
-                throw StudioError(imaging: error)
-            }
+        let own = OwnModels(vendor: vendor)
+        // YOLO's ids are the ones that the operator's own files serve.
+        let yolo: [MaskModel] = [.faceNano, .faceSmall, .hands, .peopleNano, .peopleSmall]
+        let paths = yolo.filter { own.has($0.rawValue) }.map { ($0, own.path($0.rawValue)) }
+        let masker = Masker(vendor: vendor, cache: cache, own: Dictionary(uniqueKeysWithValues: paths))
+        self.init(missing: { masker.missing($0) ?? [] }, own: own) { picture, request throws(StudioError) in
+            try LocalShop.run { () throws(ImagingError) in try masker.mask(picture, request) }
         }
     }
 
     package func shortcoming(_ model: String) -> String? {
         guard let model = MaskModel(rawValue: model) else { return "it is unknown" }
+        if model.builtIn == nil, own?.has(model.rawValue) != true {
+            let place = own.map { " at \($0.path(model.rawValue))" } ?? ""
+            return "it needs a file of your own\(place), in the layout that YOLOv8 exports to ONNX"
+        }
         let paths = missing(model)
-        guard !paths.isEmpty else { return nil }
-        return
-            "missing: \(paths.joined(separator: ", ")); run scripts/setup, or name the folder that holds them with "
-            + "--models DIR or SLUICE_VENDOR"
+        return paths.isEmpty ? nil : LocalShop.text(paths)
     }
 
     package func substitute(_ model: String) -> String? {
-        CataloguedMaskModel.named(model)?.substitute?.rawValue
+        MaskModel(rawValue: model)?.substitute?.rawValue
     }
 
     package func perform(_ job: EngineJob, _ call: CallContext) throws(StudioError) -> EngineResult {
@@ -66,8 +70,13 @@ package struct LocalMasking: LocalOperation {
             let box = detection.box
             return ["x_min": .int(box.xMin), "y_min": .int(box.yMin), "x_max": .int(box.xMax), "y_max": .int(box.yMax)]
         }
-        return EngineResult(
+        var result = EngineResult(
             model: model.rawValue,
             items: [EngineItem(.pixels(made.mask.image), members: [JSONMember("detections", .array(boxes))])])
+        // Hands and people have YOLO's ids and are found by other models: never silently.
+        if let method = model.builtIn, method != model.title, own?.has(model.rawValue) != true {
+            result.message = "Found by \(method), which runs here in place of \(model.title)."
+        }
+        return result
     }
 }

@@ -1,11 +1,21 @@
+import Imaging
+
 extension LocalEngine {
     /// Everything that this machine can do.
     /// - Parameters:
-    ///   - vendor: the folder that `scripts/setup` fills with the library and the models.
+    ///   - vendor: the folder that `scripts/setup` fills with the library and the models; the operator's own are in its
+    ///     folder `own`.
     ///   - cache: a folder of ours for compiled models.
     package static func standard(vendor: String, cache: String?) -> LocalEngine {
-        LocalEngine([
-            LocalMasking(vendor: vendor, cache: cache)
+        let shop = LocalShop(models: UserModels(vendor: vendor, cache: cache), own: OwnModels(vendor: vendor))
+        return LocalEngine([
+            LocalMasking(vendor: vendor, cache: cache),
+            LocalCutout(shop, masker: Masker(vendor: vendor, cache: cache)),
+            LocalUpscaling(shop),
+            LocalFilling(shop, .inpaint),
+            LocalFilling(shop, .imageInference),
+            LocalEdges(.controlMap),
+            LocalEdges(.control),
         ])
     }
 }

@@ -1,9 +1,10 @@
+import Imaging
 import JSON
 
 extension ToolDefinition {
     /// `imageMasking`: finds faces, parts of them, hands or people and paints them white on black, for inpainting.
     static func imageMasking(_ engines: EngineRouter) -> ToolDefinition {
-        let catalogue = CataloguedMaskModel.all.map(\.id)
+        let catalogue = MaskModel.allCases.map(\.rawValue)
         let others = engines.models(.masking).map(\.model.id).filter { !catalogue.contains($0) }
         return ToolDefinition(
             name: "imageMasking", title: "Make a mask",

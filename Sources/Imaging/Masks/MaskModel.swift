@@ -1,5 +1,10 @@
-/// The mask models that run here, by the names under which Runware offers them.
+/// Runware's mask models by their ids.
 package enum MaskModel: String, Sendable, CaseIterable {
+    case faceNano = "runware:35@1"
+    case faceSmall = "runware:35@2"
+    case hands = "runware:35@3"
+    case peopleNano = "runware:35@4"
+    case peopleSmall = "runware:35@5"
     case faceFull = "runware:35@6"
     case faceShort = "runware:35@7"
     case faceMesh = "runware:35@8"
@@ -14,6 +19,11 @@ package enum MaskModel: String, Sendable, CaseIterable {
     /// Runware's own name for it.
     package var title: String {
         switch self {
+        case .faceNano: "face_yolov8n"
+        case .faceSmall: "face_yolov8s"
+        case .hands: "hand_yolov8n"
+        case .peopleNano: "person_yolov8n-seg"
+        case .peopleSmall: "person_yolov8s-seg"
         case .faceFull: "mediapipe_face_full"
         case .faceShort: "mediapipe_face_short"
         case .faceMesh: "mediapipe_face_mesh"
@@ -30,6 +40,9 @@ package enum MaskModel: String, Sendable, CaseIterable {
     /// What it covers, in a few words for a person or an agent.
     package var summary: String {
         switch self {
+        case .faceNano, .faceSmall: "boxes around faces, drawn ones too"
+        case .hands: "boxes around hands"
+        case .peopleNano, .peopleSmall: "people, by their silhouettes"
         case .faceFull: "boxes around real faces up to about 5 m away"
         case .faceShort: "boxes around real faces up to about 2 m away"
         case .faceMesh: "the whole face, as the hull of its 468 landmarks"
@@ -42,17 +55,37 @@ package enum MaskModel: String, Sendable, CaseIterable {
         }
     }
 
-    /// How the model is run.
-    enum Kind {
-        case boxes(FaceDetector.Range)
-        /// Hulls over groups of landmarks, one hull a group.
-        case hulls([LandmarkGroup])
+    /// What finds it here when the user brought no model of this name, for example `mediapipe_hands`; nil when nothing
+    /// does: YOLOv8 and its weights are AGPL-3.0 and are not shipped.
+    package var builtIn: String? {
+        switch kind {
+        case nil: nil
+        case .palms: "mediapipe_hands"
+        case .people: "mediapipe_pose_segmentation"
+        case .boxes, .hulls: title
+        }
     }
 
-    var kind: Kind {
+    /// The model that covers the same and needs no file of the user's, for those that do need one.
+    package var substitute: MaskModel? { kind == nil ? .faceFull : nil }
+
+    /// How a model is run.
+    enum Kind {
+        case boxes(Detector.Kind)
+        /// Hulls over groups of landmarks, one hull a group.
+        case hulls([LandmarkGroup])
+        case palms
+        case people
+    }
+
+    /// nil for what only the user's own model finds.
+    var kind: Kind? {
         switch self {
-        case .faceFull: .boxes(.full)
-        case .faceShort: .boxes(.short)
+        case .faceNano, .faceSmall: nil
+        case .hands: .palms
+        case .peopleNano, .peopleSmall: .people
+        case .faceFull: .boxes(.fullFace)
+        case .faceShort: .boxes(.shortFace)
         case .faceMesh: .hulls([.face])
         case .eyesOnly, .eyes: .hulls([.leftEye, .rightEye])
         case .eyesLips: .hulls([.leftEye, .rightEye, .lips])

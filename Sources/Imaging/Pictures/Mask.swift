@@ -53,6 +53,18 @@ package struct Mask: Sendable, Equatable {
         bytes = [UInt8](repeating: 0, count: self.width * self.height)
     }
 
+    /// A grey picture taken as a mask.
+    ///
+    /// Throws `.invalidArgument` when the picture is not grey.
+    package init(_ picture: PixelImage) throws(ImagingError) {
+        guard picture.layout == .gray8 else {
+            throw ImagingError(.invalidArgument, "a mask is a grey picture; this one has colours")
+        }
+        width = picture.width
+        height = picture.height
+        bytes = picture.bytes
+    }
+
     /// An all-black mask.
     package static func black(width: Int, height: Int) -> Mask { Mask(width: width, height: height) }
 
@@ -131,6 +143,23 @@ package struct Mask: Sendable, Equatable {
         guard status == 0 else { throw Self.noMemory }
     }
 
+    /// Makes every pixel white that is at least this bright, and every other black.
+    package mutating func threshold(at level: UInt8 = 128) {
+        bytes.withUnsafeMutableBufferPointer { buffer in
+            for i in buffer.indices { buffer[i] = buffer[i] >= level ? 255 : 0 }
+        }
+    }
+
+    /// The part inside a box, which must lie inside the mask and not be empty.
+    func cut(_ box: PixelBox) -> Mask {
+        var part = Mask(width: box.width, height: box.height)
+        for y in 0..<part.height {
+            let from = (box.yMin + y) * width + box.xMin
+            part.bytes.replaceSubrange(y * part.width..<(y + 1) * part.width, with: bytes[from..<from + part.width])
+        }
+        return part
+    }
+
     /// Takes the brighter of both, pixel by pixel, with the other mask's upper left corner at (x, y) of this one.
     ///
     /// Throws `.invalidArgument` when the other does not lie inside, `.outOfMemory`.
@@ -150,12 +179,12 @@ package struct Mask: Sendable, Equatable {
         guard status == 0 else { throw Self.noMemory }
     }
 
-    private static let noMemory = ImagingError(.outOfMemory, "no memory for this mask; send a smaller picture")
+    static let noMemory = ImagingError(.outOfMemory, "no memory for this mask; send a smaller picture")
 
     /// Lends the bytes with width, height and the distance of rows.
     ///
     /// INVARIANT: there is at least one pixel, so there is a base address.
-    private mutating func withBytes(_ body: (UnsafeMutablePointer<UInt8>, Int32, Int32, Int) -> Int32) -> Int32 {
+    mutating func withBytes<Status>(_ body: (UnsafeMutablePointer<UInt8>, Int32, Int32, Int) -> Status) -> Status {
         let (width, height) = (width, height)
         return bytes.withUnsafeMutableBufferPointer { body($0.baseAddress!, Int32(width), Int32(height), width) }
     }

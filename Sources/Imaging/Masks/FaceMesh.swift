@@ -14,12 +14,12 @@ final class FaceMesh {
 
     /// Loads the model. Throws `.modelMissing`, `.modelBroken`.
     init(_ engine: InferenceEngine) throws(ImagingError) {
-        network = try engine.network(Self.file, inputs: Self.size * Self.size * 3)
+        network = try engine.network(Self.file, input: [1, Self.size, Self.size, 3])
     }
 
     /// The part of the picture around a face that the model wants to see: a square one and a half times the longer side
     /// of its box, turned so that the eyes lie level.
-    static func region(for face: Face) -> Region {
+    static func region(for face: Sighting) -> Region {
         let eyes = face.keypoints[1] - face.keypoints[0]
         let size = face.high - face.low
         return Region(
@@ -27,14 +27,16 @@ final class FaceMesh {
     }
 
     /// The landmarks in pixels of the picture, or nil when the model sees no face there.
-    func landmarks(of face: Face, in picture: PixelImage) throws(ImagingError) -> [SIMD2<Float>]? {
+    func landmarks(of face: Sighting, in picture: PixelImage) throws(ImagingError) -> [SIMD2<Float>]? {
         let region = Self.region(for: face)
-        guard region.side > 0, region.side.isFinite else { return nil }
-        try region.sample(picture, size: Self.size, range: 0...1, border: .replicated, into: network.input)
+        guard region.isSound else { return nil }
+        try region.sample(
+            picture, size: Self.size, range: 0...1, border: .replicated,
+            into: network.input(shape: [1, Self.size, Self.size, 3]))
         try network.run()
-        let flag = try network.output(1)[0]
+        let flag = try network.output(1, count: 1)[0]
         guard 1 / (1 + expf(-flag)) >= Self.presence else { return nil }
-        let raw = try network.output(Self.count * 3)
+        let raw = try network.output(0, count: Self.count * 3)
         guard raw.allSatisfy(\.isFinite) else { return nil }
         return (0..<Self.count).map { i in
             region.project(SIMD2(raw[3 * i], raw[3 * i + 1]) / Float(Self.size))

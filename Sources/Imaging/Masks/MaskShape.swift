@@ -3,6 +3,8 @@ enum MaskShape {
     case box(PixelBox)
     /// One or more convex hulls over points in pixels.
     case hulls([[SIMD2<Float>]])
+    /// Every pixel that is at least half sure.
+    case silhouette(Patch)
 }
 
 /// A shape with the score of the detection it comes from.
@@ -49,6 +51,10 @@ struct MaskBuilder {
         case .hulls(let hulls):
             let origin = SIMD2(Float(window.xMin), Float(window.yMin))
             for hull in hulls { try piece.fillHull(of: hull.map { $0 - origin }) }
+        case .silhouette(let patch):
+            var sure = patch.values
+            sure.threshold()
+            try piece.merge(sure, x: patch.box.xMin - window.xMin, y: patch.box.yMin - window.yMin)
         }
         guard let extent = piece.extent?.moved(x: window.xMin, y: window.yMin) else { return nil }
         try piece.grow(by: padding)
@@ -60,6 +66,7 @@ struct MaskBuilder {
     private func bounds(of shape: MaskShape) -> PixelBox {
         switch shape {
         case .box(let box): return box
+        case .silhouette(let patch): return patch.box
         case .hulls(let hulls):
             var low = SIMD2<Float>(repeating: .infinity)
             var high = -low

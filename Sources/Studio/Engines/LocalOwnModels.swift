@@ -1,0 +1,104 @@
+import Glibc
+import Imaging
+
+/// The models that the operator brought: the folder `own` beside the ones that `scripts/setup` fetched.
+///
+/// A file is found by the id of the model it is, with `-` for `:`: `runware:35@1` is `runware-35@1.onnx`. Files that have
+/// no id of Runware's say what they are for: `upscale-NAME.onnx`, `inpaint-NAME.onnx` and `background-NAME.onnx` serve the
+/// model `local:NAME`. docs/studio-models.md has the layouts.
+package struct OwnModels: Sendable {
+    /// Most files that are listed; a folder with more is not ours.
+    private static let mostFiles = 200
+
+    let folder: String
+
+    /// - Parameter vendor: the folder that `scripts/setup` fills.
+    package init(vendor: String) {
+        folder = "\(vendor)/own"
+    }
+
+    /// Where the file of a model would be.
+    func path(_ id: String) -> String {
+        "\(folder)/\(String(id.map { $0 == ":" ? "-" : $0 })).onnx"
+    }
+
+    /// Whether the file of a model is there and readable.
+    func has(_ id: String) -> Bool { access(path(id), R_OK) == 0 }
+
+    /// A model that one of the operator's files is.
+    struct Entry: Sendable {
+        let id: String
+        let path: String
+    }
+
+    /// The models of these ids whose files are there, and those that say they are for `purpose`.
+    func entries(_ ids: [String], purpose: String) -> [Entry] {
+        let named = names().compactMap { name -> Entry? in
+            guard name.hasPrefix("\(purpose)-"), name.hasSuffix(".onnx") else { return nil }
+            let short = name.dropFirst(purpose.utf8.count + 1).dropLast(5)
+            guard !short.isEmpty, short.utf8.allSatisfy(Self.isPlain) else { return nil }
+            return Entry(id: "local:\(short)", path: "\(folder)/\(name)")
+        }
+        return ids.filter(has).map { Entry(id: $0, path: path($0)) } + named
+    }
+
+    /// The folders in it: models that are several files. By name.
+    func folders() -> [String] {
+        names().filter { name in
+            var info = stat()
+            return name.utf8.allSatisfy(Self.isPlain) && stat("\(folder)/\(name)", &info) == 0
+                && info.st_mode & S_IFMT == S_IFDIR
+        }
+    }
+
+    /// The names of what is in the folder, sorted.
+    private func names() -> [String] {
+        guard let handle = opendir(folder) else { return [] }
+        defer { closedir(handle) }
+        var names: [String] = []
+        while names.count < Self.mostFiles, let entry = readdir(handle) {
+            let name = withUnsafeBytes(of: &entry.pointee.d_name) {
+                String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
+            }
+            if !name.hasPrefix(".") { names.append(name) }
+        }
+        return names.sorted()
+    }
+
+    /// Letters, digits, `.`, `_`, `-`: what a model's id may consist of.
+    private static func isPlain(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+            UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "."), UInt8(ascii: "_"), UInt8(ascii: "-"):
+            true
+        default: false
+        }
+    }
+}
+
+/// What the local operations on whole pictures share.
+struct LocalShop: Sendable {
+    let models: UserModels
+    let own: OwnModels
+
+    /// Runs pixel work, its errors in the words of tools.
+    static func run<Result>(_ work: () throws(ImagingError) -> Result) throws(StudioError) -> Result {
+        do throws(ImagingError) {
+            return try work()
+        } catch {
+            throw StudioError(imaging: error)
+        }
+    }
+
+    /// What is missing for one of the operator's models to run.
+    func shortcoming(_ path: String) -> String? {
+        let missing = models.missing(path)
+        return missing.isEmpty ? nil : LocalShop.text(missing)
+    }
+
+    /// Paths of files that are missing, and how to get them.
+    static func text(_ missing: [String]) -> String {
+        "missing: \(missing.joined(separator: ", ")); run scripts/setup, or name the folder that holds them with "
+            + "--models DIR or SLUICE_VENDOR"
+    }
+}
