@@ -7,7 +7,7 @@ import Store
 import Synchronization
 
 /// A client session's own session with a server of 2024-11-05 over HTTP: everything comes on one event stream, which also
-/// names the address that everything is sent to. When the stream breaks, a new session is opened with the next call.
+/// names the address that everything is sent to. When the stream breaks, a new session is opened with the next call, or by itself for a client that has subscribed.
 final class EventStreamLink: UpstreamLink {
     private struct State {
         var hello = UpstreamHello.unknown
@@ -43,6 +43,8 @@ final class EventStreamLink: UpstreamLink {
     private let counter = Atomic<Int64>(0)
     private let posts = Atomic<Int>(0)
     private static let maxPosts = 16
+    private static let firstPause = TimeSpan.seconds(1)
+    private static let longestPause = TimeSpan.seconds(30)
     private let state = Mutex(State())
 
     init(
@@ -168,6 +170,18 @@ final class EventStreamLink: UpstreamLink {
             state.isUp = false
             state.endpoint = nil
             state.book.endAll(UpstreamError(.lost, mayHaveRun: true, detail: "the event stream ended"))
+        }
+        await comeBack()
+    }
+
+    /// Who has subscribed waits for what the server says, and may never ask it for anything again.
+    private func comeBack() async {
+        var pause = Self.firstPause
+        while number == 0, !isUp, !isClosed, told.withLock({ $0.hasSubscriptions }) {
+            guard (try? await loop.sleep(pause)) != nil, !isClosed else { return }
+            do throws(UpstreamError) { try await prepare() } catch {
+                pause = min(Self.longestPause, TimeSpan(microseconds: 2 * pause.microseconds))
+            }
         }
     }
 

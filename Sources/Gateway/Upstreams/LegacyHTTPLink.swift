@@ -43,6 +43,8 @@ final class LegacyHTTPLink: UpstreamLink {
         var runner: CallHandle?
         /// Whether it is known by now if there is a stream.
         var isHeard = false
+        /// Ends the stream that is open, for another to be opened.
+        var hangUp: (@Sendable () -> Void)?
 
         mutating func begin(_ runner: CallHandle) -> [CallHandle] {
             guard self.runner === runner, !isHeard else { return [] }
@@ -148,6 +150,8 @@ final class LegacyHTTPLink: UpstreamLink {
             case .session(var fresh):
                 fresh.life = current.life + 1
                 session.withLock { $0 = fresh }
+                // What the server says in this one comes on a stream of this one.
+                ears.withLock { $0.hangUp.take() }?()
                 // The call that has found out need not wait for it.
                 Task(executorPreference: loop) { [self] in await tell(told.withLock { $0 }, on: loop) }
                 return fresh
@@ -243,8 +247,10 @@ final class LegacyHTTPLink: UpstreamLink {
                     }
                 }
                 isListening.store(true, ordering: .relaxed)
+                ears.withLock { if $0.runner === handle { $0.hangUp = { loop.execute { events.cancel() } } } }
                 while let message = try? await events.next() { hear(message) }
                 isListening.store(false, ordering: .relaxed)
+                if session.withLock({ $0.id }) != name { continue }
                 if !events.lastEventID.isEmpty { lastEventID = events.lastEventID }
             case .notOffered: return
             case .forgotten:

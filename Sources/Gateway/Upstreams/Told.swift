@@ -10,6 +10,8 @@ struct Told: Sendable {
     /// Resources; as many as a listen may name.
     var subscriptions = ListenFilter()
 
+    var hasSubscriptions: Bool { !subscriptions.resourceSubscriptions.isEmpty }
+
     /// The server has got a request.
     mutating func note(_ request: Outgoing) {
         guard request.isLasting, let params = try? RPCMessage(JSONDocument.parse(request.message)).params else {
