@@ -328,3 +328,26 @@ class FakeBFL(Service):
         sample = self.keep(png(task.get("width", 64), task.get("height", 48)), "image/png")
         return 200, {"id": name, "status": "Ready", "progress": 1,
                      "result": {"sample": sample, "seed": 2**53 + 3, "prompt": task["prompt"], "duration": 4.2}}
+
+
+class FakeHost(Service):
+    """A web host whose pages are what a test says: a path's status, fields and body."""
+
+    def __init__(self):
+        super().__init__()
+        self.pages = {}
+
+    def handle(self, handler, body):
+        with self.lock:
+            self.requests.append((handler.command, handler.path, dict(handler.headers), body))
+        page = self.pages.get(handler.path, (404, {}, b"nothing here"))
+        if page == "hang":
+            self.released.wait(30)
+            handler.close_connection = True
+            return
+        status, fields, content = page
+        handler.send_response(status)
+        for name, value in {"Content-Length": str(len(content)), **fields}.items():
+            handler.send_header(name, value)
+        handler.end_headers()
+        handler.wfile.write(content)

@@ -79,6 +79,77 @@ import Testing
         #expect(store.totalBytes <= limits.totalBytes)
     }
 
+    @Test func picturesGoThirtyDaysAfterTheirLastUse() throws {
+        var limits = ObjectStore.Limits()
+        limits.sweepInterval = 0
+        let store = store(limits)
+        let images = try (0..<3).map { try put(store, picture(seed: UInt8($0))) }
+        age(store.path(of: images[0]), seconds: 31 * 86_400)
+        age(store.path(of: images[1]), seconds: 29 * 86_400)
+        #expect(store.image(images[0].id) == nil)
+        _ = try put(store, picture(seed: 9))
+        #expect(access(store.path(of: images[0]), F_OK) != 0)
+        #expect(access(store.path(of: images[1]), F_OK) == 0)
+        // Reading is a use.
+        let bytes = try store.read(images[1])
+        age(store.path(of: images[2]), seconds: 40 * 86_400)
+        _ = try put(store, picture(seed: 10))
+        #expect(try store.read(#require(store.image(images[1].id))) == bytes)
+        // The same content is welcome again, under a new handle.
+        #expect(try put(store, picture(seed: 0)).id != images[0].id)
+    }
+
+    @Test func whatACrashLeavesIsNoPictureAndGoes() throws {
+        let first = store()
+        let image = try put(first, picture())
+        let part = "\(folder.path)/data/objects/aa/x.part"
+        try place(part, [1, 2, 3])
+        age(part, seconds: 7200)
+        // Died after the file and before the handle.
+        unlink("\(first.path(of: image)).id")
+        let second = store()
+        let again = try put(second, picture())
+        #expect(second.image(again.id) == again && access(part, F_OK) != 0)
+        #expect(second.totalBytes == image.bytes, "counted once")
+        // A count that is nonsense is made anew at the next start.
+        try place("\(folder.path)/data/usage", Array("-1 what".utf8))
+        var limits = ObjectStore.Limits()
+        limits.totalBytes = image.bytes + 10
+        #expect(throws: StudioError.self) { try put(store(limits), picture(seed: 3)) }
+    }
+
+    @Test func severalStoresShareAFolder() throws {
+        let pictures = try (0..<24).map { try picture(width: 40, height: 40, seed: UInt8($0)) }
+        var limits = ObjectStore.Limits()
+        limits.totalBytes = pictures.prefix(8).reduce(0) { $0 + $1.count }
+        limits.minimumAge = -1
+        let stores = (0..<3).map { _ in store(limits) }
+        for (i, bytes) in pictures.enumerated() {
+            let image = try put(stores[i % 3], bytes)
+            #expect(stores[(i + 1) % 3].image(image.id) == image, "seen by the others at once")
+            #expect(stores[0].totalBytes <= limits.totalBytes, "the limit is for all of them together")
+        }
+        #expect(try put(stores[0], pictures[23]) == put(stores[1], pictures[23]))
+    }
+
+    @Test func aNameOfTheCallersStaysInTheFolder() throws {
+        let outputs = OutputFolder(folder: "\(folder.path)/out", totalBytes: 1 << 20)
+        let first = try outputs.write([1], named: "boats/one.jpg", format: .png)
+        #expect(first.hasSuffix("/out/boats/one.png"), "the suffix tells the truth")
+        #expect(try outputs.write([2], named: "boats/one.png", format: .png).hasSuffix("/out/boats/one-2.png"))
+        #expect(try readFile(first) == [1])
+        for name in [
+            "", "/etc/x.png", "../x.png", "a/../../x.png", "a//b.png", ".hidden", "a/.b/c.png", "a\u{0}b", "a\nb",
+        ] {
+            do throws(StudioError) {
+                _ = try outputs.write([1], named: name, format: .png)
+                Issue.record("\(name) was accepted")
+            } catch {
+                #expect(error.code == .pathNotAllowed && error.parameter == "output")
+            }
+        }
+    }
+
     @Test func outputsHaveNamesForPeopleAndALimit() throws {
         let outputs = OutputFolder(folder: "\(folder.path)/out", totalBytes: 1000)
         var paths: [String] = []

@@ -74,6 +74,14 @@ enum Files {
         if failure == nil, durable, fsync(descriptor) != 0 { failure = Failure() }
         if close(descriptor) != 0, failure == nil { failure = Failure() }
         if failure == nil, rename(temporary, path) != 0 { failure = Failure() }
+        // The name itself has to survive as well.
+        if failure == nil, durable, let slash = path.utf8.lastIndex(of: UInt8(ascii: "/")) {
+            let folder = open(String(path[..<slash]), O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+            if folder >= 0 {
+                if fsync(folder) != 0 { failure = Failure() }
+                close(folder)
+            }
+        }
         if let failure {
             unlink(temporary)
             throw failure

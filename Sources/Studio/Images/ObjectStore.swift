@@ -20,17 +20,23 @@ package struct StoredImage: Sendable, Equatable {
     package let bytes: Int
 }
 
-/// Pictures by content: `objects/aa/<sha256>` holds the file, `index/aa/<uuid>` says which file a handle means.
+/// Pictures by content: `objects/aa/<sha256>` holds the file, `<sha256>.id` beside it its handle, and `index/aa/<uuid>` says
+/// which file a handle means.
 ///
-/// Both are plain files, so handles survive a restart and need no database. The same content is kept once and keeps its
-/// handle. When the folder is full, the pictures that were unused for longest make room, but none that was used within
-/// `minimumAge`.
+/// All are plain files, so handles survive a restart and need no database. The same content is kept once and keeps its
+/// handle. A picture goes 30 days after its last use; when the folder is full, those that were unused for longest go earlier,
+/// but none that was used within `minimumAge`.
+///
+/// Several processes may share a folder: each change is made under a lock, and what is there is counted in a file that all
+/// read. A crash loses nothing: files appear whole or not at all, the handle last, and the count is made anew at each start.
 ///
 /// All calls block; use them on a worker thread.
 package final class ObjectStore: Sendable {
     private let folder: String
     private let limits: Limits
-    private let state = Mutex(State())
+    private let lock: StoreLock
+    /// When this process last went through the whole folder; 0: never.
+    private let swept = Mutex(0)
 
     /// Caps of the store.
     package struct Limits: Sendable, Equatable {
@@ -40,27 +46,26 @@ package final class ObjectStore: Sendable {
         package var count = 50_000
         /// Seconds since its last use for which a picture is safe from eviction.
         package var minimumAge = 3_600
+        /// Seconds since its last use after which a picture goes.
+        package var lifetime = 30 * 86_400
+        /// Seconds between two looks for pictures that have to go.
+        package var sweepInterval = 3_600
 
-        /// 1 GiB, 50 000 pictures, one hour.
+        /// 1 GiB, 50 000 pictures, one hour, 30 days.
         package init() {}
     }
 
-    private struct State {
-        /// What is on disk, by hash; empty until the first picture is put.
-        var entries: [String: Entry] = [:]
-        var isLoaded = false
-        var totalBytes = 0
-    }
-
-    private struct Entry {
-        let id: UUIDText
-        let bytes: Int
+    /// What is on disk.
+    private struct Usage: Equatable {
+        var bytes = 0
+        var count = 0
     }
 
     /// Touches nothing on disk yet.
     package init(folder: String, limits: Limits = Limits()) {
         self.folder = folder
         self.limits = limits
+        lock = StoreLock(path: "\(folder)/store.lock")
     }
 
     /// Keeps a picture that was probed before.
@@ -74,22 +79,22 @@ package final class ObjectStore: Sendable {
         _ bytes: [UInt8], format: ImageFormat, width: Int, height: Int, durable: Bool
     ) throws(StudioError) -> StoredImage {
         let hash = Hex.encode(sha256(bytes))
-        return try state.withLock { state throws(StudioError) in
-            load(&state)
-            if let known = state.entries[hash] {
-                if let image = image(known.id) {
-                    Files.touch(objectPath(hash))
-                    return image
-                }
-                // Someone removed or damaged the files: begin anew.
-                state.entries[hash] = nil
-                state.totalBytes -= known.bytes
+        do throws(Files.Failure) { try Files.makeFolder(folder) } catch { throw Self.failure(error, folder) }
+        return try lock.withLock { () throws(StudioError) -> StoredImage in
+            sweepIfDue()
+            if let known = handle(of: hash), let image = image(known), image.bytes == bytes.count {
+                Files.touch(objectPath(hash))
+                return image
             }
-            if !hasRoom(for: bytes.count, state) { makeRoom(for: bytes.count, &state) }
-            guard hasRoom(for: bytes.count, state) else {
+            // A file without a handle, or a damaged one: what is there already is not counted twice.
+            let old = Files.information(objectPath(hash))?.bytes
+            var usage = usage() ?? count()
+            if let old { usage = Usage(bytes: usage.bytes - old, count: usage.count - 1) }
+            if !hasRoom(for: bytes.count, usage) { makeRoom(for: bytes.count, &usage) }
+            guard hasRoom(for: bytes.count, usage) else {
                 throw StudioError(
                     .storageFull,
-                    "the picture folder holds \(state.totalBytes) of \(limits.totalBytes) bytes, all used within the "
+                    "the picture folder holds \(usage.bytes) of \(limits.totalBytes) bytes, all used within the "
                         + "last \(limits.minimumAge / 60) minutes; try later or start the server with a larger --store-limit"
                 )
             }
@@ -100,22 +105,25 @@ package final class ObjectStore: Sendable {
                 try Files.makeFolder("\(folder)/index/\(image.id.text.prefix(2))")
                 try Files.write(bytes, to: objectPath(hash), durable: durable)
                 try Files.write(Self.record(of: image), to: indexPath(image.id), durable: durable)
+                // Last: with it the picture is complete.
+                try Files.write(Array(image.id.text.utf8), to: handlePath(hash), durable: durable)
             } catch {
                 throw Self.failure(error, folder)
             }
-            state.entries[hash] = Entry(id: image.id, bytes: bytes.count)
-            state.totalBytes += bytes.count
+            write(Usage(bytes: usage.bytes + bytes.count, count: usage.count + 1))
             return image
         }
     }
 
-    private func hasRoom(for bytes: Int, _ state: borrowing State) -> Bool {
-        state.totalBytes + bytes <= limits.totalBytes && state.entries.count < limits.count
+    private func hasRoom(for bytes: Int, _ usage: Usage) -> Bool {
+        usage.bytes + bytes <= limits.totalBytes && usage.count < limits.count
     }
 
     /// The picture that a handle means; nil if there is none (or no longer).
     package func image(_ id: UUIDText) -> StoredImage? {
-        guard let image = read(id), Files.information(objectPath(image.hash))?.bytes == image.bytes else { return nil }
+        guard let image = read(id), let (bytes, used) = Files.information(objectPath(image.hash)),
+            bytes == image.bytes, used > Files.now - limits.lifetime
+        else { return nil }
         return image
     }
 
@@ -133,19 +141,18 @@ package final class ObjectStore: Sendable {
     /// Where the picture's file lies.
     package func path(of image: StoredImage) -> String { objectPath(image.hash) }
 
-    /// Bytes of all pictures, as this process counts them.
-    package var totalBytes: Int {
-        state.withLock { state in
-            load(&state)
-            return state.totalBytes
-        }
-    }
+    /// Bytes of all pictures, counted now.
+    package var totalBytes: Int { count().bytes }
 
     // MARK: On disk
 
     private func objectPath(_ hash: String) -> String { "\(folder)/objects/\(hash.prefix(2))/\(hash)" }
 
+    private func handlePath(_ hash: String) -> String { "\(objectPath(hash)).id" }
+
     private func indexPath(_ id: UUIDText) -> String { "\(folder)/index/\(id.text.prefix(2))/\(id.text)" }
+
+    private var usagePath: String { "\(folder)/usage" }
 
     private static func record(of image: StoredImage) -> [UInt8] {
         var writer = JSONWriter()
@@ -171,37 +178,88 @@ package final class ObjectStore: Sendable {
             id: id, hash: hash, format: format, width: Int(width), height: Int(height), bytes: Int(size))
     }
 
-    /// Reads the whole index; done once, at the first picture that is put.
-    private func load(_ state: inout State) {
-        guard !state.isLoaded else { return }
-        state.isLoaded = true
-        for shard in Files.names(in: "\(folder)/index") {
-            for name in Files.names(in: "\(folder)/index/\(shard)") {
-                guard let id = UUIDText(name), let image = image(id), state.entries[image.hash] == nil else { continue }
-                state.entries[image.hash] = Entry(id: id, bytes: image.bytes)
-                state.totalBytes += image.bytes
+    private func handle(of hash: String) -> UUIDText? {
+        guard let bytes = try? Files.read(handlePath(hash), limit: 64) else { return nil }
+        return UUIDText(String(decoding: bytes, as: UTF8.self))
+    }
+
+    // MARK: What is there
+
+    /// What all processes agree on; nil when nobody has counted yet.
+    private func usage() -> Usage? {
+        guard let bytes = try? Files.read(usagePath, limit: 64) else { return nil }
+        let parts = bytes.split(separator: UInt8(ascii: " ")).compactMap { Int(String(decoding: $0, as: UTF8.self)) }
+        guard parts.count == 2, parts[0] >= 0, parts[1] >= 0 else { return nil }
+        return Usage(bytes: parts[0], count: parts[1])
+    }
+
+    /// A count that can't be written is made anew next time.
+    private func write(_ usage: Usage) {
+        do throws(Files.Failure) {
+            try Files.write(Array("\(usage.bytes) \(usage.count)".utf8), to: usagePath, durable: false)
+        } catch { Files.remove(usagePath) }
+    }
+
+    /// Every picture's file, with or without a handle.
+    private func objects() -> [(hash: String, bytes: Int, used: Int)] {
+        var found: [(hash: String, bytes: Int, used: Int)] = []
+        for shard in Files.names(in: "\(folder)/objects") {
+            for name in Files.names(in: "\(folder)/objects/\(shard)") where Hex.decode(name)?.count == 32 {
+                guard let (bytes, used) = Files.information(objectPath(name)) else { continue }
+                found.append((name, bytes, used))
             }
+        }
+        return found
+    }
+
+    private func count() -> Usage {
+        objects().reduce(into: Usage()) { usage, object in
+            usage.bytes += object.bytes
+            usage.count += 1
         }
     }
 
+    /// Once at the start and then every hour: counts what is there, and removes what is too old and what a crash left over.
+    private func sweepIfDue() {
+        let now = Files.now
+        let isDue = swept.withLock { last in
+            guard now - last >= limits.sweepInterval || now < last else { return false }
+            last = now
+            return true
+        }
+        guard isDue else { return }
+        var usage = Usage()
+        for object in objects() {
+            if object.used <= now - limits.lifetime {
+                remove(object.hash)
+            } else {
+                usage.bytes += object.bytes
+                usage.count += 1
+            }
+        }
+        for path in Files.tree(folder, depth: 2) where path.hasSuffix(".part") {
+            if let (_, changed) = Files.information(path), changed < now - 3_600 { Files.remove(path) }
+        }
+        write(usage)
+    }
+
     /// Removes pictures, the longest unused first, down to nine tenths of the limits.
-    private func makeRoom(for bytes: Int, _ state: inout State) {
+    private func makeRoom(for bytes: Int, _ usage: inout Usage) {
         let oldEnough = Files.now - limits.minimumAge
-        var candidates: [(hash: String, used: Int)] = []
-        for hash in state.entries.keys {
-            let used = Files.information(objectPath(hash))?.changed ?? 0
-            if used <= oldEnough { candidates.append((hash, used)) }
+        for object in objects().filter({ $0.used <= oldEnough }).sorted(by: { $0.used < $1.used }) {
+            if usage.bytes + bytes <= limits.totalBytes / 10 * 9, usage.count < limits.count / 10 * 9 { break }
+            remove(object.hash)
+            usage.bytes -= object.bytes
+            usage.count -= 1
         }
-        candidates.sort { $0.used < $1.used }
-        for (hash, _) in candidates {
-            let isEnough =
-                state.totalBytes + bytes <= limits.totalBytes / 10 * 9 && state.entries.count < limits.count / 10 * 9
-            if isEnough { break }
-            guard let entry = state.entries.removeValue(forKey: hash) else { continue }
-            unlink(indexPath(entry.id))
-            unlink(objectPath(hash))
-            state.totalBytes -= entry.bytes
-        }
+        write(usage)
+    }
+
+    /// The handle first: a picture without one is only a file that nobody finds.
+    private func remove(_ hash: String) {
+        if let id = handle(of: hash) { Files.remove(indexPath(id)) }
+        Files.remove(handlePath(hash))
+        Files.remove(objectPath(hash))
     }
 
     static func failure(_ failure: Files.Failure, _ folder: String) -> StudioError {

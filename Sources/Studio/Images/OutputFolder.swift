@@ -4,11 +4,23 @@ import Synchronization
 
 /// The pictures that tools made, as files with readable names for people: `<data>/outputs/mask-<uuid>.png`.
 ///
-/// The folder has a size limit; the oldest files make room. All calls block; use them on a worker thread.
+/// The folder has a size limit; the oldest files make room, and all go 30 days after they were made. All calls block; use
+/// them on a worker thread.
 package final class OutputFolder: Sendable {
     private let folder: String
     private let totalLimit: Int
-    private let totalBytes = Mutex<Int?>(nil)
+    private let state = Mutex(State())
+
+    private struct State {
+        /// Nil: to be counted.
+        var bytes: Int?
+        /// Other processes may write here too, so it is counted again after some files.
+        var sinceCount = 0
+    }
+
+    private static let recountAfter = 64
+    /// Seconds.
+    private static let lifetime = 30 * 86_400
 
     /// Touches nothing on disk yet.
     package init(folder: String, totalBytes: Int) {
@@ -75,16 +87,23 @@ package final class OutputFolder: Sendable {
     }
 
     private func count(_ path: String, _ bytes: Int) {
-        totalBytes.withLock { total in
-            let sum = (total ?? currentBytes(except: path)) + bytes
-            total = sum > totalLimit ? makeRoom(keeping: path) : sum
+        state.withLock { state in
+            state.sinceCount += 1
+            if state.sinceCount > Self.recountAfter { state = State() }
+            let sum = state.bytes.map { $0 + bytes } ?? currentBytes()
+            state.bytes = sum > totalLimit ? makeRoom(keeping: path) : sum
         }
     }
 
-    private func currentBytes(except path: String) -> Int {
-        Files.tree(folder, depth: 8).reduce(0) { sum, file in
-            file == path ? sum : sum + (Files.information(file)?.bytes ?? 0)
+    /// Removes what is too old on the way.
+    private func currentBytes() -> Int {
+        let oldest = Files.now - Self.lifetime
+        var sum = 0
+        for path in Files.tree(folder, depth: 8) {
+            guard let (bytes, changed) = Files.information(path) else { continue }
+            if changed < oldest { Files.remove(path) } else { sum += bytes }
         }
+        return sum
     }
 
     /// Removes the oldest files down to nine tenths of the limit; returns what is left.

@@ -85,7 +85,7 @@ async def main(program, pictures, vendor, data):
             ("outside", "imageUpload", {"file_path": "/etc/passwd"}),
             ("no picture", "imageUpload", {"file_path": "README.md"}),
             ("range", "imageMasking", {"inputImage": item["imageUUID"], "confidence": 2}),
-            ("url", "imageMasking", {"inputImage": "https://example.org/a.png", "model": "runware:35@6"}),
+            ("url", "imageMasking", {"inputImage": "https://127.0.0.1:1/a.png", "model": "runware:35@6"}),
         ]:
             _, content = await call(tool, arguments)
             errors[name] = content["error"]["code"]

@@ -167,7 +167,7 @@ extension ToolDefinition {
                     default: .text("flux-kontext-pro")),
                 .optional("canny_low_threshold", .integer(0...500), "Weaker edges are dropped.", default: .integer(50)),
                 .optional(
-                    "canny_high_threshold", .integer(0...500), "Stronger edges are kept.", default: .integer(200)),
+                    "canny_high_threshold", .integer(1...500), "Stronger edges are kept.", default: .integer(200)),
             ] + FluxParameters.extras,
             rules: [.below("canny_low_threshold", "canny_high_threshold")],
             echo: "image", members: FluxParameters.members,

@@ -1,0 +1,159 @@
+import Base
+import HTTP
+import Imaging
+import JSON
+import Testing
+
+@testable import Studio
+
+/// What services say, without a service.
+@Suite struct ServiceTests {
+    @Test(arguments: [
+        ("invalidApiKey", "keyRefused"), ("missingApiKey", "keyRefused"), ("unauthorized", "keyRefused"),
+        ("tokenInvalid", "keyRefused"), ("accountSuspended", "keyRefused"), ("insufficientCredits", "creditsExhausted"),
+        ("quotaExceededQuota", "creditsExhausted"), ("invalidBalance", "creditsExhausted"),
+        ("paymentRequired", "creditsExhausted"), ("requestRateLimited", "rateLimited"),
+        ("rateLimitExceeded", "rateLimited"), ("promptBlocked", "contentRefused"),
+        ("contentPolicyViolation", "contentRefused"), ("timeoutProvider", "serviceFailed"),
+        ("inferenceTimeout", "serviceFailed"), ("modelNotFound", "serviceRefused"), ("imageExpired", "serviceRefused"),
+        ("internalServerError", "serviceFailed"), ("providerBusy", "serviceFailed"), ("modelDisabled", "serviceFailed"),
+        ("invalidWidth", "serviceRefused"), ("conflictTaskUUID", "serviceRefused"), ("somethingNew", "serviceRefused"),
+    ])
+    func codesOfRunwareFallIntoBuckets(_ code: String, _ expected: String) {
+        let error = RunwareProblem(code: code, message: "m").error()
+        #expect(error.code.rawValue == expected)
+        #expect(error.service == ServiceFacts(engine: "runware", code: code))
+    }
+
+    @Test(arguments: [
+        (#"{"data":[{"a":1},{"b":2}]}"#, 2, 0), (#"{"data":{"a":1}}"#, 1, 0), (#"{"data":[1,null,{"a":1}]}"#, 1, 0),
+        (#"{"data":[{}],"errors":[{"code":"x"}]}"#, 1, 1), (#"{"errors":{"code":"x"}}"#, 0, 1),
+        (#"{"error":{"code":"x"}}"#, 0, 1), (#"{"error":true,"errorId":3,"errorMessage":"m"}"#, 0, 1),
+        (#"{"errors":[]}"#, 0, 0), (#"{"data":[]}"#, 0, 0), (#"{"errors":[null,5]}"#, 0, 2),
+    ])
+    func repliesOfRunwareComeInManyForms(_ text: String, _ items: Int, _ problems: Int) throws {
+        let reply = try #require(RunwareReply(Array(text.utf8)))
+        #expect((reply.items.count, reply.problems.count) == (items, problems))
+    }
+
+    @Test(arguments: ["", "[]", "{}", "null", "{\"data\":", "<html>", "{\"other\":1}"])
+    func whatIsNoReplyIsNone(_ text: String) {
+        #expect(RunwareReply(Array(text.utf8)) == nil)
+    }
+
+    @Test(arguments: [
+        ("api.bfl.ai", true), ("api.eu.bfl.ai", true), ("api.us1.bfl.ml", true), ("bfl.ai", false),
+        ("api.bfl.ai.evil.example", false), ("api.a.b.bfl.ai", false), ("apibfl.ai", false), ("api.evilbfl.ai", false),
+        ("delivery.bfl.ai", false), ("api.-.bfl.ai", false),
+    ])
+    func onlyBFLsHostsGetItsKey(_ host: String, _ isOwn: Bool) {
+        #expect(BFLEndpoint.isOwnHost(host) == isOwn)
+    }
+
+    @Test func keysDoNotShow() throws {
+        let key = try ServiceKey("  secret-key-123\n")
+        #expect(key.secret == "secret-key-123")
+        #expect("\(key) \(String(reflecting: key)) \(String(describing: key))".contains("secret") == false)
+        for bad in [
+            "", "short", "two words here", "line\nbreak-key", String(repeating: "k", count: 600), "schlüssel-123",
+        ] {
+            #expect(throws: StudioError.self) { try ServiceKey(bad) }
+        }
+    }
+
+    @Test(arguments: [
+        ("https://api.example/v1", true), ("http://127.0.0.1:9/", true), ("http://localhost:9", true),
+        ("http://api.example/v1", false), ("ftp://x", false), ("https://u@x/", false), ("", false),
+    ])
+    func keysTravelEncrypted(_ url: String, _ isGood: Bool) {
+        #expect(((try? ServiceOptions(url: url).base()) != nil) == isGood)
+    }
+
+    @Test func pricesAreExact() throws {
+        let table = PriceTable.standard
+        let arguments = ToolArguments(values: ["numberResults": .integer(7)])
+        let estimate = table.estimate(
+            engine: "runware", operation: .imageInference, model: "civitai:1@2", arguments)
+        #expect(estimate?.description == "0.0091")
+        #expect(table.price(engine: "local", operation: .upscale, model: nil) == .zero)
+        #expect(table.price(engine: "runware", operation: .video, model: "google:9@9") == nil)
+        #expect(
+            table.estimate(engine: "bfl", operation: .generate, model: "flux.1.1-ultra", arguments)?.description
+                == "0.42")
+        let own = try PriceTable(
+            json: Array(#"[{"engine":"runware","model":"google:*","operation":"video","each":0.25}]"#.utf8)
+        ).before(table)
+        #expect(own.price(engine: "runware", operation: .video, model: "google:9@9")?.description == "0.25")
+        for bad in [
+            "{}", "[1]", #"[{"engine":"x"}]"#, #"[{"engine":"x","each":-1}]"#,
+            #"[{"engine":"x","each":1,"operation":"y"}]"#,
+        ] {
+            #expect(throws: StudioError.self) { try PriceTable(json: Array(bad.utf8)) }
+        }
+    }
+
+    @Test(arguments: ImageFormat.allCases)
+    func metadataGoesAndPixelsStay(_ format: ImageFormat) throws {
+        let bytes = try picture(width: 33, height: 21, format)
+        #expect(Metadata.stripped(bytes, format).count <= bytes.count)
+        let marked = try withComment(bytes, format)
+        #expect(String(decoding: marked, as: UTF8.self).contains("taken at home"))
+        let stripped = Metadata.stripped(marked, format)
+        #expect(!String(decoding: stripped, as: UTF8.self).contains("taken at home"))
+        #expect(try PixelImage.decode(stripped) == PixelImage.decode(bytes))
+        // What is cut or garbled comes back as it is, for the decoder to judge.
+        for end in stride(from: 0, to: marked.count, by: 7) { _ = Metadata.stripped(Array(marked[..<end]), format) }
+        for i in 0..<min(marked.count, 200) {
+            var garbled = marked
+            garbled[i] ^= 0xFF
+            _ = Metadata.stripped(garbled, format)
+        }
+    }
+
+    /// The picture with a note where its format has room for one.
+    private func withComment(_ bytes: [UInt8], _ format: ImageFormat) throws -> [UInt8] {
+        let note = Array("taken at home".utf8)
+        switch format {
+        case .jpeg:
+            let length = note.count + 2
+            return Array(bytes[..<2]) + [0xFF, 0xFE, UInt8(length >> 8), UInt8(length & 255)] + note
+                + Array(bytes[2...])
+        case .png:
+            let chunk: [UInt8] = [0, 0, 0, UInt8(note.count)] + Array("tEXt".utf8) + note + [0, 0, 0, 0]
+            return Array(bytes[..<33]) + chunk + Array(bytes[33...])
+        case .webp:
+            var chunk: [UInt8] = Array("XMP ".utf8) + [UInt8(note.count), 0, 0, 0] + note
+            if note.count % 2 == 1 { chunk.append(0) }
+            let size = bytes.count - 8 + chunk.count
+            let head = Array("RIFF".utf8) + (0..<4).map { UInt8(truncatingIfNeeded: size >> (8 * $0)) }
+            return head + Array(bytes[8...]) + chunk
+        }
+    }
+
+    @Test func regionsAreTheOriginals() throws {
+        for (width, height) in [(5, 7), (1, 1), (4000, 3), (3, 4000), (64, 64)] {
+            for (shape, position) in [("circle", "center"), ("rectangle", "center"), ("circle", "ground")] {
+                let mask = try RegionMask.draw(shape: shape, position: position, width: width, height: height)
+                #expect((mask.width, mask.height) == (width, height))
+                for y in 0..<height {
+                    for x in 0..<width {
+                        let isIn =
+                            switch (shape, position) {
+                            case (_, "ground"): Double(y) >= 0.6 * Double(height)
+                            case ("rectangle", _):
+                                Double(x) >= 0.25 * Double(width) && Double(x) < 0.75 * Double(width)
+                                    && Double(y) >= 0.25 * Double(height) && Double(y) < 0.75 * Double(height)
+                            default:
+                                (x - width / 2) * (x - width / 2) + (y - height / 2) * (y - height / 2)
+                                    <= (min(width, height) / 4) * (min(width, height) / 4)
+                            }
+                        if mask.bytes[y * width + x] != (isIn ? 255 : 0) {
+                            Issue.record("\(shape) \(position) \(width)×\(height) at \(x),\(y)")
+                            return
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
