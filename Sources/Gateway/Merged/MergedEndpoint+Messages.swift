@@ -61,7 +61,7 @@ extension MergedEndpoint {
             if let id = id?.int { session.asks.take(id)?.ended(message) }
             reply.accepted()
         case .notification:
-            for part in session.parts {
+            for part in session.parts where !part.isEnded {
                 guard let caller = arrival.holder.caller(of: part.caller.server.name) else { continue }
                 endpoint.notice(message, part, caller, arrival.loop)
             }

@@ -3,6 +3,7 @@ import HTTP
 import JSON
 import MCP
 import Runtime
+import Store
 import Synchronization
 
 @testable import Gateway
@@ -14,6 +15,8 @@ final class MergedConversation: Conversation {
     private let shared = Shared()
     private var posted: [WatchedReply] = []
     private var session = "none"
+    /// The grant, with the servers as they are defined now.
+    private var holder: Holder
     private var stream: WatchedSink?
     /// What callbacks touch.
     private final class Shared: Sendable {
@@ -28,6 +31,8 @@ final class MergedConversation: Conversation {
 
     init(_ stand: Stand) async throws {
         self.stand = stand
+        holder = stand.manifold
+        stand.define(holder)
         guard let hello = TalkingServer.hello(.legacy) else { throw Stand.Problem("the server's greeting is none") }
         stand.ledger.state.withLock { $0.rows = [] }
         let (book, shared) = (book, shared)
@@ -50,7 +55,7 @@ final class MergedConversation: Conversation {
     // MARK: What can be seen
 
     private func find(_ name: String) -> MergedSession? {
-        try? stand.merged.session(of: stand.arrival(stand.manifold, "", Fields((.mcpSessionID, name))))
+        try? stand.merged.session(of: stand.arrival(holder, "", Fields((.mcpSessionID, name))))
     }
 
     var state: [String: String] {
@@ -60,7 +65,8 @@ final class MergedConversation: Conversation {
             "session": own != nil ? "open" : session == "none" ? "none" : "ended", "calls": String(calls),
             "ask": String(own?.asks.waiting.count ?? 0),
             "stream": stream.map { $0.isClosed ? "none" : "open" } ?? "none",
-            "part": own?.part(of: "a") == nil ? "none" : "open", "dead": own?.dead.contains("a") == true ? "yes" : "no",
+            "part": own?.part(of: "a").map { !$0.isEnded } == true ? "open" : "none",
+            "dead": own?.dead.contains("a") == true ? "yes" : "no",
         ]
     }
 
@@ -82,7 +88,7 @@ final class MergedConversation: Conversation {
         posted.append(reply)
         var fields = Fields()
         if let session { fields.append(.mcpSessionID, session) }
-        let (arrival, merged) = (stand.arrival(holder ?? stand.manifold, body, fields), stand.merged)
+        let (arrival, merged) = (stand.arrival(holder ?? self.holder, body, fields), stand.merged)
         Task(executorPreference: stand.loop) { await merged.post(arrival, reply) }
     }
 
@@ -169,7 +175,7 @@ final class MergedConversation: Conversation {
             let text = #"{"jsonrpc":"2.0","id":\#(number),"result":{"roots":[]}}"#
             say(text, to: event == "answer" ? session : bystander)
         case "get": open()
-        case "delete": delete(stand.manifold)
+        case "delete": delete(holder)
         case "close streams": stand.merged.closeStreams()
         default: try takeFromServers(event, name)
         }
@@ -191,6 +197,16 @@ final class MergedConversation: Conversation {
         case "revive":
             shared.isUp.withLock { $0["a"] = true }
             server("a")?.revive()
+        case "redefine":
+            holder = Holder(
+                grant: holder.grant,
+                callers: holder.callers.map { caller in
+                    guard caller.server.name == "a" else { return caller }
+                    var server = caller.server
+                    server.allowPrivate.toggle()
+                    return Caller(grant: caller.grant, server: server, policy: caller.policy)
+                })
+            stand.define(holder)
         case "sweep", "late sweep":
             var now = stand.loop.now
             if event == "late sweep" {

@@ -90,6 +90,17 @@ final class Stand: Sendable {
         manifold = holder("gr_3", of: ["a", "b"])
     }
 
+    private let generation = Atomic<UInt64>(0)
+
+    /// The servers of that grant are defined so from now on, and those of the others as they were.
+    func define(_ holder: Holder) {
+        let servers = (self.holder.callers + holder.callers).map(\.server)
+        let definitions = Dictionary(servers.map { ($0.name, $0) }) { $1 }
+        upstreams.keep(only: definitions, generation: generation.add(1, ordering: .relaxed).newValue)
+        let over = endpoint.sessions.removeAll { definitions[$0.server.definition.name] != $0.server.definition }
+        for session in over { session.end(on: loop) }
+    }
+
     /// The servers that tests have.
     final class Dialled: Sendable {
         typealias Make = @Sendable (_ server: String, ClientProfile, EventLoop) -> (any UpstreamLink)?
