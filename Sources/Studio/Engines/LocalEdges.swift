@@ -19,11 +19,8 @@ package struct LocalEdges: LocalOperation {
             throw StudioError(
                 .modelUnavailable, parameter: "type", "local:canny finds edges only; for \(type) name another model")
         }
-        let names =
-            operation == .control
-            ? ("canny_low_threshold", "canny_high_threshold") : ("cannyLowThreshold", "cannyHighThreshold")
-        let low = job.arguments.integer(names.0) ?? 100
-        let high = job.arguments.integer(names.1) ?? 200
+        let low = job.arguments.integer("canny_low_threshold") ?? 100
+        let high = job.arguments.integer("canny_high_threshold") ?? 200
         let picture = try job.pixels("image", as: .gray8)
         try call.step("picture read: \(picture.width)×\(picture.height)")
         let edges = try LocalShop.run { () throws(ImagingError) in

@@ -69,13 +69,15 @@ package struct LocalEngine: ImageEngine {
         return result
     }
 
-    /// What is missing for anything at all to work, one line an operation.
+    /// What is missing for anything at all to work, each reason once.
     package var shortcomings: [String] {
         var lines: [String] = []
-        for worker in operations {
+        for worker in operations where !worker.models.isEmpty {
             let missing = worker.models.compactMap { worker.shortcoming($0.id) }
-            if !missing.isEmpty, missing.count == worker.models.count, let first = missing.first {
-                lines.append("\(worker.operation.rawValue) will not work locally: \(first)")
+            guard missing.count == worker.models.count else { continue }
+            for reason in missing {
+                let line = "\(worker.operation.rawValue) will not work locally: \(reason)"
+                if !lines.contains(line) { lines.append(line) }
             }
         }
         return lines
