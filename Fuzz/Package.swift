@@ -52,6 +52,12 @@ let package = Package(
         part(
             "Gateway", uses: ["Base", "JSON", "Policy", "Risk", "MCP", "Runtime", "HTTP", "Store"], settings: [testable]
         ),
+        // Only what reads files that name servers.
+        .target(
+            name: "Catalogue", path: "Parts/Catalogue", sources: ["Files/LineIndex.swift"], swiftSettings: house),
+        .target(
+            name: "Scanner", dependencies: ["Base", "JSON", "Risk", "Store", "Catalogue"], path: "Parts/Scanner",
+            sources: ["Files", "ScanError.swift", "Output/Visible.swift"], swiftSettings: house + [testable]),
         part("Imaging", uses: ["Base", "CCodecs", "COpenCV", "COpenVINO"]),
         // The slow twin of the policy engine and its generator, which here takes its choices from the fuzzer's bytes.
         .target(name: "Support", path: "Support", swiftSettings: house),
@@ -73,7 +79,7 @@ let package = Package(
             name: "sluice-fuzz",
             dependencies: [
                 "Driver", "Base", "JSON", "Policy", "Runtime", "HTTP", "MCP", "Imaging", "Support", "Oracle",
-                "Conversation", "Gateway",
+                "Conversation", "Gateway", "Scanner",
             ],
             path: "Targets", swiftSettings: house,
             linkerSettings: [.unsafeFlags(["-use-ld=lld", "-sanitize=fuzzer,address"])]),

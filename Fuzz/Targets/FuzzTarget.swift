@@ -3,7 +3,7 @@ import Glibc
 /// What can be fuzzed. The name chooses it, and is the name of its folder of examples.
 enum FuzzTarget: String, CaseIterable {
     case json, policy, path, schema, evaluator, calls, reservations, request, response, sse, lines, mcp, modern,
-        session, image
+        session, image, config
 
     /// From the environment, because libFuzzer hands its own arguments to the processes that it starts.
     static let chosen = getenv("FUZZ_TARGET").flatMap { FuzzTarget(rawValue: String(cString: $0)) }
@@ -25,6 +25,7 @@ enum FuzzTarget: String, CaseIterable {
         case .modern: fuzzModern(Array(bytes))
         case .session: fuzzSession(Array(bytes))
         case .image: fuzzPictures(Array(bytes))
+        case .config: fuzzConfigurations(Array(bytes))
         }
     }
 }
