@@ -50,6 +50,6 @@ import Testing
         for number in 0..<2 * ListenFilter.maximumEntries {
             told.note(Self.request("resources/subscribe", #"{"uri":"a:\#(number)"}"#))
         }
-        #expect(told.subscriptions.resourceSubscriptions.count == ListenFilter.maximumEntries)
+        #expect(told.subscriptions.count == ListenFilter.maximumEntries)
     }
 }

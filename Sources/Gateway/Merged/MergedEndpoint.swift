@@ -157,8 +157,9 @@ final class MergedEndpoint: Sendable {
     {
         if let old { part.follow(old) }
         part.logLevel = session.logLevel
-        let told = Told(level: part.logLevel, subscriptions: part.wanted)
-        part.link.subscribe(told.subscriptions, on: loop)
+        let wanted = part.wanted
+        part.link.subscribe(wanted, on: loop)
+        let told = Told(level: part.logLevel, subscriptions: wanted.resourceSubscriptions)
         // The request that has opened it need not wait for that.
         Task(executorPreference: loop) { await part.link.tell(told, isAgain: false, on: loop) }
     }

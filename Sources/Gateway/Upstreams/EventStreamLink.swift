@@ -177,7 +177,7 @@ final class EventStreamLink: UpstreamLink {
     /// Who has subscribed waits for what the server says, and may never ask it for anything again.
     private func comeBack() async {
         var pause = Self.firstPause
-        while number == 0, !isUp, !isClosed, told.withLock({ $0.hasSubscriptions }) {
+        while number == 0, !isUp, !isClosed, !told.withLock({ $0.subscriptions.isEmpty }) {
             guard (try? await loop.sleep(pause)) != nil, !isClosed else { return }
             do throws(UpstreamError) { try await prepare() } catch {
                 pause = min(Self.longestPause, TimeSpan(microseconds: 2 * pause.microseconds))

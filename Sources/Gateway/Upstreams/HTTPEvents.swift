@@ -84,6 +84,9 @@ final class HTTPEvents: UpstreamStream {
         body.cancel()
     }
 
+    /// The same from any thread.
+    func hangUp() { loop.execute { self.cancel() } }
+
     private func ranOut() {
         isLate.store(true, ordering: .relaxed)
         state.withLock { $0.body }.cancel()

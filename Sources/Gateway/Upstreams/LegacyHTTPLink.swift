@@ -43,8 +43,9 @@ final class LegacyHTTPLink: UpstreamLink {
         var runner: CallHandle?
         /// Whether it is known by now if there is a stream.
         var isHeard = false
-        /// Ends the stream that is open, for another to be opened.
-        var hangUp: (@Sendable () -> Void)?
+        /// The stream that is open.
+        // COST: no closure that ends it; each of ten thousand idle sessions has one.
+        var stream: HTTPEvents?
 
         mutating func begin(_ runner: CallHandle) -> [CallHandle] {
             guard self.runner === runner, !isHeard else { return [] }
@@ -151,7 +152,7 @@ final class LegacyHTTPLink: UpstreamLink {
                 fresh.life = current.life + 1
                 session.withLock { $0 = fresh }
                 // What the server says in this one comes on a stream of this one.
-                ears.withLock { $0.hangUp.take() }?()
+                ears.withLock { $0.stream }?.hangUp()
                 // The call that has found out need not wait for it.
                 Task(executorPreference: loop) { [self] in await tell(told.withLock { $0 }, on: loop) }
                 return fresh
@@ -247,9 +248,10 @@ final class LegacyHTTPLink: UpstreamLink {
                     }
                 }
                 isListening.store(true, ordering: .relaxed)
-                ears.withLock { if $0.runner === handle { $0.hangUp = { loop.execute { events.cancel() } } } }
+                ears.withLock { if $0.runner === handle { $0.stream = events } }
                 while let message = try? await events.next() { hear(message) }
                 isListening.store(false, ordering: .relaxed)
+                ears.withLock { if $0.stream === events { $0.stream = nil } }
                 if session.withLock({ $0.id }) != name { continue }
                 if !events.lastEventID.isEmpty { lastEventID = events.lastEventID }
             case .notOffered: return

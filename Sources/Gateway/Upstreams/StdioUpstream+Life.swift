@@ -277,7 +277,7 @@ extension StdioUpstream {
     /// A client that has subscribed waits for what its child says, and may never ask it for anything again. What those have
     /// subscribed to that share one may be nobody's wish any more: that one waits for the next request.
     private func comeBack() async {
-        while !isShared, told.hasSubscriptions, case .stopped(let until, _) = state {
+        while !isShared, !told.subscriptions.isEmpty, case .stopped(let until, _) = state {
             let pause = max(0, until.microseconds - loop.now.microseconds)
             guard (try? await loop.sleep(TimeSpan(microseconds: pause))) != nil else { return }
             // Another may have started it meanwhile, or the session may have ended.

@@ -7,10 +7,9 @@ import Runtime
 struct Told: Sendable {
     /// The least severe level that the server shall log.
     var level: LogLevel?
-    /// Resources; as many as a listen may name.
-    var subscriptions = ListenFilter()
-
-    var hasSubscriptions: Bool { !subscriptions.resourceSubscriptions.isEmpty }
+    /// URIs of resources, as many as a listen may name.
+    // COST: not a whole filter; each of ten thousand idle sessions has one of these.
+    var subscriptions: [String] = []
 
     /// The server has got a request.
     mutating func note(_ request: Outgoing) {
@@ -18,8 +17,11 @@ struct Told: Sendable {
             return
         }
         switch (request.method, params["uri"]?.string, params["level"]?.string) {
-        case ("resources/subscribe", let uri?, _): _ = subscriptions.subscribe(to: uri)
-        case ("resources/unsubscribe", let uri?, _): subscriptions.unsubscribe(from: uri)
+        case ("resources/subscribe", let uri?, _):
+            var filter = ListenFilter()
+            filter.resourceSubscriptions = subscriptions
+            if filter.subscribe(to: uri) { subscriptions = filter.resourceSubscriptions }
+        case ("resources/unsubscribe", let uri?, _): subscriptions.removeAll { $0 == uri }
         case ("logging/setLevel", _, let text?): level = LogLevel(rawValue: text) ?? level
         default: break
         }
@@ -33,7 +35,7 @@ struct Told: Sendable {
             requests.append(("logging/setLevel", [JSONMember("level", .string(level.rawValue))]))
         }
         if hello.capabilities?["resources"] != nil {
-            for uri in subscriptions.resourceSubscriptions {
+            for uri in subscriptions {
                 requests.append(("resources/subscribe", [JSONMember("uri", .string(uri))]))
             }
         }
