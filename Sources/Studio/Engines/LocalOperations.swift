@@ -7,7 +7,9 @@ extension LocalEngine {
     ///     folder `own`.
     ///   - cache: a folder of ours for compiled models.
     package static func standard(vendor: String, cache: String?) -> LocalEngine {
-        let shop = LocalShop(models: UserModels(vendor: vendor, cache: cache), own: OwnModels(vendor: vendor))
+        let own = OwnModels(vendor: vendor)
+        let shop = LocalShop(models: UserModels(vendor: vendor, cache: cache), own: own)
+        let folders = LocalFolders(vendor: vendor, cache: cache, own: own)
         return LocalEngine([
             LocalMasking(vendor: vendor, cache: cache),
             LocalCutout(shop, masker: Masker(vendor: vendor, cache: cache)),
@@ -16,6 +18,10 @@ extension LocalEngine {
             LocalFilling(shop, .imageInference),
             LocalEdges(.controlMap),
             LocalEdges(.control),
+            LocalDiffusion(folders, .generate),
+            LocalDiffusion(folders, .editImage),
+            LocalDiffusion(folders, .imageInference),
+            LocalCaptioning(folders),
         ])
     }
 }

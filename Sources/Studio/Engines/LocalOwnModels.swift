@@ -51,19 +51,7 @@ package struct OwnModels: Sendable {
         }
     }
 
-    /// The names of what is in the folder, sorted.
-    private func names() -> [String] {
-        guard let handle = opendir(folder) else { return [] }
-        defer { closedir(handle) }
-        var names: [String] = []
-        while names.count < Self.mostFiles, let entry = readdir(handle) {
-            let name = withUnsafeBytes(of: &entry.pointee.d_name) {
-                String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
-            }
-            if !name.hasPrefix(".") { names.append(name) }
-        }
-        return names.sorted()
-    }
+    private func names() -> ArraySlice<String> { Files.names(in: folder).prefix(Self.mostFiles) }
 
     /// Letters, digits, `.`, `_`, `-`: what a model's id may consist of.
     private static func isPlain(_ byte: UInt8) -> Bool {
