@@ -45,8 +45,74 @@ package struct JSONCursor {
         return UnsafeBufferPointer(rebasing: text[token.content])
     }
 
+    /// The bytes between a string's quotes as they were written, escapes and all. Only for strings.
+    package var content: UnsafeBufferPointer<UInt8> { UnsafeBufferPointer(rebasing: text[tape[index].content]) }
+
     /// The decoded UTF-8 of a string.
     package var stringBytes: [UInt8]? { view.stringBytes }
+
+    /// The bytes of the value in its document, the quotes of a string included.
+    package var range: Range<Int> {
+        let token = tape[index]
+        return Int(token.start)..<Int(token.end)
+    }
+
+    /// The decoded text of a string.
+    package var string: String? {
+        guard kind == .string else { return nil }
+        return withText { String(decoding: $0, as: UTF8.self) }
+    }
+
+    /// The decoded UTF-8 of a string, without a copy when it has no escapes. Only for strings.
+    @inline(__always)
+    package func withText<R>(_ body: (UnsafeBufferPointer<UInt8>) -> R) -> R { tape[index].withText(in: text, body) }
+
+    /// The members of an object in the order of the text; empty for other kinds.
+    package var members: Members { Members(document: document, position: index + 1, end: end(of: .object)) }
+
+    /// The elements of an array in the order of the text; empty for other kinds.
+    package var elements: Elements { Elements(document: document, position: index + 1, end: end(of: .array)) }
+
+    private func end(of kind: JSONKind) -> Int { tape[index].kind == kind ? Int(tape[index].next) : 0 }
+
+    package struct Members: Sequence, IteratorProtocol {
+        fileprivate let document: Unmanaged<JSONDocument>
+        fileprivate var position: Int
+        fileprivate let end: Int
+
+        package mutating func next() -> (key: JSONCursor, value: JSONCursor)? {
+            guard position < end else { return nil }
+            let key = JSONCursor(document, position)
+            let value = JSONCursor(document, position + 1)
+            position = Int(value.tape[position + 1].next)
+            return (key, value)
+        }
+    }
+
+    package struct Elements: Sequence, IteratorProtocol {
+        fileprivate let document: Unmanaged<JSONDocument>
+        fileprivate var position: Int
+        fileprivate let end: Int
+
+        package mutating func next() -> JSONCursor? {
+            guard position < end else { return nil }
+            let element = JSONCursor(document, position)
+            position = Int(element.tape[position].next)
+            return element
+        }
+    }
+
+    /// Whether this is a string with exactly this text.
+    package func equals(_ wanted: StaticString) -> Bool {
+        guard kind == .string else { return false }
+        return tape[index].hasText(
+            UnsafeBufferPointer(start: wanted.utf8Start, count: wanted.utf8CodeUnitCount), in: text)
+    }
+
+    /// The member's value, for objects.
+    package subscript(key: StaticString) -> JSONCursor? {
+        member(UnsafeBufferPointer(start: key.utf8Start, count: key.utf8CodeUnitCount))
+    }
 
     /// The member's value, for objects.
     package func member(_ wanted: UnsafeBufferPointer<UInt8>) -> JSONCursor? {

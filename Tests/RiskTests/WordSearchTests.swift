@@ -7,12 +7,14 @@ import Testing
     @Test func findsWhatEachSearchFinds() {
         var random = SeededGenerator(seed: 7)
         for _ in 0..<300 {
-            let words = Set((0..<Int.random(in: 1...12, using: &random)).map { _ in Self.text(1...4, &random) })
+            let words = Set((0..<Int.random(in: 1...12, using: &random)).map { _ in Self.text(3...8, &random) })
                 .sorted()
             let text = Self.text(0...40, &random)
             let search = WordSearch(words.map { Array($0.utf8) })
             var found: Set<Int> = []
-            Array(text.uppercased().utf8).withUnsafeBufferPointer { search.search($0) { found.insert($0) } }
+            Array(text.uppercased().utf8).withUnsafeBufferPointer {
+                search.search($0) { word, _ in found.insert(word) }
+            }
             #expect(found == Set(words.indices.filter { text.contains(words[$0]) }), "\(words) in \(text)")
         }
     }

@@ -9,111 +9,196 @@ struct DefinitionText {
 }
 
 /// Every text in a definition, keys of schemas included: all of it reaches the model.
+///
+/// COST: a walk makes no text and no place: nearly all definitions are plain. Whoever finds something asks for both.
+///
+/// SAFETY: cursors, and so for no longer than the view that it was made with is kept.
 struct DefinitionTexts {
-    private(set) var texts: [DefinitionText] = []
-    /// The place of the enumeration with the most values, and their number.
-    private(set) var longestList: (place: String, count: Int)?
+    /// One of them.
+    struct Item {
+        let role: TextRole
+        /// A string or a key.
+        let value: JSONCursor
+        /// Of a reference: `$ref` and the like.
+        let keyword: JSONCursor?
+
+        /// What it says: of a reference `$ref : http://…`.
+        var text: String {
+            let text = value.string ?? ""
+            return keyword.map { "\($0.string ?? "") : \(text)" } ?? text
+        }
+    }
+
+    /// What a walk comes by.
+    enum Found {
+        case text(Item)
+        /// The values of an enumeration, before each of them.
+        case list(JSONCursor)
+    }
+
+    private let entry: JSONView
 
     /// - Parameter entry: of `tools/list`, `prompts/list` or `resources/list`.
-    init(_ entry: JSONView) {
-        for (key, value) in entry.members {
-            guard let key = key.string else { continue }
-            let place = "/" + DefinitionTexts.escaped(key)
-            switch key {
-            case "name": add(value, place, .name)
-            case "inputSchema", "outputSchema": schema(value, place)
-            case "arguments": promptArguments(value, place)
-            case "mimeType", "size": break
-            case "icons": icons(value, place)
-            default: all(value, place, .text)
+    init(_ entry: JSONView) { self.entry = entry }
+
+    /// Calls `body` with each text and each list in the order of the definition.
+    func forEach(_ body: (Found) -> Void) {
+        for (key, value) in entry.cursor.members {
+            switch DefinitionTexts.member(key) {
+            case .name: add(value, .name, body)
+            case .schema: schema(value, body)
+            case .arguments: promptArguments(value, body)
+            case .icons: icons(value, body)
+            case .noText: break
+            case .text: all(value, .text, body)
             }
         }
     }
 
-    /// A single text, such as a server's instructions.
-    init(text: String, place: String) { texts = [DefinitionText(place: place, role: .text, text: text)] }
+    /// Every text with its place.
+    var all: [DefinitionText] {
+        var texts: [DefinitionText] = []
+        forEach { found in if case .text(let item) = found { texts.append(text(item)) } }
+        return texts
+    }
 
-    private mutating func add(_ value: JSONView, _ place: String, _ role: TextRole) {
-        guard let text = value.string, !text.isEmpty else { return }
+    /// The text with its place.
+    func text(_ item: Item) -> DefinitionText {
+        DefinitionText(place: place(of: item.value), role: item.role, text: item.text)
+    }
+
+    /// Where a value or a key stands: a JSON pointer from the definition's root.
+    func place(of wanted: JSONCursor) -> String {
+        var pointer = JSONPointer()
+        var within: JSONCursor? = entry.cursor
+        let at = wanted.range.lowerBound
+        while let container = within, container.range.lowerBound < at {
+            within = nil
+            for (index, element) in container.elements.enumerated() where element.range.contains(at) {
+                pointer = pointer.appending(index)
+                within = element
+            }
+            for (key, value) in container.members where key.range.contains(at) || value.range.contains(at) {
+                pointer = pointer.appending(key.string ?? "")
+                if value.range.contains(at) { within = value }
+            }
+        }
+        return pointer.description
+    }
+
+    // MARK: The walk
+
+    private func add(_ value: JSONCursor, _ role: TextRole, _ body: (Found) -> Void) {
+        guard value.kind == .string, value.range.count > 2 else { return }
         // A name of several words is read like any other sentence.
-        let isSentence = role == .name && text.utf8.count(where: { $0 == UInt8(ascii: " ") }) >= 4
-        texts.append(DefinitionText(place: place, role: isSentence ? .text : role, text: text))
+        let isSentence = role == .name && value.withText { $0.count(where: { $0 == UInt8(ascii: " ") }) } >= 4
+        body(.text(Item(role: isSentence ? .text : role, value: value, keyword: nil)))
     }
 
     /// A value of any shape: its texts and its keys.
-    private mutating func all(_ value: JSONView, _ place: String, _ role: TextRole) {
+    private func all(_ value: JSONCursor, _ role: TextRole, _ body: (Found) -> Void) {
         switch value.kind {
-        case .string: add(value, place, role)
-        case .array:
-            for (index, element) in value.elements.enumerated() { all(element, "\(place)/\(index)", role) }
+        case .string: add(value, role, body)
+        case .array: for element in value.elements { all(element, role, body) }
         case .object:
             for (key, member) in value.members {
-                let below = place + "/" + DefinitionTexts.escaped(key.string ?? "")
-                add(key, below, .name)
-                all(member, below, role)
+                add(key, .name, body)
+                all(member, role, body)
             }
         default: break
         }
     }
 
-    private mutating func schema(_ value: JSONView, _ place: String) {
-        if value.kind == .array {
-            for (index, element) in value.elements.enumerated() { schema(element, "\(place)/\(index)") }
-        }
+    private func schema(_ value: JSONCursor, _ body: (Found) -> Void) {
+        for element in value.elements { schema(element, body) }
         for (key, member) in value.members {
-            guard let key = key.string else { continue }
-            let below = place + "/" + DefinitionTexts.escaped(key)
-            switch key {
-            case "properties", "$defs", "definitions", "patternProperties", "dependentSchemas", "dependencies":
+            switch DefinitionTexts.keyword(key) {
+            case .schemas:
                 for (name, schema) in member.members {
-                    let place = below + "/" + DefinitionTexts.escaped(name.string ?? "")
-                    add(name, place, .name)
-                    self.schema(schema, place)
+                    add(name, .name, body)
+                    self.schema(schema, body)
                 }
-            case "default", "const", "enum", "examples", "example":
-                if key == "enum", member.count > longestList?.count ?? 0 { longestList = (below, member.count) }
-                all(member, below, .value)
-            case "required", "dependentRequired": all(member, below, .name)
-            case "$ref", "$dynamicRef", "$recursiveRef", "$schema", "$id":
-                if let target = member.string {
-                    texts.append(DefinitionText(place: below, role: .reference, text: "\(key) : \(target)"))
+            case .values: all(member, .value, body)
+            case .choice:
+                body(.list(member))
+                all(member, .value, body)
+            case .names: all(member, .name, body)
+            case .reference:
+                if member.kind == .string { body(.text(Item(role: .reference, value: member, keyword: key))) }
+            case .word:
+                if member.kind == .string, member.withText({ $0.contains(UInt8(ascii: " ")) }) {
+                    add(member, .text, body)
                 }
-            // Words of the schema language; a sentence there is none of them.
-            case "type", "format", "pattern":
-                if member.string?.contains(" ") == true, key != "pattern" { add(member, below, .text) }
-            default:
-                if member.kind == .string { add(member, below, .text) } else { schema(member, below) }
+            case .noText: break
+            case .other: if member.kind == .string { add(member, .text, body) } else { schema(member, body) }
             }
         }
     }
 
     /// Clients fetch icons by themselves: where from is looked at like a schema's reference.
-    private mutating func icons(_ value: JSONView, _ place: String) {
-        for (index, icon) in value.elements.enumerated() {
-            if let source = icon["src"]?.string {
-                texts.append(DefinitionText(place: "\(place)/\(index)/src", role: .reference, text: "src : \(source)"))
+    private func icons(_ value: JSONCursor, _ body: (Found) -> Void) {
+        for icon in value.elements {
+            for (key, source) in icon.members where key.equals("src") && source.kind == .string {
+                body(.text(Item(role: .reference, value: source, keyword: key)))
             }
         }
     }
 
-    private mutating func promptArguments(_ value: JSONView, _ place: String) {
-        for (index, argument) in value.elements.enumerated() {
-            for (key, member) in argument.members {
-                let key = key.string ?? ""
-                all(member, "\(place)/\(index)/\(DefinitionTexts.escaped(key))", key == "name" ? .name : .text)
-            }
+    private func promptArguments(_ value: JSONCursor, _ body: (Found) -> Void) {
+        for argument in value.elements {
+            for (key, member) in argument.members { all(member, key.equals("name") ? .name : .text, body) }
         }
     }
 
-    /// A key as a part of a JSON pointer (RFC 6901).
-    private static func escaped(_ key: String) -> String {
-        guard key.utf8.contains(where: { $0 == UInt8(ascii: "~") || $0 == UInt8(ascii: "/") }) else { return key }
-        return key.reduce(into: "") { text, character in
-            switch character {
-            case "~": text += "~0"
-            case "/": text += "~1"
-            default: text.append(character)
+    // MARK: Keys
+
+    private enum Member { case name, schema, arguments, icons, noText, text }
+
+    private static func member(_ key: JSONCursor) -> Member {
+        if key.equals("name") { return .name }
+        if key.equals("inputSchema") || key.equals("outputSchema") { return .schema }
+        if key.equals("arguments") { return .arguments }
+        if key.equals("icons") { return .icons }
+        return key.equals("mimeType") || key.equals("size") ? .noText : .text
+    }
+
+    /// What stands behind a keyword of JSON Schema.
+    private enum Keyword {
+        /// Schemas by name.
+        case schemas
+        case values
+        /// The values of an enumeration.
+        case choice
+        case names
+        case reference
+        /// A word of the schema language; a sentence there is none.
+        case word
+        case noText
+        /// A text, or one more schema.
+        case other
+    }
+
+    /// The keywords by their length in bytes.
+    private static let keywords: [[(StaticString, Keyword)]] = {
+        let all: [(StaticString, Keyword)] = [
+            ("properties", .schemas), ("$defs", .schemas), ("definitions", .schemas), ("patternProperties", .schemas),
+            ("dependentSchemas", .schemas), ("dependencies", .schemas), ("default", .values), ("const", .values),
+            ("enum", .choice), ("examples", .values), ("example", .values), ("required", .names),
+            ("dependentRequired", .names), ("$ref", .reference), ("$dynamicRef", .reference),
+            ("$recursiveRef", .reference), ("$schema", .reference), ("$id", .reference), ("type", .word),
+            ("format", .word), ("pattern", .noText),
+        ]
+        return (0..<18).map { length in all.filter { $0.0.utf8CodeUnitCount == length } }
+    }()
+
+    private static func keyword(_ key: JSONCursor) -> Keyword {
+        key.withText { text in
+            guard text.count < keywords.count else { return .other }
+            for (word, keyword) in keywords[text.count]
+            where text.elementsEqual(UnsafeBufferPointer(start: word.utf8Start, count: word.utf8CodeUnitCount)) {
+                return keyword
             }
+            return .other
         }
     }
 }

@@ -3,7 +3,7 @@ internal import Base
 /// Texts in Base64 or hexadecimal digits inside a text.
 enum EncodedPayload {
     /// Shorter runs are identifiers and hashes.
-    private static let shortest = 48
+    static let shortest = 48
 
     struct Run {
         /// In bytes of the text.
@@ -31,7 +31,7 @@ enum EncodedPayload {
         return runs
     }
 
-    private static func isDigit(_ byte: UInt8) -> Bool {
+    static func isDigit(_ byte: UInt8) -> Bool {
         switch byte {
         case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
             UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "+"), UInt8(ascii: "/"), UInt8(ascii: "-"),
@@ -42,22 +42,18 @@ enum EncodedPayload {
     }
 
     private static func decode(_ run: Slice<UnsafeBufferPointer<UInt8>>) -> String? {
-        var text = String(decoding: run, as: UTF8.self)
-        if text.hasPrefix("0x") { text.removeFirst(2) }
-        let bare = text.replacing("=")
-        return [
-            Hex.decode(text), Base64.decode(padded(bare, "-_", "+/")),
-            Base64.decodeURL(padded(bare, "+/", "-_", isPadded: false)),
-        ]
-        .lazy.compactMap { $0 }.compactMap(words).first
-    }
-
-    /// Digits of one alphabet in another.
-    private static func padded(_ text: String, _ from: String, _ to: String, isPadded: Bool = true) -> String {
-        let map = Dictionary(uniqueKeysWithValues: zip(from, to))
-        var result = String(text.map { map[$0] ?? $0 })
-        while isPadded, result.utf8.count % 4 != 0 { result += "=" }
-        return result
+        var digits = run.filter { $0 != UInt8(ascii: "=") }
+        if digits.starts(with: "0x".utf8) { digits.removeFirst(2) }
+        if let decoded = Hex.decode(String(decoding: digits, as: UTF8.self)).flatMap(words) { return decoded }
+        // One alphabet for both: they differ in two digits.
+        for place in digits.indices {
+            switch digits[place] {
+            case UInt8(ascii: "+"): digits[place] = UInt8(ascii: "-")
+            case UInt8(ascii: "/"): digits[place] = UInt8(ascii: "_")
+            default: break
+            }
+        }
+        return Base64.decodeURL(String(decoding: digits, as: UTF8.self)).flatMap(words)
     }
 
     /// The text, if it is one. Other data is hardly ever printable from start to end.
@@ -67,9 +63,4 @@ enum EncodedPayload {
         }
         return String(decoding: bytes, as: UTF8.self)
     }
-}
-
-extension String {
-    /// The text without a character.
-    fileprivate func replacing(_ character: Character) -> String { String(filter { $0 != character }) }
 }

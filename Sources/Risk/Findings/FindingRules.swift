@@ -25,7 +25,9 @@ struct FindingRule: Sendable {
 }
 
 /// The rules about texts, compiled.
-struct FindingRules: Sendable {
+///
+/// COST: an object, because a copy would keep and release each of its parts.
+final class FindingRules: Sendable {
     let version: String
     let rules: [FindingRule]
     let patterns: PhraseSet

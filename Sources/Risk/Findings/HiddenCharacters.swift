@@ -119,6 +119,8 @@ struct HiddenCharacters {
 
     /// A word of Latin letters with Cyrillic, Greek or other forms of them among them.
     private var mixedScripts: Hit? {
+        // COST: few texts have such a letter at all, and what is a letter is searched for in tables.
+        guard scalars.contains(where: isForgery) else { return nil }
         var start = 0
         while start < scalars.count {
             guard scalars[start].properties.isAlphabetic else {

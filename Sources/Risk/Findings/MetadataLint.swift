@@ -8,7 +8,7 @@ package struct MetadataLint: Sendable {
     private let rules: FindingRules
 
     /// Texts longer than this, in characters, cost more than they tell.
-    static let longText = 8_000
+    static let longText = PlainReading.longest
     /// Names of more words than this, joined by underscores, are sentences.
     private static let sentenceLength = 5
     /// Lists of values longer than this are read by nobody.
@@ -34,150 +34,85 @@ package struct MetadataLint: Sendable {
 
     /// What is wrong with a server's instructions.
     package func findings(instructions: String) -> [MetadataFinding] {
-        let texts = DefinitionTexts(text: instructions, place: "/instructions")
-        return findings(texts.texts, tool: nil)
+        var findings: [MetadataFinding] = []
+        note(DefinitionText(place: "/instructions", role: .text, text: instructions), nil, &findings)
+        return findings
     }
 
-    private func findings(entry: JSONView, tool: String?) -> [MetadataFinding] {
-        // COST: nearly all definitions are plain and match nothing; that takes one pass over their bytes and no texts.
-        guard isSuspicious(entry) else { return [] }
+    /// The same without the quick look, for tests.
+    func thoroughFindings(in tool: ToolDefinition) -> [MetadataFinding] {
+        findings(entry: tool.entry, tool: tool.name, isQuick: false)
+    }
+
+    private func findings(entry: JSONView, tool: String?, isQuick: Bool = true) -> [MetadataFinding] {
         let texts = DefinitionTexts(entry)
-        var findings = findings(texts.texts, tool: tool)
-        if let (place, count) = texts.longestList, count > MetadataLint.longList {
+        var findings: [MetadataFinding] = []
+        var longestList: JSONCursor?
+        var notes = PhraseSet.Notes(for: rules.patterns)
+        withUnsafeTemporaryAllocation(of: UInt8.self, capacity: PlainReading.longest) { room in
+            texts.forEach { found in
+                switch found {
+                case .text(let item):
+                    guard !isQuick || isSuspicious(item, texts, PlainReading(in: room), &notes) else { return }
+                    note(texts.text(item), tool, &findings)
+                case .list(let list): if list.count > longestList?.count ?? 0 { longestList = list }
+                }
+            }
+        }
+        if let longestList, longestList.count > MetadataLint.longList {
             findings.append(
                 MetadataFinding(
-                    code: .overlongText, severity: .low, tool: tool, place: place, quote: "",
-                    text: "the list has \(count) values; something among them is easily overlooked",
+                    code: .overlongText, severity: .low, tool: tool, place: texts.place(of: longestList), quote: "",
+                    text: "the list has \(longestList.count) values; something among them is easily overlooked",
                     mend: "let a tool look values up, or take a pattern"))
         }
         return findings
     }
 
-    private func findings(_ texts: [DefinitionText], tool: String?) -> [MetadataFinding] {
-        var findings: [MetadataFinding] = []
-        for text in texts {
-            // Of several of a kind in one place the gravest says enough.
-            for finding in self.findings(in: text, tool) {
-                if let same = findings.firstIndex(where: { $0.code == finding.code && $0.place == finding.place }) {
-                    if findings[same].severity < finding.severity { findings[same] = finding }
-                } else {
-                    findings.append(finding)
-                }
+    /// Adds what is wrong with the text. Of several of a kind in one place the gravest says enough.
+    private func note(_ text: DefinitionText, _ tool: String?, _ findings: inout [MetadataFinding]) {
+        for finding in self.findings(in: text, tool) {
+            if let same = findings.firstIndex(where: { $0.code == finding.code && $0.place == finding.place }) {
+                if findings[same].severity < finding.severity { findings[same] = finding }
+            } else {
+                findings.append(finding)
             }
         }
-        return findings
     }
 
     // MARK: The quick look
 
-    /// Whether the entry has to be looked at text by text. Says yes too often rather than too seldom.
-    private func isSuspicious(_ entry: JSONView) -> Bool {
-        let bytes = entry.rawBytes
-        guard bytes.count <= 8 << 10 else { return true }
-        return withUnsafeTemporaryAllocation(of: UInt8.self, capacity: bytes.count) { scratch in
-            bytes.withUnsafeBufferPointer { source in
-                var isPlain = true
-                var run = 0
-                let count = MetadataLint.flatten(source, into: scratch, &isPlain, &run)
-                guard isPlain, run < MetadataLint.longText else { return true }
-                var found = false
-                rules.patterns.matches(UnsafeBufferPointer(rebasing: scratch[..<count])) { _, _ in
-                    found = true
-                    return false
-                }
-                return found || MetadataLint.hasLongRun(UnsafeBufferPointer(rebasing: scratch[..<count]))
-            }
+    /// Whether the thorough look may find something: nearly always it can't.
+    private func isSuspicious(
+        _ item: DefinitionTexts.Item, _ texts: DefinitionTexts, _ empty: PlainReading, _ notes: inout PhraseSet.Notes
+    ) -> Bool {
+        var reading = empty
+        if let keyword = item.keyword {
+            reading.append(keyword.content)
+            let between: StaticString = " : "
+            reading.append(UnsafeBufferPointer(start: between.utf8Start, count: between.utf8CodeUnitCount))
         }
+        reading.append(item.value.content)
+        guard reading.isPlain, !breaksRule(reading.text, item.role, &notes) else { return true }
+        if Oddity.isOdd(reading.text) || reading.hasPayload { return true }
+        if item.role == .value, SecretValue.mayBeSecret(reading.text), SecretValue.isSecret(texts.text(item)) {
+            return true
+        }
+        return item.role != .text && reading.partWords() >= MetadataLint.sentenceLength
+            && breaksRule(reading.text, item.role, &notes)
     }
 
-    /// JSON as lines: what stands between quotes makes a line of its own, escapes of white space become spaces.
-    /// `isPlain` is false when the text has escapes of characters or characters that may be more than they seem. `longest`
-    /// is the longest line.
-    private static func flatten(
-        _ source: UnsafeBufferPointer<UInt8>, into scratch: UnsafeMutableBufferPointer<UInt8>, _ isPlain: inout Bool,
-        _ longest: inout Int
-    ) -> Int {
-        var (from, to, line) = (0, 0, 0)
-        // Underscores since the last character that no name has.
-        var joints = 0
-        var oddity = Oddity()
-        while from < source.count {
-            var byte = source[from]
-            from += 1
-            if byte == UInt8(ascii: "\\"), from < source.count {
-                let escape = source[from]
-                from += 1
-                switch escape {
-                case UInt8(ascii: "n"), UInt8(ascii: "r"), UInt8(ascii: "t"): byte = UInt8(ascii: " ")
-                case UInt8(ascii: "u"), UInt8(ascii: "b"), UInt8(ascii: "f"): isPlain = false
-                default: byte = escape
-                }
-            } else if byte == UInt8(ascii: "\"") {
-                byte = UInt8(ascii: "\n")
-                longest = max(longest, to - line)
-                line = to
-            } else if byte >= 0x80, !isOrdinary(byte, source, from) {
-                isPlain = false
-            }
-            if byte == UInt8(ascii: "_") {
-                joints += 1
-                if joints >= sentenceLength { isPlain = false }
-            } else if byte <= UInt8(ascii: "\"") {
-                joints = 0
-            }
-            oddity.note(byte)
-            // Several spaces, as lists in descriptions have them, count as one.
-            if byte == UInt8(ascii: " "), to > 0, scratch[to - 1] == byte { continue }
-            scratch[to] = byte
-            to += 1
+    private func breaksRule(
+        _ text: UnsafeBufferPointer<UInt8>, _ role: TextRole, _ notes: inout PhraseSet.Notes
+    ) -> Bool {
+        var isBroken = false
+        rules.patterns.matches(
+            text, &notes, where: { rules.rules[rules.ruleOfPattern[$0]].roles.contains(role) }
+        ) { _, _ in
+            isBroken = true
+            return false
         }
-        if oddity.isOdd { isPlain = false }
-        return to
-    }
-
-    /// Whether a byte of a character beyond ASCII belongs to one that is what it seems: dashes, quotation marks, dots,
-    /// arrows, signs of mathematics, Chinese and Japanese. Accented letters are not: patterns know them without accents.
-    private static func isOrdinary(_ byte: UInt8, _ source: UnsafeBufferPointer<UInt8>, _ next: Int) -> Bool {
-        guard byte >= 0xC0 else { return true }
-        switch byte {
-        case 0xE4...0xE9: return true
-        case 0xC2: return next < source.count && source[next] >= 0xA1 && source[next] != 0xAD
-        case 0xE2:
-            guard next + 1 < source.count else { return false }
-            switch source[next] {
-            case 0x80: return (0x90...0xA7).contains(source[next + 1])
-            case 0x81: return false
-            default: return true
-            }
-        case 0xE3: return next + 1 < source.count && !(source[next] == 0x85 && source[next + 1] == 0xA4)
-        default: return false
-        }
-    }
-
-    /// Whether there may be something encoded: 48 letters and digits in a row.
-    private static func hasLongRun(_ text: UnsafeBufferPointer<UInt8>) -> Bool {
-        // COST: looks at every 48th byte first, and around it only where that may be inside a run.
-        var at = 47
-        while at < text.count {
-            if isWordByte(text[at]) {
-                var (start, end) = (at, at + 1)
-                while start > 0, isWordByte(text[start - 1]) { start -= 1 }
-                while end < text.count, isWordByte(text[end]) { end += 1 }
-                if end - start >= 48 { return true }
-            }
-            at += 48
-        }
-        return false
-    }
-
-    private static func isWordByte(_ byte: UInt8) -> Bool {
-        switch byte {
-        case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-            UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "+"), UInt8(ascii: "/"), UInt8(ascii: "-"),
-            UInt8(ascii: "_"), UInt8(ascii: "="):
-            true
-        default: false
-        }
+        return isBroken
     }
 
     // MARK: The thorough look
@@ -239,30 +174,32 @@ package struct MetadataLint: Sendable {
             guard rule.roles.contains(role), !broken.contains(where: { $0.rule.id == rule.id }) else { return }
             var severity = rule.severity
             if !rule.unless.isEmpty {
-                if excuses == nil {
-                    var found: Set<Int> = []
-                    rules.exceptions.matches(text) { index, _ in
-                        found.insert(index)
-                        return true
-                    }
-                    excuses = found
-                }
+                let known = excuses ?? Set(places(of: rules.exceptions, in: text).map(\.pattern))
+                excuses = known
                 // Whoever writes a poisoned text can write an excuse into it: it makes the finding less grave, not silent.
-                if rule.unless.contains(where: { excuses?.contains($0) ?? false }) {
-                    severity = rule.severity >= .high ? .medium : .low
-                }
+                if !known.isDisjoint(with: rule.unless) { severity = rule.severity >= .high ? .medium : .low }
             }
             broken.append((rule, severity, place))
         }
-        rules.patterns.matches(text) { index, place in
-            note(rules.rules[rules.ruleOfPattern[index]], place)
-            return true
+        for (pattern, place) in places(of: rules.patterns, in: text) {
+            note(rules.rules[rules.ruleOfPattern[pattern]], place)
         }
-        rules.thorough.matches(text) { index, place in
-            note(rules.rules[rules.ruleOfThorough[index]], place)
-            return true
+        for (pattern, place) in places(of: rules.thorough, in: text) {
+            note(rules.rules[rules.ruleOfThorough[pattern]], place)
         }
         return broken
+    }
+
+    private func places(
+        of phrases: PhraseSet, in text: UnsafeBufferPointer<UInt8>
+    ) -> [(pattern: Int, place: Range<Int>)] {
+        var places: [(Int, Range<Int>)] = []
+        var notes = PhraseSet.Notes(for: phrases)
+        phrases.matches(text, &notes) { pattern, place in
+            places.append((pattern, place))
+            return true
+        }
+        return places
     }
 
     /// The text as it may be read, white space as single spaces: with look-alike letters made Latin, and, where that
@@ -293,13 +230,22 @@ package struct MetadataLint: Sendable {
         }
         var plain = String.UnicodeScalarView()
         for scalar in text.unicodeScalars {
-            if scalar.properties.isWhitespace {
+            if isSpace(scalar) {
                 if plain.last != " " { plain.append(" ") }
             } else {
                 plain.append(scalar)
             }
         }
         return String(plain)
+    }
+
+    /// The property `White_Space` of the Unicode Standard.
+    // COST: by hand; the standard library searches its tables for every character.
+    private static func isSpace(_ scalar: Unicode.Scalar) -> Bool {
+        switch scalar.value {
+        case 0x09...0x0D, 0x20, 0x85, 0xA0, 0x1680, 0x2000...0x200A, 0x2028, 0x2029, 0x202F, 0x205F, 0x3000: true
+        default: false
+        }
     }
 
     private static func quote(_ text: UnsafeBufferPointer<UInt8>, _ place: Range<Int>) -> String {

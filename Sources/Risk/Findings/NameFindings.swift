@@ -114,7 +114,7 @@ package enum NameFindings {
         var findings: [MetadataFinding] = []
         for server in servers {
             for tool in server.tools {
-                for text in DefinitionTexts(tool.entry).texts where text.role != .name {
+                for text in DefinitionTexts(tool.entry).all where text.role != .name {
                     guard let (word, owner) = foreign(text.text, server.name, owners) else { continue }
                     findings.append(
                         MetadataFinding(

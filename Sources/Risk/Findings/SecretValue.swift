@@ -9,22 +9,44 @@ enum SecretValue {
         "test", "dummy", "sample", "none", "null", "123456",
     ]
 
+    /// In bytes.
+    private static let lengths = 8...512
+
     /// Whether a value belongs to something that is called a secret, and looks like one rather than like a placeholder or
     /// the name of one.
     static func isSecret(_ text: DefinitionText) -> Bool {
         let value = text.text
-        guard (8...512).contains(value.utf8.count), !value.contains(where: \.isWhitespace) else { return false }
+        guard lengths.contains(value.utf8.count), !value.contains(where: \.isWhitespace) else { return false }
         // Below `default` or `enum` stands a name of its own, above it the parameter's.
         let parts = text.place.split(separator: "/").filter { Int($0) == nil }
         let names = parts.suffix(3).map { $0.lowercased().filter { $0.isLetter } }
         guard names.contains(where: { name in words.contains(where: name.hasSuffix) }) else { return false }
         let low = value.lowercased()
         guard !placeholders.contains(where: low.contains) else { return false }
-        let kinds = [
-            value.contains(where: \.isLowercase), value.contains(where: \.isUppercase),
-            value.contains(where: \.isNumber),
-            value.contains { !$0.isLetter && !$0.isNumber },
-        ].count { $0 }
-        return kinds >= 3 || (kinds == 2 && value.contains(where: \.isNumber) && value.utf8.count >= 20)
+        return isMixed(
+            isLong: value.utf8.count >= 20, value.contains(where: \.isLowercase), value.contains(where: \.isUppercase),
+            value.contains(where: \.isNumber), value.contains { !$0.isLetter && !$0.isNumber })
+    }
+
+    /// Whether `isSecret` may say yes: a quick look at what the value is made of.
+    static func mayBeSecret(_ value: UnsafeBufferPointer<UInt8>) -> Bool {
+        guard lengths.contains(value.count) else { return false }
+        var (small, capital, digit, other) = (false, false, false, false)
+        for byte in value {
+            switch byte {
+            case UInt8(ascii: " "): return false
+            case UInt8(ascii: "a")...UInt8(ascii: "z"): small = true
+            case UInt8(ascii: "A")...UInt8(ascii: "Z"): capital = true
+            case UInt8(ascii: "0")...UInt8(ascii: "9"): digit = true
+            case 0x80...: return true
+            default: other = true
+            }
+        }
+        return isMixed(isLong: value.count >= 20, small, capital, digit, other)
+    }
+
+    private static func isMixed(isLong: Bool, _ small: Bool, _ capital: Bool, _ digit: Bool, _ other: Bool) -> Bool {
+        let kinds = [small, capital, digit, other].count { $0 }
+        return kinds >= 3 || kinds == 2 && digit && isLong
     }
 }

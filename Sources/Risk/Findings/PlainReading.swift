@@ -1,0 +1,113 @@
+/// A text's bytes as they are searched, white space as single spaces, and what makes it worth a closer look.
+///
+/// The quick look at a text: what it says of a text that is plain is what the thorough look would say.
+struct PlainReading {
+    /// Longer texts are always looked at thoroughly.
+    static let longest = 8_000
+
+    private let bytes: UnsafeMutableBufferPointer<UInt8>
+    private var count = 0
+    /// Every character is what it seems to be, and none was written as its number.
+    private(set) var isPlain = true
+
+    /// - Parameter room: `longest` bytes, used for as long as the reading is.
+    init(in room: UnsafeMutableBufferPointer<UInt8>) { bytes = room }
+
+    var text: UnsafeBufferPointer<UInt8> { UnsafeBufferPointer(rebasing: bytes[..<count]) }
+
+    /// Puts more behind the text: what stands between the quotes of a JSON string.
+    mutating func append(_ source: UnsafeBufferPointer<UInt8>) {
+        guard count + source.count <= bytes.count else { return isPlain = false }
+        var (from, to) = (0, count)
+        var wasSpace = to > 0 && bytes[to - 1] == UInt8(ascii: " ")
+        while from < source.count {
+            var byte = source[from]
+            from &+= 1
+            if byte == UInt8(ascii: "\\"), from < source.count {
+                byte = source[from]
+                from &+= 1
+                switch byte {
+                case UInt8(ascii: "n"), UInt8(ascii: "r"), UInt8(ascii: "t"): byte = UInt8(ascii: " ")
+                case UInt8(ascii: "u"), UInt8(ascii: "b"), UInt8(ascii: "f"): isPlain = false
+                default: break
+                }
+            } else if byte >= 0x80, !PlainReading.isOrdinary(byte, source, from) {
+                if PlainReading.isSelector(byte, source, from) {
+                    from &+= 2
+                    continue
+                }
+                isPlain = false
+            }
+            // COST: without a branch; where words end can't be foretold.
+            bytes[to] = byte
+            let isSpace = byte == UInt8(ascii: " ")
+            to &+= isSpace && wasSpace ? 0 : 1
+            wasSpace = isSpace
+        }
+        count = to
+    }
+
+    /// Makes spaces of the underscores, and says how many there were.
+    mutating func partWords() -> Int {
+        var parted = 0
+        for at in 0..<count where bytes[at] == UInt8(ascii: "_") {
+            bytes[at] = UInt8(ascii: " ")
+            parted += 1
+        }
+        return parted
+    }
+
+    /// Whether a byte of a character beyond ASCII belongs to one that is what it seems: dashes, quotation marks, dots,
+    /// arrows, signs of mathematics, Chinese and Japanese. Accented letters are not: patterns know them without accents.
+    private static func isOrdinary(_ byte: UInt8, _ source: UnsafeBufferPointer<UInt8>, _ next: Int) -> Bool {
+        guard byte >= 0xC0 else { return true }
+        switch byte {
+        case 0xE4...0xE9: return true
+        // The sign of multiplication, and no letter with an accent.
+        case 0xC3: return next < source.count && source[next] == 0x97
+        case 0xC2: return next < source.count && source[next] >= 0xA1 && source[next] != 0xAD
+        case 0xE2:
+            guard next + 1 < source.count else { return false }
+            switch source[next] {
+            case 0x80: return (0x90...0xA7).contains(source[next + 1])
+            // Roman numerals, and letters in circles.
+            case 0x81, 0x85, 0x92, 0x93: return false
+            default: return true
+            }
+        case 0xE3:
+            guard next + 1 < source.count else { return false }
+            // A wide space, and a letter that can't be seen.
+            return
+                !(source[next] == 0x80 && source[next + 1] == 0x80 || source[next] == 0x85 && source[next + 1] == 0xA4)
+        // Pictures, but for letters in boxes.
+        case 0xF0:
+            return next + 1 < source.count && source[next] == 0x9F && ![0x84, 0x85].contains(source[next + 1])
+        default: return false
+        }
+    }
+
+    /// Whether a picture's own selector begins here (U+FE0F), which nobody reads: one, behind a character beyond ASCII.
+    private static func isSelector(_ byte: UInt8, _ source: UnsafeBufferPointer<UInt8>, _ next: Int) -> Bool {
+        byte == 0xEF && next >= 4 && next + 1 < source.count && source[next] == 0xB8 && source[next + 1] == 0x8F
+            && source[next - 2] >= 0x80 && source[next - 4] != 0xEF
+    }
+
+    /// Whether there is something encoded.
+    var hasPayload: Bool { hasLongRun && !EncodedPayload.runs(in: text).isEmpty }
+
+    /// Whether there may be: 48 letters and digits in a row.
+    private var hasLongRun: Bool {
+        // COST: looks at every 48th byte first, and around it only where that may be inside a run.
+        var at = EncodedPayload.shortest - 1
+        while at < count {
+            if EncodedPayload.isDigit(bytes[at]) {
+                var (start, end) = (at, at + 1)
+                while start > 0, EncodedPayload.isDigit(bytes[start - 1]) { start -= 1 }
+                while end < count, EncodedPayload.isDigit(bytes[end]) { end += 1 }
+                if end - start >= EncodedPayload.shortest { return true }
+            }
+            at += EncodedPayload.shortest
+        }
+        return false
+    }
+}

@@ -1,0 +1,95 @@
+import JSON
+@testable import Risk
+import Support
+import Testing
+
+/// The quick ways of the lint against the slow ones that they stand in for.
+@Suite struct PhraseSetTests {
+    private let lint: MetadataLint
+    private let patterns: [String]
+    private let tools: [ToolDefinition]
+
+    init() throws {
+        lint = try MetadataLint.standard()
+        let rules = try JSONDocument.parse(EmbeddedAsset.findingRules).root["rules"]
+        let searched = rules.map { $0.elements.filter { $0["thorough"] == nil } } ?? []
+        patterns = searched.flatMap { $0["patterns"]?.elements.compactMap(\.string) ?? [] }
+        tools = (PoisonedTests.poisoned + PoisonedTests.innocent).compactMap { ToolDefinition($0.definition) }
+    }
+
+    /// Without words a pattern would be tried on every text.
+    @Test func everyPatternHasWords() throws {
+        let set = try PhraseSet(patterns)
+        #expect(set.wordless.map { patterns[$0] } == [])
+    }
+
+    /// The words tell which patterns to try; nothing that would match may be left out.
+    @Test func findsWhatEachPatternFinds() throws {
+        let set = try PhraseSet(patterns)
+        // Flags are no syntax that words are looked for in: these are tried on every text.
+        let each = try PhraseSet(patterns.map { "(?i)" + $0 })
+        #expect(each.wordless.count == patterns.count)
+        #expect(tools.count > 200)
+        // Each of them takes long in a build without optimisation; every fourth will do.
+        for tool in stride(from: 0, to: tools.count, by: 4).map({ tools[$0] }) {
+            for text in DefinitionTexts(tool.entry).all {
+                #expect(Self.matches(set, text.text) == Self.matches(each, text.text), "\(text.text)")
+            }
+        }
+    }
+
+    /// One text after the other with the same notes, as the lint does it: none is taken for a part of the next.
+    @Test func textsAreApart() throws {
+        let set = try PhraseSet(["alpha[^.]{0,9}omega"])
+        var notes = PhraseSet.Notes(for: set)
+        for (text, isFound) in [("alpha", false), ("omega", false), ("alpha omega", true), ("omega", false)] {
+            var found = false
+            Array(text.utf8).withUnsafeBufferPointer { bytes in
+                set.matches(bytes, &notes) { _, _ in
+                    found = true
+                    return true
+                }
+            }
+            #expect(found == isFound, "\(text)")
+        }
+    }
+
+    /// The quick look passes over no text of which the thorough look would say something.
+    @Test func quickLookMissesNothing() {
+        for tool in tools { #expect(lint.findings(in: tool) == lint.thoroughFindings(in: tool), "\(tool.name)") }
+    }
+
+    private static func matches(_ set: PhraseSet, _ text: String) -> [String] {
+        var notes = PhraseSet.Notes(for: set)
+        var found: [String] = []
+        Array(text.utf8).withUnsafeBufferPointer { bytes in
+            set.matches(bytes, &notes) { index, place in
+                found.append("\(index) \(place)")
+                return true
+            }
+        }
+        return found
+    }
+
+    @Test(arguments: [
+        (#"\b(read|open)[^.]{0,40}\.env\b"#, "|open/|read 40 .env|"),
+        ("^(full_?)?prompts?$", "<full_pro/<fullprom/<prompt>/<prompts>"),
+        ("https?://[0-9]+", "http:///https://"),
+        ("(ab|a )*instructions? now", "instruct"),
+        ("[a-z]+", "none"), ("(?i)word", "none"),
+    ])
+    func wordsOfPatterns(_ pattern: String, _ words: String) {
+        let chains = WordChain.chains(of: pattern)?.map { chain in
+            chain.steps.enumerated().map { place, step in
+                (place > 0 ? " \(step.reach) " : "") + step.words.map(Self.shown).sorted().joined(separator: "/")
+            }.joined()
+        }
+        #expect(chains?.joined(separator: " or ") ?? "none" == words)
+    }
+
+    private static func shown(_ word: WordChain.Word) -> String {
+        let text = String(decoding: word.bytes, as: UTF8.self)
+        let marks: [WordChain.Edge: (String, String)] = [.anything: ("", ""), .boundary: ("|", "|"), .line: ("<", ">")]
+        return (marks[word.left]?.0 ?? "") + text + (marks[word.right]?.1 ?? "")
+    }
+}
