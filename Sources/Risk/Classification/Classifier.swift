@@ -19,7 +19,6 @@ private struct Case {
     let server: ServerProfile
     let rules: RuleSet
     let name: NameReading
-    let title: TextReading
     let text: TextReading
     let schema: SchemaReading
     let isDescribed: Bool
@@ -31,15 +30,10 @@ private struct Case {
         let lexer = Lexer(rules: rules)
         var tokens: [Token] = []
         tokens.reserveCapacity(tool.description.utf8.count / 5 + 8)
-        func read(_ string: String) -> TextReading {
-            tokens.removeAll(keepingCapacity: true)
-            var string = string
-            string.withUTF8 { lexer.text($0, into: &tokens) }
-            return TextReading(tokens, in: rules)
-        }
-        text = read(tool.description)
+        var description = tool.description
+        description.withUTF8 { lexer.text($0, into: &tokens) }
+        text = TextReading(tokens, in: rules)
         isDescribed = !tokens.isEmpty
-        title = tool.title.map(read) ?? TextReading([], in: rules)
         schema = SchemaReading(tool.inputSchema, in: rules)
         tokens.removeAll(keepingCapacity: true)
         var name = tool.name
@@ -54,12 +48,12 @@ private struct Case {
         guard tokens.count > 1, server.tools.count > 2 else { return 0 }
         let entry = rules.entry(tokens[0])
         if entry.verb >= 0, !entry.isAlsoNoun { return 0 }
-        let length = Int(tokens[0].end)
-        let start = String(decoding: name.utf8.prefix(length), as: UTF8.self)
+        let start = name.utf8.prefix(Int(tokens[0].end))
+        // COST: by place; a copy of a definition keeps and releases all its parts.
+        let some = min(server.tools.count, 16)
         var shared = 0
-        let some = server.tools.prefix(16)
-        for other in some where other.name.hasPrefix(start) { shared += 1 }
-        return shared * 5 >= some.count * 3 ? 1 : 0
+        for place in 0..<some where server.tools[place].name.utf8.starts(with: start) { shared += 1 }
+        return shared * 5 >= some * 3 ? 1 : 0
     }
 
     // MARK: Judging
@@ -82,8 +76,38 @@ private struct Case {
     /// What one piece of the definition argues for.
     struct Claim {
         var found: Found
-        var place: String
-        var quote: String
+        let source: Source
+    }
+
+    /// Where a claim stands.
+    // COST: no text; only what turns out to be evidence is quoted.
+    enum Source {
+        case name, title, description
+        /// An index of `schema.actions` and of `schema.flags`.
+        case action(Int)
+        case flag(Int)
+
+        var isDescription: Bool { if case .description = self { true } else { false } }
+    }
+
+    private func place(_ claim: Claim) -> String {
+        switch claim.source {
+        case .name: "name"
+        case .title: "title"
+        case .description: "description"
+        case .action(let index): schema.actions[index].place
+        case .flag(let index): schema.flags[index].place
+        }
+    }
+
+    private func quote(_ claim: Claim) -> String {
+        switch claim.source {
+        case .name: tool.name
+        case .title: tool.title ?? ""
+        case .description: Quote.part(tool.description, claim.found.range)
+        case .action(let index): schema.actions[index].quote
+        case .flag(let index): schema.flags[index].quote
+        }
     }
 
     struct Decision {
@@ -101,26 +125,32 @@ private struct Case {
     private var isUnderstood: Bool { isDescribed && !text.isForeign }
 
     private func flagClaims() -> [Claim] {
-        schema.flags.map { Claim(found: $0.found, place: $0.place, quote: $0.quote) }
+        schema.flags.indices.map { Claim(found: schema.flags[$0].found, source: .flag($0)) }
     }
 
     private func kind(_ found: Found) -> ToolCategory { rules.acts[found.act].category }
 
     private func nameClaims() -> [Claim] {
-        name.found.map { Claim(found: $0, place: "name", quote: tool.name) }
+        name.found.map { Claim(found: $0, source: .name) }
     }
 
     private func textClaims(_ list: [Found]) -> [Claim] {
-        list.map { Claim(found: $0, place: "description", quote: Quote.part(tool.description, $0.range)) }
+        list.map { Claim(found: $0, source: .description) }
+    }
+
+    /// What the title says, which counts where the description says nothing.
+    private func titleClaims() -> [Claim] {
+        guard var title = tool.title else { return [] }
+        var tokens: [Token] = []
+        title.withUTF8 { Lexer(rules: rules).text($0, into: &tokens) }
+        return TextReading(tokens, in: rules).leads.map { Claim(found: $0, source: .title) }
     }
 
     private func describedClaims() -> [Claim] {
         var claims: [Claim] = []
         var names = nameClaims()
         var leads = textClaims(text.leads)
-        if leads.isEmpty, !text.isDetail {
-            leads = title.leads.map { Claim(found: $0, place: "title", quote: tool.title ?? "") }
-        }
+        if leads.isEmpty, !text.isDetail { leads = titleClaims() }
         // `Performs ...` says less than a plain name.
         if let only = leads.first, leads.count == 1, only.found.verb >= 0,
             only.found.act == rules.verbs[only.found.verb].act,
@@ -151,8 +181,7 @@ private struct Case {
                 claims += names
             }
         } else if name.isDetail, text.isDetail, leads.isEmpty {
-            claims.append(
-                Claim(found: Found(verb: -1, act: rules.roles.look, range: 0..<0), place: "name", quote: tool.name))
+            claims.append(Claim(found: Found(verb: -1, act: rules.roles.look, range: 0..<0), source: .name))
         }
         let strongest = claims.map { kind($0.found).rank }.max() ?? 0
         let others = textClaims(text.others).filter {
@@ -181,8 +210,8 @@ private struct Case {
         guard !isReading else { return [] }
         let about = (text.leads + name.found).first { $0.around != 0 }
         let isWriting = claims.contains { $0.found.isSure && kind($0.found) == .write }
-        return schema.actions.compactMap { action in
-            var found = action.found
+        return schema.actions.indices.compactMap { index in
+            var found = schema.actions[index].found
             // The definition of a request that is only stored.
             if found.act == rules.roles.request, isWriting { return nil }
             // `remove` among the actions of `manage_tags` is about tags.
@@ -192,16 +221,16 @@ private struct Case {
                 found.around = about.around
                 found.act = rules.act(found)
             }
-            return Claim(found: found, place: action.place, quote: action.quote)
+            return Claim(found: found, source: .action(index))
         }
     }
 
     /// What the verb means beside the things that the parameters name: `query` beside `sql`.
     private func besideParameters(_ claim: Claim) -> Claim {
         guard claim.found.verb >= 0, !text.isReadOnly else { return claim }
-        let verb = rules.verbs[claim.found.verb]
-        guard claim.found.act == verb.act || rules.acts[claim.found.act].category == .read,
-            let reading = verb.farReadings.first(where: { reading in
+        let verb = claim.found.verb
+        guard claim.found.act == rules.verbs[verb].act || rules.acts[claim.found.act].category == .read,
+            let reading = rules.verbs[verb].farReadings.first(where: { reading in
                 let things = reading.scope == .anywhere ? schema.objects | text.mentions : schema.objects
                 return reading.objects & things != 0 && (reading.with == 0 || reading.with & claim.found.around != 0)
             })
@@ -214,17 +243,15 @@ private struct Case {
     private func decide(_ all: [Claim]) -> Decision {
         var claims = all
         // A name that only looks, and an opening that only makes: the name says what for (`get_report`: `Generates ...`).
-        let texts = claims.filter { $0.place == "description" }
         if isDescribed, !name.found.isEmpty, name.found.allSatisfy({ $0.isSure && kind($0) == .read }),
-            texts.allSatisfy({ kind($0.found) == .write })
+            claims.allSatisfy({ !$0.source.isDescription || kind($0.found) == .write })
         {
             let verb = name.found[0].verb
             claims.removeAll { claim in
-                guard claim.place == "description", kind(claim.found) == .write else { return false }
+                guard claim.source.isDescription, kind(claim.found) == .write else { return false }
                 // `get_note`: `Creates a note` makes more than an answer.
-                let act = rules.acts[claim.found.act]
                 let isAnswer = claim.found.act != rules.roles.create || claim.found.near & rules.roles.answers != 0
-                return act.isMaking && isAnswer
+                return rules.acts[claim.found.act].isMaking && isAnswer
                     || !claim.found.isSure && claim.found.verb != verb
             }
         }
@@ -232,17 +259,18 @@ private struct Case {
             for i in claims.indices where kind(claims[i].found) == .execute { claims[i].found.act = rules.roles.query }
             if claims.isEmpty, let range = text.readOnlyRange {
                 let found = Found(verb: -1, act: rules.roles.query, range: range)
-                claims.append(Claim(found: found, place: "description", quote: Quote.part(tool.description, range)))
+                claims.append(Claim(found: found, source: .description))
             }
         }
         guard let leading = claims.max(by: { weight($0) < weight($1) }) else {
             return undecided()
         }
         let category = kind(leading.found)
-        let agreeing = Set(claims.filter { kind($0.found) == category }.map(\.place))
+        let first = claims.first { kind($0.found) == category } ?? leading
+        let isTwice = claims.contains { kind($0.found) == category && place($0) != place(first) }
         let isSingle = claims.allSatisfy { kind($0.found) == category }
         var confidence: Classification.Confidence =
-            agreeing.count > 1 || isSingle && leading.found.isSure ? .high : .medium
+            isTwice || isSingle && leading.found.isSure ? .high : .medium
         // `Manages ...`, and no list of what that is.
         if rules.acts[leading.found.act].isGeneral { confidence = .medium }
         if !isUnderstood { confidence = category == .execute ? .low : .medium }
@@ -296,14 +324,18 @@ private struct Case {
         var severity = rules.acts[decision.act].severity
         let head = decision.leading?.found.head ?? 0
         let around = (decision.leading?.found.around ?? 0) | name.objects | (decision.hint == nil ? 0 : text.objects)
-        let move = rules.moves.first { move in
-            move.category == decision.category && (move.acts.isEmpty || move.acts.contains(decision.act))
-                && (move.objects == 0 || move.objects & (move.isHeadOnly ? head : around) != 0)
-                && (move.signals.isEmpty || signals.contains { move.signals.contains($0.code) })
+        // COST: by place; a copy of a move keeps and releases its lists.
+        let moves = rules.moves
+        let move = moves.indices.first { place in
+            guard moves[place].category == decision.category else { return false }
+            let objects = moves[place].objects
+            guard objects == 0 || objects & (moves[place].isHeadOnly ? head : around) != 0 else { return false }
+            return (moves[place].acts.isEmpty || moves[place].acts.contains(decision.act))
+                && (moves[place].signals.isEmpty || signals.contains { moves[place].signals.contains($0.code) })
         }
         if let move {
-            severity = move.severity
-            decision.because.append(move.because)
+            severity = moves[move].severity
+            decision.because.append(moves[move].because)
         }
         if text.isRestorable, decision.category == .destructive {
             severity = min(severity, .medium)
@@ -321,19 +353,22 @@ private struct Case {
             signals.append(
                 RiskSignal(code: code, text: shown.isEmpty ? text : "\(text) (\(shown))", parameters: parameters))
         }
-        let act = rules.acts[decision.act]
-        for code in RiskSignal.Code.allCases {
+        func addRule(_ code: RiskSignal.Code, _ names: [String]) {
+            if let rule = rules.parameters.first(where: { $0.signal == code }) { add(code, rule.text, names) }
+        }
+        let (isFinal, isOutside) = (rules.acts[decision.act].isFinal, rules.acts[decision.act].isOutside)
+        for code in RiskSignal.Code.inOrder {
             switch code {
             case .highParameterCount:
                 if schema.count >= 10 { add(code, "High parameter count (\(schema.count) properties)") }
             case .bulk:
-                if let names = schema.parameters[code], decision.category != .read {
+                if decision.category != .read, let names = schema.parameters(code) {
                     add(code, "Works on many objects in one call", names)
                 } else if text.isBulk, decision.category != .read {
                     add(code, "Works on many objects in one call")
                 }
             case .openSchema:
-                if let names = schema.parameters[code] {
+                if let names = schema.parameters(code) {
                     add(
                         code,
                         names.isEmpty
@@ -343,27 +378,19 @@ private struct Case {
                 }
             case .noDescription: if !isDescribed { add(code, "No description") }
             case .irreversible:
-                if text.isIrreversible || act.isFinal && !text.isRestorable,
+                if text.isIrreversible || isFinal && !text.isRestorable,
                     decision.category.rank >= ToolCategory.write.rank
                 {
                     add(code, "What it does can't be undone")
                 }
             case .externalEffects:
-                if act.isOutside || text.isExternal && decision.category != .read {
+                if isOutside || text.isExternal && decision.category != .read {
                     add(code, "Others notice what it does")
                 }
             case .acceptsRecipients, .acceptsAmount:
                 // A read filters by them; it reaches and moves nothing.
-                if decision.category != .read, let names = schema.parameters[code],
-                    let rule = rules.parameters.first(where: { $0.signal == code })
-                {
-                    add(code, rule.text, names)
-                }
-            default:
-                if let names = schema.parameters[code], let rule = rules.parameters.first(where: { $0.signal == code })
-                {
-                    add(code, rule.text, names)
-                }
+                if decision.category != .read, let names = schema.parameters(code) { addRule(code, names) }
+            default: if let names = schema.parameters(code) { addRule(code, names) }
             }
         }
         return signals
@@ -378,7 +405,7 @@ private struct Case {
             if !quote.isEmpty, !evidence.contains(piece) { evidence.append(piece) }
         }
         if let hint = decision.hint { add("annotations", hint.filter { $0 != "`" }) }
-        for claim in decision.claims where kind(claim.found) == decision.category { add(claim.place, claim.quote) }
+        for claim in decision.claims where kind(claim.found) == decision.category { add(place(claim), quote(claim)) }
         if let range = text.finalRange, decision.category.rank > 0 {
             add("description", Quote.part(tool.description, range))
         }
@@ -401,24 +428,23 @@ private struct Case {
     }
 
     private func rationale(_ decision: Decision) -> String {
-        let act = rules.acts[decision.act]
+        let does = rules.acts[decision.act].does
         var text = ""
         if let hint = decision.hint {
             text = "The author states \(hint), so it counts as \(decision.category.rawValue)."
         } else if let leading = decision.leading {
             let verb = leading.found.verb >= 0 ? "`\(rules.verbs[leading.found.verb].word)`" : "its words"
-            let parameter = leading.place.split(separator: "/").dropFirst(2).first.map(String.init) ?? ""
-            let place =
-                switch leading.place {
-                case "name": "In the name"
-                case "title": "In the title"
-                case "description": "In the description"
-                default: "Among the values of `\(parameter)`"
-                }
-            let isSwitch = !parameter.isEmpty && parameter == leading.quote
-            text =
-                isSwitch
-                ? "The switch `\(parameter)` says that it \(act.does)." : "\(place), \(verb) says that it \(act.does)."
+            switch leading.source {
+            case .name: text = "In the name, \(verb) says that it \(does)."
+            case .title: text = "In the title, \(verb) says that it \(does)."
+            case .description: text = "In the description, \(verb) says that it \(does)."
+            case .action, .flag:
+                let parameter = place(leading).split(separator: "/").dropFirst(2).first.map(String.init) ?? ""
+                text =
+                    !parameter.isEmpty && parameter == quote(leading)
+                    ? "The switch `\(parameter)` says that it \(does)."
+                    : "Among the values of `\(parameter)`, \(verb) says that it \(does)."
+            }
         } else {
             text = "Nothing in the definition says what it does."
         }

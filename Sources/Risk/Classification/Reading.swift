@@ -19,8 +19,7 @@ extension RuleSet {
     /// What a verb means beside these things.
     func act(_ found: Found) -> Int {
         guard found.verb >= 0 else { return found.act }
-        let verb = verbs[found.verb]
-        for reading in verb.readings where reading.with == 0 || reading.with & found.around != 0 {
+        for reading in verbs[found.verb].readings where reading.with == 0 || reading.with & found.around != 0 {
             let things =
                 switch reading.scope {
                 case .head: found.head
@@ -29,7 +28,7 @@ extension RuleSet {
                 }
             if reading.objects & things != 0 { return reading.act }
         }
-        return verb.act
+        return verbs[found.verb].act
     }
 }
 

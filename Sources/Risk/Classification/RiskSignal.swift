@@ -16,6 +16,9 @@ package struct RiskSignal: Sendable, Hashable {
         case noDescription = "no_description"
         case irreversible
         case externalEffects = "external_effects"
+
+        /// All of them; `allCases` would make a new array each time.
+        static let inOrder = allCases
     }
 
     /// Which trait.

@@ -2,9 +2,13 @@ internal import JSON
 internal import Policy
 
 /// What an input schema says: the traits of its parameters, and the actions that a parameter chooses among.
+///
+/// SAFETY: keeps cursors; whoever made it keeps the schema for as long.
 struct SchemaReading {
-    /// Parameters by signal, in the order of the schema.
-    var parameters: [RiskSignal.Code: [String]] = [:]
+    /// Parameters and the signals that they are about, in the order of the schema.
+    private var marks: [(signal: RiskSignal.Code, parameter: JSONCursor)] = []
+    /// It takes parameters that it does not name.
+    private var isOpen = false
     /// What the values of a parameter such as `action` do, and where they stand.
     var actions: [(found: Found, place: String, quote: String)] = []
     /// Switches that make the tool do more: `purge`, `delete_after`, `force`.
@@ -28,25 +32,26 @@ struct SchemaReading {
     init(_ schema: JSONView?, in rules: RuleSet) {
         self.rules = rules
         lexer = Lexer(rules: rules)
-        guard let schema else { return }
+        guard let schema = schema?.cursor else { return }
         isDescribed = true
-        if schema["additionalProperties"]?.bool == true || schema["additionalProperties"]?.kind == .object {
-            parameters[.openSchema] = []
-        }
+        if let others = schema["additionalProperties"] { isOpen = others.view.bool == true || others.kind == .object }
         guard let properties = schema["properties"], properties.kind == .object else { return }
         count = properties.count
         read(properties, schema, depth: 0)
     }
 
-    private mutating func read(_ properties: JSONView, _ schema: JSONView, depth: Int) {
+    /// The names of the parameters that a signal is about; nil if it isn't there at all.
+    func parameters(_ signal: RiskSignal.Code) -> [String]? {
+        var names: [String]?
+        for mark in marks where mark.signal == signal { names = (names ?? []) + [mark.parameter.string ?? ""] }
+        return names ?? (signal == .openSchema && isOpen ? [] : nil)
+    }
+
+    private mutating func read(_ properties: JSONCursor, _ schema: JSONCursor, depth: Int) {
         for (key, value) in properties.members.prefix(Self.most) where value.kind == .object {
             let value = Self.target(value, schema)
             tokens.removeAll(keepingCapacity: true)
-            if let range = key.plainStringRange {
-                key.document.bytes.withUnsafeBufferPointer {
-                    lexer.name(UnsafeBufferPointer(rebasing: $0[range]), into: &tokens)
-                }
-            }
+            key.withText { lexer.name($0, into: &tokens) }
             let type = Self.type(of: value)
             if let head = tokens.last, type != .boolean {
                 let entry = rules.entry(head)
@@ -57,7 +62,7 @@ struct SchemaReading {
                 }
                 // `reviewer_action` is a detail; the tool's own is called `action`, or must be given.
                 if depth == 0, entry.grammar.contains(.actionParameter),
-                    tokens.count == 1 || schema["required"]?.elements.contains(where: { $0 == key }) == true
+                    tokens.count == 1 || schema["required"]?.elements.contains(where: { $0.isText(of: key) }) == true
                 {
                     readActions(key, value)
                 }
@@ -71,13 +76,13 @@ struct SchemaReading {
         }
     }
 
-    private mutating func add(_ signal: RiskSignal.Code, _ key: JSONView) {
-        guard let name = key.string, parameters[signal]?.contains(name) != true else { return }
-        parameters[signal, default: []].append(name)
+    private mutating func add(_ signal: RiskSignal.Code, _ key: JSONCursor) {
+        guard !marks.contains(where: { $0.signal == signal && $0.parameter.isText(of: key) }) else { return }
+        marks.append((signal, key))
     }
 
     private mutating func match(
-        _ key: JSONView, _ heads: UInt16, _ type: ValueTypes, _ value: JSONView, _ properties: JSONView
+        _ key: JSONCursor, _ heads: UInt16, _ type: ValueTypes, _ value: JSONCursor, _ properties: JSONCursor
     ) {
         let exceptions = tokens.count > 1 ? rules.entry(tokens[tokens.count - 2]).exceptions : 0
         // A choice among given values is no free input.
@@ -95,12 +100,10 @@ struct SchemaReading {
     }
 
     /// `query`: `The SQL query to run` is SQL.
-    private mutating func readText(_ value: JSONView) {
-        guard let description = value["description"], let range = description.plainStringRange else { return }
+    private mutating func readText(_ value: JSONCursor) {
+        guard let description = value["description"], description.kind == .string else { return }
         tokens.removeAll(keepingCapacity: true)
-        description.document.bytes.withUnsafeBufferPointer { bytes in
-            lexer.text(UnsafeBufferPointer(rebasing: bytes[range].prefix(160)), into: &tokens)
-        }
+        description.withText { lexer.text(UnsafeBufferPointer(rebasing: $0.prefix(160)), into: &tokens) }
         for token in tokens { objects |= rules.entry(token).objects & rules.roles.texts }
     }
 
@@ -108,7 +111,7 @@ struct SchemaReading {
 
     /// `purge`, `delete_after`: a verb that takes away, with nothing behind it that it is about.
     /// `remove_html` and `include_deleted` choose what is shown.
-    private mutating func readFlag(_ key: JSONView) {
+    private mutating func readFlag(_ key: JSONCursor) {
         var start = 0
         while start < tokens.count - 1,
             !rules.entry(tokens[start]).grammar.isDisjoint(with: [.modifier, .auxiliary, .conjunction])
@@ -131,8 +134,8 @@ struct SchemaReading {
         }
     }
 
-    private mutating func readActions(_ key: JSONView, _ value: JSONView) {
-        var values: [JSONView] = []
+    private mutating func readActions(_ key: JSONCursor, _ value: JSONCursor) {
+        var values: [JSONCursor] = []
         for list in [value["enum"], value["oneOf"], value["anyOf"]] {
             guard let list, list.kind == .array else { continue }
             for element in list.elements {
@@ -187,15 +190,15 @@ struct SchemaReading {
 
     // MARK: JSON Schema
 
-    private static func target(_ value: JSONView, _ schema: JSONView) -> JSONView {
+    private static func target(_ value: JSONCursor, _ schema: JSONCursor) -> JSONCursor {
         guard let view = value["$ref"], let reference = view.string, reference.hasPrefix("#/"),
             let pointer = JSONPointer(String(reference.dropFirst()))
         else { return value }
-        return schema[pointer] ?? value
+        return schema.view[pointer]?.cursor ?? value
     }
 
     /// The first type that is not null; empty when nothing is said.
-    private static func type(of value: JSONView) -> ValueTypes {
+    private static func type(of value: JSONCursor) -> ValueTypes {
         if let type = value["type"] {
             if type.kind == .string { return named(type) }
             for element in type.elements where !element.equals("null") { return named(element) }
@@ -207,13 +210,20 @@ struct SchemaReading {
         return []
     }
 
-    private static func named(_ type: JSONView) -> ValueTypes {
+    private static func named(_ type: JSONCursor) -> ValueTypes {
         if type.equals("string") { return .string }
         if type.equals("object") { return .object }
         if type.equals("array") { return .array }
         if type.equals("integer") { return .integer }
         if type.equals("number") { return .number }
         return type.equals("boolean") ? .boolean : []
+    }
+}
+
+extension JSONCursor {
+    /// Whether both are strings, or keys, of the same text.
+    fileprivate func isText(of other: JSONCursor) -> Bool {
+        kind == .string && other.kind == .string && withText { text in other.withText { text.elementsEqual($0) } }
     }
 }
 

@@ -26,6 +26,9 @@ struct TextReading {
     var opening: Range<Int> = 0..<0
 
     private let rules: RuleSet
+    /// What the words of the sentence at hand are, put together.
+    // COST: most sentences have nothing of what is searched for in them; so each word is looked at once.
+    private var sentence = WordEntry()
 
     init(_ tokens: [Token], in rules: RuleSet) {
         self.rules = rules
@@ -56,13 +59,15 @@ struct TextReading {
     private mutating func read(_ tokens: [Token], _ span: Range<Int>, _ number: Int) {
         // Notes about other tools say nothing of this one.
         var span = span
+        sentence = summary(tokens, span)
         if let other = otherTool(tokens, span) {
             if number > 0 || other <= span.lowerBound + 1 { return }
             span = span.lowerBound..<other
+            sentence = summary(tokens, span)
         }
-        readPhrases(tokens, span, number)
+        if sentence.startsPhrase { readPhrases(tokens, span, number) }
         let isLeading = leads.isEmpty && number < 3
-        for i in span { mentions |= rules.entry(tokens[i]).objects }
+        mentions |= sentence.objects
         if number == 0 { objects = mentions }
         if isLeading {
             // Bullets and conditions tell when to use it or how, not what it does.
@@ -78,8 +83,22 @@ struct TextReading {
         }
     }
 
+    /// All classes and objects of the words, whether one starts a phrase, and the form `past` if one has it.
+    private func summary(_ tokens: [Token], _ span: Range<Int>) -> WordEntry {
+        var all = WordEntry()
+        for i in span {
+            let entry = rules.entry(tokens[i])
+            all.grammar.formUnion(entry.grammar)
+            all.objects |= entry.objects
+            if entry.startsPhrase { all.startsPhrase = true }
+            if entry.form == .past { all.form = .past }
+        }
+        return all
+    }
+
     /// Where a sentence turns to another tool: a verb of use before a name.
     private func otherTool(_ tokens: [Token], _ span: Range<Int>) -> Int? {
+        guard sentence.grammar.contains(.use) else { return nil }
         var use: Int?
         for i in span {
             let grammar = rules.entry(tokens[i]).grammar
@@ -224,6 +243,7 @@ struct TextReading {
 
     /// `Data is deleted.`, `Afterwards the file is removed`: what is done to the thing in front.
     private func readPassive(_ tokens: [Token], _ span: Range<Int>, to list: inout [Found], isLater: Bool) {
+        guard sentence.form == .past else { return }
         var clause = span.lowerBound
         var isOpen = true
         for i in span {

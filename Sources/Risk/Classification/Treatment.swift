@@ -14,7 +14,16 @@ package enum Treatment: Sendable, Hashable {
 
 extension ToolCategory {
     /// How serious a kind of doing is: 0 for read to 4 for financial.
-    package var rank: Int { ToolCategory.allCases.firstIndex(of: self) ?? 0 }
+    package var rank: Int {
+        // COST: asked for every claim; a search through `allCases` makes an array first.
+        switch self {
+        case .read: 0
+        case .write: 1
+        case .execute: 2
+        case .destructive: 3
+        case .financial: 4
+        }
+    }
 
     /// The one table behind the pages and the recommended policies.
     package var treatment: Treatment {
