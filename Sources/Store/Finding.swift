@@ -12,14 +12,14 @@ package struct Finding: Sendable, Hashable {
         case removedTool = "removed_tool"
         /// The server's instructions are others than was approved.
         case changedInstructions = "changed_instructions"
-        /// Several servers have a tool of this name.
-        case duplicateName = "duplicate_name"
-        /// One server lists the name twice.
-        case repeatedName = "repeated_name"
+        // What scans find, too, goes by the same word there (docs/findings.md).
+
+        /// Several servers have a tool of this name, or one server lists it twice.
+        case collidingName = "colliding_name"
         /// Different names that look alike.
-        case lookAlikeName = "look_alike_name"
+        case lookAlikeName = "lookalike_name"
         /// A name with characters that can't be seen, or that turn the direction of writing.
-        case hiddenCharacters = "hidden_characters"
+        case invisibleCharacters = "invisible_characters"
     }
 
     package enum Severity: Int, Sendable, CaseIterable, Comparable {

@@ -38,10 +38,10 @@ import Testing
             let found = try answer.json["findings"]
             return found?.elements.compactMap { $0["code"]?.string } ?? []
         }
-        #expect(try await codes("") == ["changed_definition", "look_alike_name"])
-        #expect(try await codes("?server=tickets") == ["look_alike_name"])
+        #expect(try await codes("") == ["changed_definition", "lookalike_name"])
+        #expect(try await codes("?server=tickets") == ["lookalike_name"])
         #expect(try await codes("?severity=high") == ["changed_definition"])
-        #expect(try await codes("?code=look_alike_name&server=studio") == ["look_alike_name"])
+        #expect(try await codes("?code=lookalike_name&server=studio") == ["lookalike_name"])
         #expect(try await codes("?code=new_tool") == [])
         #expect(try await codes("?severity=worst") == ["400"])
         #expect(try await codes("?kind=new_tool") == ["400"])

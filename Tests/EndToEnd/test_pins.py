@@ -305,14 +305,14 @@ class Findings(Turned):
         self.sluice("server", "tools", "other")
         found = self.findings("--refresh", "--fail-on", "high", code=1)
         self.assertEqual(self.kinds(found), [
-            ("look_alike_name", "other", "r\u0435ad"), ("hidden_characters", "third", "wri\u200bte"),
-            ("look_alike_name", "third", "wri\u200bte"), ("repeated_name", "third", "sum"),
-            ("duplicate_name", "other", "write")])
+            ("lookalike_name", "other", "r\u0435ad"), ("colliding_name", "third", "sum"),
+            ("invisible_characters", "third", "wri\u200bte"), ("lookalike_name", "third", "wri\u200bte"),
+            ("colliding_name", "other", "write")])
         self.assertEqual(found[0]["also"], [{"server": "turncoat", "tool": "read"}])
         self.assertEqual(found[0]["quote"], "r\\u{0435}ad")
         self.assertEqual(found[0]["effect"], "reported")
         self.assertEqual(self.kinds(self.findings("turncoat")),
-                         [self.kinds(found)[i] for i in (0, 2, 4)])
+                         [self.kinds(found)[i] for i in (0, 3, 4)])
         table = self.sluice("server", "findings", "turncoat").stdout
         self.assertIn("r\\u{0435}ad", table)
         self.assertNotIn("\u0435", table)

@@ -63,12 +63,12 @@ import Testing
         let lines = found.map { "\($0.severity) \($0.code.rawValue) \($0.server) \($0.also.map(\.server))" }
         #expect(
             lines == [
-                #"high look_alike_name a ["b", "c"]"#, "high hidden_characters c []", "medium repeated_name a []",
-                #"low duplicate_name a ["c"]"#, #"low look_alike_name b ["a"]"#,
+                #"high lookalike_name a ["b", "c"]"#, "high colliding_name a []", "high invisible_characters c []",
+                #"low colliding_name a ["c"]"#, #"low lookalike_name b ["a"]"#,
             ])
         #expect(found[0].since == Self.time(5) && found[0].text.contains(#"r\u{0435}ad of b"#))
-        #expect(found[1].quote == #"z\u{200B}w"#)
-        #expect(found[0].concerns("c") && !found[1].concerns("a"))
+        #expect(found[2].quote == #"z\u{200B}w"#)
+        #expect(found[0].concerns("c") && !found[2].concerns("a"))
         for finding in found { #expect((finding.text + finding.mend).unicodeScalars.allSatisfy { $0.value != 0x200B }) }
     }
 
@@ -88,7 +88,7 @@ import Testing
         let text = String(decoding: writer.bytes, as: UTF8.self)
         #expect(
             text.hasPrefix(
-                #"{"code":"duplicate_name","severity":"low","server":"a","tool":"read","where":null,"quote":null,"#))
+                #"{"code":"colliding_name","severity":"low","server":"a","tool":"read","where":null,"quote":null,"#))
         #expect(text.contains(#""also":[{"server":"b","tool":"read"}],"since":"1970-01-01T00:00:05.000000Z""#))
     }
 }

@@ -116,12 +116,12 @@ package enum Findings {
             switch found.kind {
             case .duplicateName:
                 (
-                    .duplicateName, .low, "Several servers have a tool of this name: also \(list).",
+                    .collidingName, .low, "Several servers have a tool of this name: also \(list).",
                     "\(keepOne) Behind /mcp each has its server's name in front."
                 )
             case .repeatedName:
                 (
-                    .repeatedName, .medium, "The server lists this name more than once.",
+                    .collidingName, .high, "The server lists this name more than once.",
                     "Ask those who run the server: which of the two a client gets is not defined."
                 )
             case .lookAlike:
@@ -131,7 +131,7 @@ package enum Findings {
                 )
             case .hiddenCharacters:
                 (
-                    .hiddenCharacters, .high, "Its name has characters that can't be seen.",
+                    .invisibleCharacters, .high, "Its name has characters that can't be seen.",
                     "Don't use the server before it is known why: name the tool in `hide` of its policy."
                 )
             }
