@@ -90,10 +90,10 @@ struct PinState {
         for finding in Findings.ofNames(try folder.observations.observations()) where finding.concerns(server) {
             let what: String
             switch finding.code {
-            case .duplicateName: what = "the same name on several servers"
-            case .repeatedName: what = "the same name twice"
+            case .collidingName:
+                what = finding.also.isEmpty ? "the same name twice" : "the same name on several servers"
             case .lookAlikeName: what = "names that look alike"
-            case .hiddenCharacters: what = "a name with characters that can't be seen"
+            case .invisibleCharacters: what = "a name with characters that can't be seen"
             default: continue
             }
             let all = [Finding.Subject(server: finding.server, tool: finding.tool ?? "")] + finding.also
