@@ -49,6 +49,11 @@ package enum CatalogueDocument {
                 writer.view(value)
             }
         }
+        end(of: tool, &writer)
+    }
+
+    /// When it was seen and its definition, which end a tool's object.
+    static func end(of tool: CataloguedTool, _ writer: inout JSONWriter) {
         writer.member("first_seen", tool.firstSeen.iso8601)
         writer.member("last_seen", tool.lastSeen.iso8601)
         writer.member("changed", tool.changed.iso8601)

@@ -83,12 +83,7 @@ package struct ToolDescription: Sendable {
         writer.beginArray()
         for hit in related { CatalogueDocument.write(hit, to: &writer) }
         writer.endArray()
-        writer.member("first_seen", tool.firstSeen.iso8601)
-        writer.member("last_seen", tool.lastSeen.iso8601)
-        writer.member("changed", tool.changed.iso8601)
-        writer.key("definition")
-        writer.raw(tool.definition)
-        writer.endObject()
+        CatalogueDocument.end(of: tool, &writer)
     }
 }
 

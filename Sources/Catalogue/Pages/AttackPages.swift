@@ -21,8 +21,8 @@ struct AttackPages {
             page.raw(".html\">")
             page.text(family.title)
             page.raw("</a> <span class=\"note\">")
-            page.number(family.attacks.count)
-            page.raw(family.attacks.count == 1 ? " attack</span><br>" : " attacks</span><br>")
+            page.count(family.attacks.count, "attack")
+            page.raw("</span><br>")
             page.text(family.about)
             page.raw("</li>\n")
         }
@@ -37,17 +37,7 @@ struct AttackPages {
         page.raw("\n<p class=\"lead\">")
         page.text(family.about)
         page.raw("</p>\n<ul class=\"cards\">\n")
-        for attack in family.attacks {
-            page.raw("<li><a href=\"../attack/")
-            page.text(attack.id)
-            page.raw(".html\">")
-            page.text(attack.title)
-            page.raw("</a> ")
-            page.badge(attack.severity, " severity")
-            page.raw("<br>")
-            page.text(attack.summary)
-            page.raw("</li>\n")
-        }
+        for attack in family.attacks { page.attackLine("../", attack, summary: attack.summary) }
         page.raw("</ul>\n")
         frame.close(&page)
     }

@@ -19,34 +19,17 @@ struct IndexPages {
         let frame = Frame(root: "", title: "Risks of MCP tools")
         frame.open(&page)
         page.raw("<h1>Tool catalogue</h1>\n<p class=\"lead\">")
-        page.number(tools)
-        page.raw(tools == 1 ? " tool of " : " tools of ")
-        page.number(servers.count)
-        page.raw(servers.count == 1 ? " server: " : " servers: ")
-        page.raw("what each does, how risky it is and why, and the policy that keeps it in bounds.</p>\n")
+        page.count(tools, "tool")
+        page.raw(" of ")
+        page.count(servers.count, "server")
+        page.raw(": what each does, how risky it is and why, and the policy that keeps it in bounds.</p>\n")
         IndexPages.form(&page)
+        page.raw("<section aria-labelledby=\"categories\">\n<h2 id=\"categories\">By category</h2>\n")
+        numbers(ToolCategory.allCases.map { ($0, categories[$0.rawValue] ?? 0) }, &page) { $1.badge($0) }
+        page.raw("</section>\n<section aria-labelledby=\"severities\">\n<h2 id=\"severities\">By risk</h2>\n")
+        numbers(Severity.allCases.map { ($0, severities[$0.rawValue] ?? 0) }, &page) { $1.badge($0) }
         page.raw(
-            "<section aria-labelledby=\"categories\">\n<h2 id=\"categories\">By category</h2>\n<dl class=\"facts numbers\">\n"
-        )
-        for category in ToolCategory.allCases {
-            page.raw("<dt>")
-            page.badge(category)
-            page.raw("</dt><dd>")
-            page.number(categories[category.rawValue] ?? 0)
-            page.raw("</dd>\n")
-        }
-        page.raw(
-            "</dl>\n</section>\n<section aria-labelledby=\"severities\">\n<h2 id=\"severities\">By risk</h2>\n<dl class=\"facts numbers\">\n"
-        )
-        for severity in Severity.allCases {
-            page.raw("<dt>")
-            page.badge(severity)
-            page.raw("</dt><dd>")
-            page.number(severities[severity.rawValue] ?? 0)
-            page.raw("</dd>\n")
-        }
-        page.raw(
-            "</dl>\n</section>\n<section aria-labelledby=\"largest\">\n<h2 id=\"largest\">Servers with most tools</h2>\n<ul class=\"tools\">\n"
+            "</section>\n<section aria-labelledby=\"largest\">\n<h2 id=\"largest\">Servers with most tools</h2>\n<ul class=\"tools\">\n"
         )
         let largest = servers.sorted { $0.tools == $1.tools ? $0.name < $1.name : $0.tools > $1.tools }
         for server in largest.prefix(30) { line(server, &page) }
@@ -58,12 +41,27 @@ struct IndexPages {
         frame.close(&page)
     }
 
+    /// How many there are of each.
+    private func numbers<Kind>(
+        _ counts: [(Kind, Int)], _ page: inout HTMLWriter, badge: (Kind, inout HTMLWriter) -> Void
+    ) {
+        page.raw("<dl class=\"facts numbers\">\n")
+        for (kind, count) in counts {
+            page.raw("<dt>")
+            badge(kind, &page)
+            page.raw("</dt><dd>")
+            page.number(count)
+            page.raw("</dd>\n")
+        }
+        page.raw("</dl>\n")
+    }
+
     private func line(_ server: CataloguedServer, _ page: inout HTMLWriter) {
         page.raw("<li>")
         page.link("", addresses.page(server.name), server.name)
         page.raw(" <span class=\"note\">")
-        page.number(server.tools)
-        page.raw(server.tools == 1 ? " tool</span></li>\n" : " tools</span></li>\n")
+        page.count(server.tools, "tool")
+        page.raw("</span></li>\n")
     }
 
     /// The pages of the list, with their names.

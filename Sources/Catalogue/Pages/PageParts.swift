@@ -1,3 +1,4 @@
+internal import Attacks
 internal import Base
 internal import JSON
 internal import Policy
@@ -83,6 +84,29 @@ extension HTMLWriter {
             foreign(server.repository, limit: 300)
             raw("</q>")
         }
+    }
+
+    /// A number with what is counted: `1 tool`, `3 tools`.
+    mutating func count(_ number: Int, _ one: StaticString) {
+        self.number(number)
+        raw(" ")
+        raw(one)
+        if number != 1 { raw("s") }
+    }
+
+    /// An attack of a list: name, severity, and what it is.
+    mutating func attackLine(_ root: StaticString, _ attack: Attack, summary: String) {
+        raw("<li><a href=\"")
+        raw(root)
+        raw("attack/")
+        text(attack.id)
+        raw(".html\">")
+        text(attack.title)
+        raw("</a> ")
+        badge(attack.severity, " severity")
+        raw("<br>")
+        text(summary)
+        raw("</li>\n")
     }
 
     /// What became another, newest first, under a heading of the third level.

@@ -107,8 +107,7 @@ struct Questions {
             page.foreign(server.version, limit: 100)
         }
         page.raw(", with ")
-        page.number(server.tools)
-        page.raw(server.tools == 1 ? " tool" : " tools")
+        page.count(server.tools, "tool")
         page.raw(" in all")
         if !server.source.isEmpty {
             page.raw(" (<q>")

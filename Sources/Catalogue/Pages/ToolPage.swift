@@ -223,8 +223,7 @@ struct ToolPage {
             return
         }
         page.raw("<details><summary>The test of this policy: ")
-        page.number(calls.count)
-        page.raw(calls.count == 1 ? " call" : " calls")
+        page.count(calls.count, "call")
         page.raw(
             "</summary>\n<div class=\"wide\" tabindex=\"0\" role=\"region\" aria-label=\"Calls of the test\"><table>\n<thead><tr><th scope=\"col\">Calls</th><th scope=\"col\">Arguments</th><th scope=\"col\">Expected</th><th scope=\"col\">Rule</th></tr></thead>\n<tbody>\n"
         )
@@ -260,15 +259,7 @@ struct ToolPage {
             "<section aria-labelledby=\"attacks\">\n<h2 id=\"attacks\">Attacks that abuse such access</h2>\n<ul class=\"cards\">\n"
         )
         for attack in attacks {
-            page.raw("<li><a href=\"../../attack/")
-            page.text(attack.id)
-            page.raw(".html\">")
-            page.text(attack.title)
-            page.raw("</a> ")
-            page.badge(attack.severity, " severity")
-            page.raw("<br>")
-            page.text(Summary.first(attack.summary, 220))
-            page.raw("</li>\n")
+            page.attackLine(Self.root, attack, summary: Summary.first(attack.summary, 220))
         }
         page.raw("</ul>\n</section>\n")
     }
