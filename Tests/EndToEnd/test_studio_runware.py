@@ -207,6 +207,29 @@ class Runware(StudioCase):
                 self.assertEqual(len(tasks), len(steps) + 1)
                 self.assertEqual(len({task["taskUUID"] for task in tasks}), 1)
 
+    def test_videos_that_come_one_by_one(self):
+        name = str(uuid.uuid4())
+        head = {"taskType": "videoInference", "taskUUID": name}
+        ready = {**head, "status": "success", "videoURL": self.service.keep(MP4, "video/mp4"), "cost": 0.1}
+        failed = {**head, "status": "error", "code": "timeoutProvider", "message": "upstream took too long"}
+        self.service.plan += [None, ("status", 200, {"data": [{**head, "status": "processing"}]}),
+                              ("status", 200, {"data": [ready, {**head, "status": "processing", "progress": 40}]}),
+                              ("status", 200, {"data": []}),
+                              ("status", 200, {"data": [ready], "errors": [failed]})]
+        content = self.success("videoInference", positivePrompt="slow pan", model="google:3@1", numberResults=2, taskUUID=name)
+        self.assertEqual((len(content["result"]["data"]), content["partial"]), (1, True))
+        self.assertEqual(content["furtherErrors"][0]["serviceCode"], "timeoutProvider")
+        self.assertEqual(self.service.plan, [])
+
+    def test_videos_that_are_none(self):
+        head = {"taskType": "videoInference", "taskUUID": str(uuid.uuid4()), "status": "success"}
+        for content, kind in [(b"<html>", "text/html"), (b"", "video/mp4")]:
+            with self.subTest(kind):
+                self.service.plan += [("status", 200, {"data": [{**head, "videoURL": self.service.keep(content, kind)}]})]
+                self.failure("videoInference", "serviceFailed", positivePrompt="slow pan", model="google:3@1")
+        left = list(pathlib.Path(self.studio.folder, "data/outputs").glob("*.part"))
+        self.assertEqual(left, [], "what came in part is gone")
+
     def test_work_is_not_paid_for_twice(self):
         before = self.service.made
         self.service.plan[:] = [("accept-then-cut",)]

@@ -2,6 +2,7 @@ import Base
 import HTTP
 import Imaging
 import JSON
+import Synchronization
 import Testing
 
 @testable import Studio
@@ -155,5 +156,48 @@ import Testing
                 }
             }
         }
+    }
+}
+
+@Suite struct TaskGateTests {
+    private final class Inside: Sendable {
+        let state = Mutex((now: 0, most: 0, done: 0))
+
+        func enter() {
+            state.withLock { state in
+                state.now += 1
+                state.most = max(state.most, state.now)
+            }
+        }
+
+        func leave() {
+            state.withLock { state in
+                state.now -= 1
+                state.done += 1
+            }
+        }
+    }
+
+    /// Calls come and go, some cancelled while they wait: never more than the limit inside, and nobody is left in line.
+    @Test func neverMoreThanTheLimitAndNobodyIsLeft() async throws {
+        let gate = TaskGate(limit: 3)
+        let inside = Inside()
+        let calls = (0..<200).map { _ in CallContext(workers: InlineWorkers()) }
+        await withTaskGroup(of: Void.self) { group in
+            for call in calls {
+                group.addTask {
+                    try? await gate.run(call) { () async throws(StudioError) in
+                        inside.enter()
+                        for _ in 0..<3 { await Task.yield() }
+                        inside.leave()
+                    }
+                }
+            }
+            for call in calls.enumerated() where call.offset % 5 == 0 { call.element.cancel() }
+        }
+        let (now, most, done) = inside.state.withLock { $0 }
+        #expect(now == 0 && (1...3).contains(most) && done >= 160)
+        // All places are free again.
+        for _ in 0..<3 { try await gate.run(calls[1]) { () async throws(StudioError) in } }
     }
 }

@@ -51,9 +51,7 @@ package struct EngineRouter: Sendable {
                     + "(\(other.title)), which covers the same and runs locally, or start the server with --substitute")
         }
         if let lacking, model != nil {
-            let here = engines.prefix(1).flatMap { engine in
-                engine.models(operation).map(\.id).filter { engine.readiness(operation, model: $0) == .ready }
-            }
+            let here = ready(local: operation).map(\.id)
             guard !here.isEmpty else { throw lacking.about("model") }
             throw StudioError(
                 lacking.code, parameter: "model",
@@ -95,6 +93,13 @@ package struct EngineRouter: Sendable {
         engines.flatMap { engine in engine.models(operation).map { (engine.name, $0) } }
     }
 
+    /// The models of this machine that could do an operation now.
+    package func ready(local operation: Operation) -> [EngineModel] {
+        engines.prefix(1).flatMap { engine in
+            engine.models(operation).filter { engine.readiness(operation, model: $0.id) == .ready }
+        }
+    }
+
     /// The engines that could do an operation now, by name.
     package func ready(_ operation: Operation) -> [String] {
         engines.filter { engine in
@@ -103,6 +108,4 @@ package struct EngineRouter: Sendable {
         }.map(\.name)
     }
 
-    /// The engine of this name.
-    package func named(_ name: String) -> (any ImageEngine)? { engines.first { $0.name == name } }
 }

@@ -23,11 +23,11 @@ struct EngineTool: Tool {
         let engines = workshop.engines
         let ready = engines.ready(definition.operation)
         var text = definition.summary
-        let local = engines.models(definition.operation).filter { $0.engine == "local" }.map(\.model)
+        let local = engines.ready(local: definition.operation)
         if ready.isEmpty {
             text += " No engine is set up for it on this server; a call says what is missing."
         }
-        if ready.contains("local"), !local.isEmpty {
+        if !local.isEmpty {
             text +=
                 " On this machine, free and private: "
                 + local.map { "\($0.id) \($0.covers)" }.joined(separator: "; ") + "."

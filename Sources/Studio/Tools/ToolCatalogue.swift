@@ -1,29 +1,28 @@
 extension Workshop {
     /// The tools of the given servers, in the order in which agents see them. `profiles` empty: all.
     package func tools(_ profiles: Set<StudioProfile> = []) -> ToolRegistry {
-        let shown = profiles.isEmpty ? Set(StudioProfile.allCases) : profiles
         var tools: [any Tool] = []
-        func add(_ definition: ToolDefinition) { tools.append(EngineTool(definition: definition, workshop: self)) }
-        if shown.contains(.runware) {
-            add(.imageInference)
-            add(.photoMaker)
-            add(.imageUpscale)
-            add(.imageBackgroundRemoval)
-            add(.imageCaption)
-            add(.imageMasking(engines))
-            add(.modelSearch)
-            add(.videoInference)
-            tools.append(ListVideoModelsTool())
-            tools.append(GetVideoModelInfoTool())
-            tools.append(ImageUploadTool(workshop: self))
-        }
-        if shown.contains(.flux) {
-            add(.generate(engines))
-            add(.img2img(engines))
-            add(.inpaint(engines))
-            add(.control(engines))
+        for profile in StudioProfile.allCases where profiles.isEmpty || profiles.contains(profile) {
+            tools += ToolDefinition.all(profile, engines).map { EngineTool(definition: $0, workshop: self) }
+            if profile == .runware {
+                tools += [ListVideoModelsTool(), GetVideoModelInfoTool(), ImageUploadTool(workshop: self)]
+            }
         }
         return ToolRegistry(tools)
+    }
+}
+
+extension ToolDefinition {
+    /// The tools of a server that an engine carries out.
+    static func all(_ profile: StudioProfile, _ engines: EngineRouter) -> [ToolDefinition] {
+        switch profile {
+        case .runware:
+            [
+                imageInference, photoMaker, imageUpscale, imageBackgroundRemoval, imageCaption, imageMasking(engines),
+                modelSearch, videoInference,
+            ]
+        case .flux: [generate(engines), img2img(engines), inpaint(engines), control(engines)]
+        }
     }
 }
 

@@ -14,6 +14,9 @@ package struct BFLEngine: ImageEngine {
     private let downloads: Downloads
     /// Makes control maps.
     private let local: LocalEngine
+    /// SPEC: BFL refuses more than 24 tasks at once, and more than 6 of flux-kontext-max.
+    private let gate = TaskGate(limit: 24)
+    private let narrowGate = TaskGate(limit: 6)
     /// Whether a retired model may be replaced by its successor.
     private let substitutes: Bool
 
@@ -58,9 +61,13 @@ package struct BFLEngine: ImageEngine {
         let map = try await controlMap(job, call)
         let order = job
         let request = try await call.work { () throws(StudioError) -> BFLRequest in try BFLRequest(order, map: map) }
-        let ticket = try await submit(request, until: deadline, call)
-        try call.step("accepted by BFL")
-        let ready = try await wait(for: ticket, until: deadline, call)
+        let isNarrow = request.endpoint == "flux-kontext-max"
+        let (ticket, ready) = try await (isNarrow ? narrowGate : gate).run(call) {
+            () async throws(StudioError) -> (Ticket, Ready) in
+            let ticket = try await submit(request, until: deadline, call)
+            try call.step("accepted by BFL")
+            return (ticket, try await wait(for: ticket, until: deadline, call))
+        }
         let picture = try await downloads.picture(ready.sample, until: deadline, call)
         var members = [JSONMember("serviceTaskID", .string(ticket.id))]
         if let seed = ready.seed { members.append(JSONMember("seed", .int(seed))) }
@@ -91,14 +98,14 @@ package struct BFLEngine: ImageEngine {
     // MARK: The conversation
 
     /// An accepted task.
-    private struct Ticket {
+    private struct Ticket: Sendable {
         let id: String
         let poll: HTTPURL
         let cost: ExactDecimal?
     }
 
     /// A finished one.
-    private struct Ready {
+    private struct Ready: Sendable {
         let sample: String
         let seed: Int64?
         let cost: ExactDecimal?

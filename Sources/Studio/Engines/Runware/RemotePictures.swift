@@ -25,6 +25,25 @@ struct RemotePictures: Sendable {
     func remember(_ uuid: String, _ hash: String) {
         guard (try? Files.makeFolder(folder)) != nil else { return }
         try? Files.write(Array(uuid.utf8), to: path(hash), durable: false)
+        // Looked through now and then: one in 256 hashes begins so.
+        if hash.hasPrefix("00") { prune() }
+    }
+
+    /// Pictures that are remembered at once.
+    private static let capacity = 20_000
+
+    /// Forgets what the service has forgotten too, and the longest unused above the capacity.
+    private func prune() {
+        var kept: [(path: String, used: Int)] = []
+        for name in Files.names(in: folder) {
+            let path = path(name)
+            guard let (_, used) = Files.information(path) else { continue }
+            if used > Files.now - Self.lifetime { kept.append((path, used)) } else { Files.remove(path) }
+        }
+        guard kept.count > Self.capacity else { return }
+        for (path, _) in kept.sorted(by: { $0.used < $1.used }).prefix(kept.count - Self.capacity / 10 * 9) {
+            Files.remove(path)
+        }
     }
 
     /// Forgets a UUID that the service does not know any more.

@@ -110,7 +110,7 @@ package struct RunwareEngine: ImageEngine {
 
     // MARK: Waiting
 
-    /// Asks until every result is there, if not all of them came at once.
+    /// Asks until every result is there or has failed, if not all of them came at once. At the deadline what is there counts.
     private func complete(
         _ answer: RunwareClient.Answer, _ job: EngineJob, until deadline: TimeSpan, _ call: CallContext
     ) async throws(StudioError) -> RunwareReply {
@@ -118,31 +118,46 @@ package struct RunwareEngine: ImageEngine {
         // The service has the task already: our own earlier attempt, or a call that is taken up again.
         let isKnown = reply.problems.contains { $0.code == "conflictTaskUUID" }
         if isKnown { reply.problems.removeAll { $0.code == "conflictTaskUUID" } }
+        let isWaitedFor = isKnown || reply.items.contains { Self.isPending($0, job.operation) }
         let wanted = job.arguments.integer("numberResults") ?? 1
         var wait = client.options.pace.microseconds
         var percent = -1
-        while isKnown && reply.items.isEmpty && reply.problems.isEmpty
-            || reply.items.contains(where: { Self.isPending($0, job.operation) })
-            || job.operation == .video && !reply.items.isEmpty && reply.problems.isEmpty && reply.items.count < wanted
-        {
-            let now = client.web.loop.now
-            guard now < deadline else {
-                throw StudioError(
-                    .timeout,
-                    "the task is still running at Runware; call again with the same taskUUID to go on waiting, without paying twice",
-                    service: ServiceFacts(engine: "runware", taskUUID: job.taskUUID))
+        while isWaitedFor {
+            reply.items.removeAll { Self.isPending($0, job.operation) }
+            if reply.items.count + reply.problems.count >= wanted { break }
+            guard client.web.loop.now < deadline else {
+                let problem = RunwareProblem(
+                    code: "stillRunning", message: "it is still running; the same taskUUID goes on waiting",
+                    taskUUID: job.taskUUID)
+                guard !reply.items.isEmpty else { throw late(job) }
+                reply.problems.append(problem)
+                break
             }
             try await client.web.pause(TimeSpan(microseconds: wait), until: deadline, call)
             wait = min(wait * 3 / 2, 10 * client.options.pace.microseconds)
             let task: JSONValue = ["taskType": "getResponse", "taskUUID": .string(job.taskUUID)]
-            reply = try await client.post([task], until: deadline, call).reply
-            let told = reply.items.compactMap { $0["progress"]?.double }.max().map { Int($0.rounded()) }
+            do throws(StudioError) {
+                reply = try await client.post([task], until: deadline, call).reply
+            } catch {
+                if error.code == .timeout { throw late(job) }
+                throw error
+            }
+            let told = reply.items.compactMap { $0["progress"]?.double }.max().map {
+                Int(min(max($0, 0), 100).rounded())
+            }
             if let told, told > percent {
                 percent = told
                 try call.step("Runware is at \(told) %")
             }
         }
         return reply
+    }
+
+    private func late(_ job: EngineJob) -> StudioError {
+        StudioError(
+            .timeout,
+            "the task is still running at Runware; call again with the same taskUUID to go on waiting, without paying twice",
+            service: ServiceFacts(engine: "runware", taskUUID: job.taskUUID))
     }
 
     private static func isPending(_ item: JSONView, _ operation: Operation) -> Bool {
