@@ -7,7 +7,7 @@ SHELL := /bin/bash
 SOURCES := $(shell find Package.swift Sources Assets -type f 2>/dev/null)
 BUILT := .build/release-built
 
-.PHONY: help setup build run test bench lint clean
+.PHONY: help setup build run test bench gallery lint clean
 
 help: ## print this list
 	@echo "Targets:"
@@ -39,6 +39,11 @@ bench: ## measure; prints a table and writes Benchmarks/out/results.json
 	@scripts/setup --bench
 	@$(MAKE) --no-print-directory $(BUILT)
 	@Benchmarks/run
+
+gallery: ## make docs/gallery.md: what Studio's local tools do to a picture, before and after
+	@scripts/setup --tests
+	@$(MAKE) --no-print-directory $(BUILT)
+	@.venv-judge/bin/python scripts/gallery
 
 lint: ## check the format of every Swift file
 	swift format lint --strict --parallel --recursive Package.swift Sources Tests \

@@ -1,73 +1,152 @@
-"""Masking faces in a picture: the studio through the gateway against Python's MediaPipe, in turns on the same picture."""
+"""Masks: the studio through the gateway against Python's MediaPipe, in turns on the same pictures of three sizes; how many
+two clients get in a second, what memory the largest take, and how soon a fresh studio gives its first mask."""
 import json
 import os
+import shutil
 import statistics
 import subprocess
+import threading
 import time
 
-from . import calls, mcp
+from . import mcp
 from .processes import BENCHMARKS, OUT, ROOT, SHARED, Process, Serve, Unmeasurable, grant_token, program, sluice
 
-MODELS = {"mesh": "runware:35@8", "face_full": "runware:35@6", "face_short": "runware:35@7"}
-ROUNDS = 60
+MODELS = {"mesh": "runware:35@8", "face_full": "runware:35@6", "face_short": "runware:35@7", "hands": "runware:35@3",
+          "people": "runware:35@4"}
+ROUNDS = {512: 40, 1024: 20, 4096: 6}
+FIRST = "runware:35@8"
 PYTHON = os.path.join(ROOT, ".venv-judge", "bin", "python")
+TWIN = os.path.join(BENCHMARKS, "harness", "mediapipe_twin.py")
 
 
 class Twin(Process):
     """`mediapipe_twin.py`: one line in, one picture masked, its seconds out."""
 
-    def __init__(self, picture):
-        if not os.path.exists(PYTHON):
-            raise Unmeasurable(f"{PYTHON} does not exist; run scripts/setup --bench")
+    def __init__(self):
         self.log = os.path.join(OUT, "mediapipe.log")
         self.errors = open(self.log, "wb")
         self.child = subprocess.Popen(
-            [PYTHON, os.path.join(BENCHMARKS, "harness", "mediapipe_twin.py"), picture], stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE, stderr=self.errors, start_new_session=True)
+            [PYTHON, TWIN], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.errors, start_new_session=True)
         self.pid = self.child.pid
 
-    def mask(self, kind):
-        self.child.stdin.write(kind.encode() + b"\n")
+    def mask(self, kind, path):
+        self.child.stdin.write(f"{kind} {path}\n".encode())
         self.child.stdin.flush()
-        seconds, share = self.line(60).split()
+        seconds, share = self.line(120).split()
         return float(seconds), float(share)
 
 
+def pictures():
+    """By size, a picture with a face and one with a hand."""
+    if not os.path.exists(PYTHON):
+        raise Unmeasurable(f"{PYTHON} does not exist; run scripts/setup --bench")
+    found = {}
+    for side in ROUNDS:
+        for name in ["astronaut", "hand"]:
+            target = os.path.join(OUT, f"{name}-{side}.jpg")
+            if not os.path.exists(target):
+                source = os.path.join(SHARED, "data", "images", f"{name}.png")
+                subprocess.run([PYTHON, TWIN, "--scale", str(side), source, target], check=True, capture_output=True)
+            found[side, name] = target
+    return found
+
+
+def studio_command(folder):
+    return [program("sluice-studio"), "--http", "127.0.0.1:0", "--data-dir", folder, "--allow-root", OUT, "--models",
+            os.path.join(ROOT, "vendor")]
+
+
 def measure(results, data):
-    picture = os.path.join(SHARED, "data", "images", "astronaut.png")
+    files = pictures()
     policy = os.path.join(OUT, "studio.policy.json")
     with open(policy, "w") as file:
         json.dump({"version": "1", "default": "allow"}, file)
-    with Process([program("sluice-studio"), "--http", "127.0.0.1:0", "--data-dir", os.path.join(data, "studio"),
-                  "--allow-root", os.path.dirname(picture), "--models", os.path.join(ROOT, "vendor")], "studio.log") as studio:
+    with Process(studio_command(os.path.join(data, "studio")), "studio.log") as studio:
         sluice("server", "add", "studio", "--url", studio.ready()["mcp"], "--allow-private", data=data)
         sluice("policy", "put", "studio", policy, "--server", "studio", data=data)
         token = grant_token(sluice(
             "grant", "create", "--server", "studio", "--policy", "studio", "--label", "studio", data=data))
-        with Serve(data) as serve, Twin(picture) as twin:
+        with Serve(data) as serve, Twin() as twin:
             session = mcp.Session(serve.port, "/mcp/studio", token)
-            image = find(session.call("imageUpload", {"file_path": picture}), "imageUUID")
-            for kind, model in MODELS.items():
-                measure_model(results, session, twin, image, kind, model)
+            images = {key: find(session.call("imageUpload", {"file_path": path}), "imageUUID")
+                      for key, path in files.items()}
+            for side in ROUNDS:
+                for kind in MODELS:
+                    key = (side, "hand" if kind == "hands" else "astronaut")
+                    measure_model(results, session, twin, images[key], files[key], kind, side)
+                results[f"studio_peak_{side}_mib"] = peak_kib(studio.pid) / 1024
+            results["mask_mesh_2_clients_per_s"] = rate(
+                [mcp.Session(serve.port, "/mcp/studio", token) for _ in range(2)], images[512, "astronaut"])
+    measure_start(results, os.path.join(data, "studio-start"), files[512, "astronaut"])
 
 
-def measure_model(results, session, twin, image, kind, model):
+def measure_model(results, session, twin, image, path, kind, side):
     ours, theirs = [], []
-    arguments = {"inputImage": image, "model": model, "maskPadding": 0, "maskBlur": 0}
-    for number in range(ROUNDS + 5):
+    arguments = {"inputImage": image, "model": MODELS[kind], "maskPadding": 0, "maskBlur": 0, "outputFormat": "JPG"}
+    for number in range(ROUNDS[side] + 2):
         began = time.perf_counter()
         answer = session.call("imageMasking", arguments)
         taken = time.perf_counter() - began
-        other, share = twin.mask(kind)
-        if number >= 5:
+        other, share = twin.mask(kind, path)
+        if number >= 2:
             ours.append(taken)
             theirs.append(other)
     coverage = find(answer, "coverage")
     if not share or coverage is None or not 0.5 < coverage / share < 2:
-        raise Unmeasurable(f"{model} masks {coverage} of the picture, MediaPipe {share}")
+        raise Unmeasurable(f"{kind} at {side}: {coverage} of the picture is masked, by MediaPipe {share}")
     ours, theirs = statistics.median(ours), statistics.median(theirs)
-    results[f"mask_{kind}_ms"], results[f"mediapipe_{kind}_ms"] = ours * 1000, theirs * 1000
-    results[f"mask_{kind}_vs_mediapipe_ratio"] = ours / theirs
+    # The smallest size keeps the names that it always had.
+    name = kind if side == 512 else f"{kind}_{side}"
+    results[f"mask_{name}_ms"], results[f"mediapipe_{name}_ms"] = ours * 1000, theirs * 1000
+    results[f"mask_{name}_vs_mediapipe_ratio"] = ours / theirs
+
+
+def rate(sessions, image, seconds=4):
+    """Masks a second that clients get together."""
+    counts, end = [0] * len(sessions), time.perf_counter() + seconds
+
+    def work(number):
+        while time.perf_counter() < end:
+            sessions[number].call("imageMasking", {"inputImage": image, "model": FIRST})
+            counts[number] += 1
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(len(sessions))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return sum(counts) / seconds
+
+
+def measure_start(results, folder, picture):
+    """From the start of the program to its first mask: with no model compiled yet, and as at every later start."""
+    shutil.rmtree(folder, ignore_errors=True)
+    for name in ["studio_first_start_ms", "studio_start_ms"]:
+        began = time.perf_counter()
+        command = [word for word in studio_command(folder) if word not in ("--http", "127.0.0.1:0")]
+        child = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        for message in [
+            {"id": 1, "method": "initialize", "params": {
+                "protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "bench", "version": "1"}}},
+            {"method": "notifications/initialized"},
+            {"id": 2, "method": "tools/call", "params": {
+                "name": "imageMasking", "arguments": {"inputImage": picture, "model": FIRST}}},
+        ]:
+            child.stdin.write(json.dumps({"jsonrpc": "2.0"} | message).encode() + b"\n")
+            child.stdin.flush()
+        answer = next((line for line in child.stdout if json.loads(line).get("id") == 2), b"{}")
+        results[name] = (time.perf_counter() - began) * 1000
+        child.stdin.close()
+        child.wait(20)
+        child.stdout.close()
+        if find(json.loads(answer), "coverage") is None:
+            raise Unmeasurable(f"the first mask failed: {answer[:300]}")
+
+
+def peak_kib(pid):
+    with open(f"/proc/{pid}/status") as file:
+        return next(int(line.split()[1]) for line in file if line.startswith("VmHWM"))
 
 
 def find(value, name):

@@ -266,4 +266,36 @@ import Testing
         #expect(Self.overlap(matte, mask.bytes) > 0.93)
         #expect(try JudgedTests.masker.peopleStandingOut(in: JudgedTests.picture("chelsea.png")) == nil)
     }
+
+    /// Whatever the size, the layout and the pixels: every edit gives a picture of the promised size or an error that says
+    /// why.
+    @Test func editsBearAnyPicture() throws {
+        var random = SeededGenerator(seed: 23)
+        for round in 0..<150 {
+            let (width, height) = (1 + random.below(round < 100 ? 9 : 60), 1 + random.below(round < 100 ? 9 : 60))
+            let layout = random.pick(PixelImage.Layout.allCases)
+            let picture = try PixelImage(
+                width: width, height: height, layout: layout, bytes: random.bytes(width * height * layout.channels))
+            let grey =
+                random.oneIn(2)
+                ? random.bytes(width * height) : (0..<width * height).map { _ in random.oneIn(3) ? 255 : 0 }
+            let mask = try Mask(PixelImage(width: width, height: height, layout: .gray8, bytes: grey))
+            #expect(try picture.enlarged(by: 3).width == width * 3)
+            #expect(try picture.edges(low: 30, high: 90).height == height)
+            var request = CutoutRequest()
+            (request.solvesAlpha, request.tidiesMask) = (random.oneIn(2), random.oneIn(2))
+            request.erosion = 1 + random.below(255)
+            request.background = [1, 2, 3, UInt8(random.below(256))]
+            #expect(try picture.cutOut(mask, request).width == width)
+            let found = try picture.standingOut()
+            #expect(found == nil || found?.width == width)
+            do throws(ImagingError) {
+                let filled = try picture.filled(
+                    mask, by: random.pick(FillMethod.allCases), radius: Double(1 + random.below(9)))
+                #expect(filled.width == width && filled.layout == layout)
+            } catch {
+                #expect(error.code == .invalidArgument, "\(error.message)")
+            }
+        }
+    }
 }
