@@ -3,11 +3,14 @@
 /// Waking a sleeping thread takes some 5 µs on bare metal and 50 µs and more in a virtual machine whose processor has
 /// halted. A loop that expects its next event sooner than that does better to stay awake; one that does not, must not
 /// burn a processor. So it stays awake only while two averages say that it pays: what it waits for comes within
-/// ``limit``, and waiting is most of what it does (a busy loop has its next event before it could fall asleep, and
-/// leaves the processor to others). The idea is that of the kernel's `halt_poll_ns` for virtual processors.
+/// ``limit``, and what it does in one turn takes less than ``longTurn``. Longer turns have many connections to serve:
+/// such a loop finds its next events waiting, and would only take the processor from those who send them. The idea is
+/// that of the kernel's `halt_poll_ns` for virtual processors.
 struct Patience {
     /// The longest time without work that is spent awake, in nanoseconds.
-    static let limit: UInt64 = 200_000
+    static let limit: UInt64 = 300_000
+    /// From which length on, in nanoseconds, a turn is that of a busy loop. One call on its own takes half of it.
+    private static let longTurn: UInt64 = 200_000
     /// A longer wait than this, in nanoseconds, counts as this one, so that it is not remembered for long.
     private static let longest: UInt64 = 1_000_000
 
@@ -23,10 +26,12 @@ struct Patience {
         guard let since = waitingSince else {
             if let began = workingSince { work = Self.average(work, now &- began) }
             waitingSince = now
-            return wait < Self.limit && work < wait
+            return pays
         }
-        return now &- since < Self.limit && wait < Self.limit && work < wait
+        return now &- since < Self.limit && pays
     }
+
+    private var pays: Bool { wait < Self.limit && work < Self.longTurn }
 
     /// Work came at `now`.
     mutating func woke(at now: UInt64) {

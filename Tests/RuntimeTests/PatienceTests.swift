@@ -27,14 +27,19 @@ import Testing
 
     @Test func sleepsWhenEventsAreRare() {
         #expect(!polls(waits: Array(repeating: 5_000_000, count: 32), work: 10_000))
-        let quickThenSlow = Array(repeating: UInt64(50_000), count: 32) + [5_000_000, 5_000_000]
+        let quickThenSlow = Array(repeating: UInt64(50_000), count: 32) + Array(repeating: 5_000_000, count: 3)
         #expect(!polls(waits: quickThenSlow, work: 10_000))
     }
 
-    /// A loop that is at work most of the time finds its next events waiting; staying awake would only take the processor
-    /// from those who send them.
+    /// One call after the other: each takes longer than the wait for the next.
+    @Test func staysAwakeBetweenSingleCalls() {
+        #expect(polls(waits: Array(repeating: 30_000, count: 32), work: 100_000))
+    }
+
+    /// A loop that serves many in a turn finds its next events waiting; staying awake would only take the processor from
+    /// those who send them.
     @Test func sleepsWhenThereIsMuchToDo() {
-        #expect(!polls(waits: Array(repeating: 50_000, count: 32), work: 100_000))
+        #expect(!polls(waits: Array(repeating: 50_000, count: 32), work: 300_000))
     }
 
     @Test func givesUpAfterItsLimit() {
