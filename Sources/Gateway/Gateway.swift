@@ -30,7 +30,7 @@ package final class Gateway: Sendable {
     /// Rebuilds the counters from the ledger, then listens. Nothing is answered before both have worked.
     /// - Parameter observations: where it is noted what servers say; nil: nowhere.
     package static func start(
-        _ options: GatewayOptions, on group: EventLoopGroup, store: any ConfigurationStore, hasher: any KeyedHasher,
+        _ options: GatewayOptions, on group: EventLoopGroup, store: any ConfigurationSource, hasher: any KeyedHasher,
         sealer: any StateSealer,
         digest: @escaping @Sendable ([UInt8]) -> [UInt8], ledger: any Ledger,
         observations: (any ObservationStore)? = nil, log: Log = .standardError

@@ -21,10 +21,13 @@ struct GatewayCore: Sendable {
     private let quotas: Quotas
 
     /// Rebuilds the counters from the ledger.
-    /// - Parameter observer: writes down what servers say; nil: nobody does.
+    /// - Parameters:
+    ///   - observer: writes down what servers say; nil: nobody does.
+    ///   - dial: tests have servers of their own.
     init(
-        _ options: GatewayOptions, on group: EventLoopGroup, store: any ConfigurationStore, hasher: any KeyedHasher,
-        sealer: any StateSealer, ledger: any Ledger, log: Log, observer: Observer? = nil
+        _ options: GatewayOptions, on group: EventLoopGroup, store: any ConfigurationSource, hasher: any KeyedHasher,
+        sealer: any StateSealer, ledger: any Ledger, log: Log, observer: Observer? = nil,
+        dial: @escaping Endpoint.Dial = Endpoint.dial
     ) throws(StoreError) {
         let metrics = GatewayMetrics()
         let quotas = Quotas()
@@ -84,7 +87,7 @@ struct GatewayCore: Sendable {
             judge: judge, recorder: recorder, forwarder: Forwarder(exchange: exchange), metrics: metrics,
             maxInFlight: options.maxCallsInFlight, log: log)
         endpoint = Endpoint(
-            options, upstreams: upstreams, journey: journey, sessions: sessions, metrics: metrics, log: log)
+            options, upstreams: upstreams, journey: journey, sessions: sessions, metrics: metrics, log: log, dial: dial)
         try quotas.restore(
             from: ledger, longestWindow: try Self.longestWindow(of: store), now: EventLoop.wallNow)
         self.metrics = metrics
@@ -129,15 +132,23 @@ struct GatewayCore: Sendable {
             guard let snapshot = try? snapshots.snapshot(),
                 snapshot.generation != seen || next.map({ $0 <= now }) == true
             else { return watch(on: loop, seen: seen, next: next, ended) }
-            sessions.keep(only: snapshot, on: loop)
-            ended { snapshot.isOver(grant: $0, at: now) }
+            keep(only: snapshot, at: now, on: loop, ended)
             watch(on: loop, seen: snapshot.generation, next: snapshot.nextExpiry(after: now), ended)
         }
     }
 
+    /// Ends what lives by a grant or a definition that is no more.
+    func keep(
+        only snapshot: GatewaySnapshot, at now: Instant, on loop: EventLoop,
+        _ ended: (_ isOver: (String) -> Bool) -> Void
+    ) {
+        sessions.keep(only: snapshot, on: loop)
+        ended { snapshot.isOver(grant: $0, at: now) }
+    }
+
     /// How far back any stored version of any policy can look. An older version may be put back while the gateway runs, and
     /// what its limits had counted must not be gone by then.
-    private static func longestWindow(of store: any ConfigurationStore) throws(StoreError) -> TimeSpan? {
+    private static func longestWindow(of store: any ConfigurationSource) throws(StoreError) -> TimeSpan? {
         var longest: TimeSpan?
         for policy in try store.policies() {
             // An old text that comes back is rarely older than this; each costs some milliseconds of the start.

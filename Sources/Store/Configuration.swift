@@ -39,14 +39,21 @@ package struct Configuration: Sendable {
     package func grant(_ hash: TokenHash) -> Grant? { grants[hash] }
 }
 
-/// What is stored about servers, policies, identities, grants and admin tokens. Calls block, on a file; none may be
-/// made on an event loop except `currentGeneration` and, when that differs from the snapshot's, `loadConfiguration`.
-package protocol ConfigurationStore: Sendable {
+/// What a gateway reads of the configuration. Calls block, on a file; none may be made on an event loop except
+/// `currentGeneration` and, when that differs from the snapshot's, `loadConfiguration`.
+package protocol ConfigurationSource: Sendable {
     /// The generation of the newest committed change, also of other processes. One atomic load.
     func currentGeneration() -> UInt64
     /// A consistent snapshot.
     func loadConfiguration() throws(StoreError) -> Configuration
+    /// The newest version of each policy, by name.
+    func policies() throws(StoreError) -> [PolicyVersion]
+    /// Every version of one policy, oldest first.
+    func policyVersions(_ name: String) throws(StoreError) -> [PolicyVersion]
+}
 
+/// What is stored about servers, policies, identities, grants and admin tokens. All calls block.
+package protocol ConfigurationStore: ConfigurationSource {
     /// All servers, by name.
     func servers() throws(StoreError) -> [Server]
     func server(_ name: String) throws(StoreError) -> Server
@@ -57,10 +64,6 @@ package protocol ConfigurationStore: Sendable {
     /// `inUse` while policies or grants refer to it, unless `force`: then those grants are revoked and policies removed.
     func removeServer(_ name: String, force: Bool) throws(StoreError)
 
-    /// The newest version of each policy, by name.
-    func policies() throws(StoreError) -> [PolicyVersion]
-    /// Every version of one policy, oldest first.
-    func policyVersions(_ name: String) throws(StoreError) -> [PolicyVersion]
     /// One version; the newest when `version` is nil.
     func policy(_ name: String, version: Int?) throws(StoreError) -> PolicyVersion
     /// Stores the next version and returns it; when the newest has the same bytes, returns that one and changes nothing.

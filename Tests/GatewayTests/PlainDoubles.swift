@@ -51,6 +51,55 @@ final class FakeLedger: Ledger {
     }
 }
 
+/// A configuration in memory: one policy for all grants.
+final class PlainStore: ConfigurationSource {
+    struct State {
+        var generation: UInt64 = 1
+        var servers: [Server] = []
+        var policy: [UInt8] = []
+        var grants: [Grant] = []
+        var pins: [String: ServerPins] = [:]
+    }
+
+    static let policyName = "p"
+    private let state: Mutex<State>
+
+    init(_ state: State) { self.state = Mutex(state) }
+
+    /// Makes the next generation.
+    func change(_ body: (inout State) -> Void) {
+        state.withLock { state in
+            body(&state)
+            state.generation += 1
+        }
+    }
+
+    func currentGeneration() -> UInt64 { state.withLock { $0.generation } }
+
+    func loadConfiguration() throws(StoreError) -> Configuration {
+        let state = state.withLock { $0 }
+        var grants: [TokenHash: Grant] = [:]
+        for grant in state.grants {
+            let hash = Array(grant.id.utf8).withUnsafeBytes { PlainHasher().tokenHash($0) }
+            grants[hash] = grant
+        }
+        return Configuration(
+            generation: state.generation,
+            servers: Dictionary(state.servers.map { ($0.name, $0) }) { first, _ in first },
+            policies: [Self.policyName: Self.version(state)], identities: [:], grants: grants, adminTokens: [:],
+            pins: state.pins)
+    }
+
+    func policies() throws(StoreError) -> [PolicyVersion] { [state.withLock { Self.version($0) }] }
+    func policyVersions(_ name: String) throws(StoreError) -> [PolicyVersion] { try policies() }
+
+    private static func version(_ state: State) -> PolicyVersion {
+        PolicyVersion(
+            name: policyName, server: state.servers.first?.name ?? "", version: Int(state.generation),
+            bytes: state.policy, created: Instant(microseconds: 0))
+    }
+}
+
 /// A hasher without a key: for tests that only look rows up.
 struct PlainHasher: KeyedHasher {
     func tokenHash(_ token: UnsafeRawBufferPointer) -> TokenHash { TokenHash(Self.fold(token)) }

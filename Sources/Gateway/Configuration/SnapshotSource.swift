@@ -4,14 +4,14 @@ import Synchronization
 
 /// Hands out the current snapshot. A change by the command line counts from the next request on.
 final class SnapshotSource: Sendable {
-    private let store: any ConfigurationStore
+    private let store: any ConfigurationSource
     private let log: Log
     private let current: Mutex<GatewaySnapshot>
     /// Called with the new snapshot after each change, outside the lock.
     private let changed: @Sendable (GatewaySnapshot) -> Void
 
     init(
-        _ store: any ConfigurationStore, log: Log, changed: @escaping @Sendable (GatewaySnapshot) -> Void
+        _ store: any ConfigurationSource, log: Log, changed: @escaping @Sendable (GatewaySnapshot) -> Void
     ) throws(StoreError) {
         self.store = store
         self.log = log

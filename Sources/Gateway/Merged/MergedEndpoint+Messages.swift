@@ -119,10 +119,10 @@ extension MergedEndpoint {
         guard session.hasRoomForListen else {
             return await reply.answer(refusal, status: Endpoint.status(of: refusal, .modern))
         }
-        guard let events = reply as? HTTPReply, let stream = events.events() else {
+        let end = CallHandle()
+        guard let whole = reply.openEvents(closed: { end.cancel() }) else {
             throw ProtocolFault(.unknownMethod, "subscriptions/listen needs a way to send events")
         }
-        let whole = EventStream(stream)
         let gate = Gate(whole)
         let listen = MergedListen(id, gate, Hearer(client: profile.facts, ip: arrival.peerIP))
         guard session.hold(listen) else {
@@ -130,7 +130,7 @@ extension MergedEndpoint {
             if !session.isEnded { whole.send(refusal) }
             return whole.end()
         }
-        stream.onClose {
+        end.onCancel {
             session.release(listen)
             listen.close()
         }
@@ -160,7 +160,7 @@ extension MergedEndpoint {
         }
         gate.open(with: Subscription.acknowledgement(of: id, granted: granted))
         listen.granted = granted
-        keepAlive(stream, session, arrival)
+        if let stream = (reply as? HTTPReply)?.events() { keepAlive(stream, session, arrival) }
         lookAfter(whole, session, arrival)
     }
 

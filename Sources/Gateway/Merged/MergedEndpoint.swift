@@ -122,12 +122,12 @@ final class MergedEndpoint: Sendable {
         async throws(UpstreamError) -> ClientSession
     {
         let server = caller.server.name
-        if let known = session.part(of: server), !known.isEnded, known.server.definition == caller.server {
-            known.touch(arrival.started)
-            return known
+        let former = session.part(of: server)
+        if let former, !former.isEnded, former.server.definition == caller.server {
+            former.touch(arrival.started)
+            return former
         }
         do throws(UpstreamError) {
-            let old = session.part(of: server)
             let fresh = try await endpoint.open(
                 Self.partKey(session.id, server), profile ?? session.profile, arrival.at(caller), asks: session.asks)
             guard let kept = session.adopt(fresh), kept !== fresh || endpoint.sessions.replace(fresh, on: arrival.loop)
@@ -139,12 +139,12 @@ final class MergedEndpoint: Sendable {
             if kept !== fresh {
                 fresh.end(on: arrival.loop)
             } else if session.profile.era == .legacy {
-                catchUp(kept, after: old, session, arrival.loop)
+                catchUp(kept, after: former, session, arrival.loop)
                 listen(kept, session, arrival.at(caller))
             } else {
                 joinLate(kept, session, arrival)
             }
-            note(server, session, isDead: false)
+            note(server, session, isDead: false, isAnother: former != nil)
             return kept
         } catch {
             note(server, session, isDead: true)
@@ -182,12 +182,15 @@ final class MergedEndpoint: Sendable {
         }
     }
 
-    /// Says to the client that a server has gone or come back, once.
-    func note(_ server: String, _ session: MergedSession, isDead: Bool) {
-        guard session.note(server, isDead: isDead) else { return }
-        endpoint.log(
-            isDead ? .warning : .info, isDead ? "a server behind /mcp can't be reached" : "a server is back",
-            ("server", server))
+    /// Says to the client that a server has gone or come back, once, or that another may have taken its place.
+    func note(_ server: String, _ session: MergedSession, isDead: Bool, isAnother: Bool = false) {
+        let isNews = session.note(server, isDead: isDead)
+        guard isNews || isAnother else { return }
+        if isNews {
+            endpoint.log(
+                isDead ? .warning : .info, isDead ? "a server behind /mcp can't be reached" : "a server is back",
+                ("server", server))
+        }
         if isDead {
             session.learn([], .tools, of: server)
             session.learn([], .prompts, of: server)

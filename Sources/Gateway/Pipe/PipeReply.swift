@@ -94,7 +94,8 @@ extension Refusal {
         let text =
             switch self {
             case .unauthenticated: "The grant of this pipe has ended: start `sluice wrap` again."
-            case .noSession, .unknownSession:
+            case .unknownSession: "The session of this pipe has ended: start `sluice wrap` again."
+            case .noSession:
                 "Send `initialize` first, or name the protocol version in each request's `_meta`."
             default: message
             }

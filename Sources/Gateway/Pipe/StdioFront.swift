@@ -43,7 +43,7 @@ package actor StdioFront {
     ///   - input: what the client says; not started yet.
     ///   - output: what it reads.
     package static func start(
-        _ options: GatewayOptions, on group: EventLoopGroup, store: any ConfigurationStore, hasher: any KeyedHasher,
+        _ options: GatewayOptions, on group: EventLoopGroup, store: any ConfigurationSource, hasher: any KeyedHasher,
         sealer: any StateSealer, ledger: any Ledger, grant: String, server: String, input: ByteStream,
         output: ByteStream, log: Log = .standardError
     ) async throws(GatewayError) -> StdioFront {
@@ -55,11 +55,12 @@ package actor StdioFront {
             throw GatewayError(code: .store, message: error.message, help: error.help)
         }
         let front = StdioFront(core, options, grant: grant, server: server, input: input, output: output)
+        await front.keepHouse()
         await front.begin()
         return front
     }
 
-    private init(
+    init(
         _ core: GatewayCore, _ options: GatewayOptions, grant: String, server: String, input: ByteStream,
         output: ByteStream
     ) {
@@ -73,8 +74,9 @@ package actor StdioFront {
         lines = LineSplitter(limit: options.maxBody)
     }
 
-    private func begin() {
-        core.keepHouse(on: loop)
+    private func keepHouse() { core.keepHouse(on: loop) }
+
+    func begin() {
         output.start(
             drained: { self.assumeIsolated { $0.goOn() } },
             closed: { self.assumeIsolated { $0.leave(.zero) } })
@@ -121,7 +123,7 @@ package actor StdioFront {
         } else {
             for reply in replies.values.joined() { reply.cancel() }
             for listen in standing { listen.reply.cancel() }
-            session?.end(on: loop)
+            if let session { core.endpoint.end(session, on: loop) }
             _ = loop.schedule(after: Self.goodbye) { self.assumeIsolated { $0.finish() } }
         }
     }
@@ -191,6 +193,10 @@ package actor StdioFront {
                 if message.method == "ping", let id { return output.put(RPCWriter.result(id: id, [:])) }
                 // Whatever else comes before the session is not for us to answer, requests excepted.
                 if let id { refuse(.noSession, id) }
+                return
+            }
+            guard !session.isEnded else {
+                if let id { refuse(.unknownSession, id) }
                 return
             }
             session.touch(loop.now)

@@ -35,13 +35,15 @@ final class Endpoint: Sendable {
     /// What sessions ask before they tell of a resource.
     let mayHear: ClientSession.MayHear
 
-    /// - Parameter dial: tests have servers of their own.
+    /// How it is done but in tests.
+    static let dial: Dial = { server, client, relays, loop async throws(UpstreamError) in
+        try await server.link(for: client, relays: relays, on: loop)
+    }
+
     init(
         _ options: GatewayOptions, upstreams: UpstreamTable, journey: CallJourney, sessions: SessionTable,
         metrics: GatewayMetrics, log: Log,
-        dial: @escaping Dial = { server, client, relays, loop async throws(UpstreamError) in
-            try await server.link(for: client, relays: relays, on: loop)
-        }
+        dial: @escaping Dial
     ) {
         self.dial = dial
         self.options = options

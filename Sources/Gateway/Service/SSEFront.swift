@@ -20,8 +20,8 @@ final class SSEFront: Sendable {
 
     /// A message that may be taken. It counts as one that is seen to until `take` is done with it.
     struct Delivery: Sendable {
-        fileprivate let channel: SSEChannel
-        fileprivate let message: RPCMessage
+        let channel: SSEChannel
+        let message: RPCMessage
     }
 
     private let endpoint: Endpoint
@@ -46,14 +46,20 @@ final class SSEFront: Sendable {
         var fields = Fields()
         fields.append(.xRequestID, arrival.requestID)
         let stream = writer.streamEvents(fields)
-        let channel = SSEChannel(arrival, isMerged: server == nil, EventStream(stream))
-        channels.withLock { $0[channel.id] = channel }
+        let channel = open(arrival, of: server, EventStream(stream))
         let loop = arrival.loop
         stream.onClose { [weak self] in self?.close(channel, on: loop) }
         let base = server.map { "/mcp/\($0)" } ?? "/mcp"
         let place = "\(base)/\(Place.messages.rawValue)?session=\(channel.id)"
         _ = stream.writeEventNow(SSEEvent(data: Array(place.utf8), event: "endpoint"))
         keepAlive(stream, channel, loop)
+    }
+
+    /// The same on any stream; whoever has it says when it is closed.
+    func open(_ arrival: Arrival, of server: String?, _ stream: any EventSink) -> SSEChannel {
+        let channel = SSEChannel(arrival, isMerged: server == nil, stream)
+        channels.withLock { $0[channel.id] = channel }
+        return channel
     }
 
     private func keepAlive(_ stream: ResponseStream, _ channel: SSEChannel, _ loop: EventLoop) {
@@ -69,7 +75,7 @@ final class SSEFront: Sendable {
         }
     }
 
-    private func close(_ channel: SSEChannel, on loop: EventLoop) {
+    func close(_ channel: SSEChannel, on loop: EventLoop) {
         _ = channels.withLock { $0.removeValue(forKey: channel.id) }
         switch channel.close() {
         case .one(let session): endpoint.end(session, on: loop)
@@ -97,9 +103,13 @@ final class SSEFront: Sendable {
     func admit(_ arrival: Arrival, of server: String?, session id: String?) throws(Refusal) -> Delivery {
         guard let id else { throw .noSession }
         guard let channel = channels.withLock({ $0[id] }), channel.grantID == arrival.holder.grant.id,
-            channel.server == server.map({ _ in arrival.caller.server }), !channel.stream.isClosed,
-            channel.session?.isEnded != true
+            channel.server?.name == server, !channel.stream.isClosed, channel.session?.isEnded != true
         else { throw .unknownSession }
+        guard channel.server == server.map({ _ in arrival.caller.server }) else {
+            // It is another server by now: a client whose stream ends begins anew.
+            close(channel, on: arrival.loop)
+            throw .unknownSession
+        }
         let message = try Endpoint.read(arrival.body, limit: endpoint.options.maxBody)
         guard channel.begin(message) else { throw .tooManyMessages }
         return Delivery(channel: channel, message: message)
@@ -163,7 +173,7 @@ final class SSEFront: Sendable {
 }
 
 /// What a client opened on its stream: a conversation with one server, or with all of its grant.
-private enum SSESession: Sendable {
+enum SSESession: Sendable {
     case one(ClientSession)
     case all(MergedSession)
 
@@ -185,7 +195,7 @@ private enum SSESession: Sendable {
 }
 
 /// One client's stream, and the session that it opened on it.
-private final class SSEChannel: Sendable {
+final class SSEChannel: Sendable {
     private struct State {
         var session: SSESession?
         var isOpening = false
@@ -206,10 +216,10 @@ private final class SSEChannel: Sendable {
     let grantID: String
     /// Nil for all servers of the grant.
     let server: Server?
-    let stream: EventStream
+    let stream: any EventSink
     private let state = Mutex(State())
 
-    init(_ arrival: Arrival, isMerged: Bool, _ stream: EventStream) {
+    init(_ arrival: Arrival, isMerged: Bool, _ stream: any EventSink) {
         grantID = arrival.holder.grant.id
         server = isMerged ? nil : arrival.caller.server
         self.stream = stream

@@ -12,6 +12,8 @@ protocol EventSink: AnyObject, Sendable {
     func send(_ message: [UInt8])
     /// The same under an id, by which a client that comes back says how far it got.
     func send(_ message: [UInt8], id: String)
+    /// Sends a message, and waits while the client does not read.
+    func write(_ message: [UInt8]) async
     /// Ends it after what was sent.
     func end()
     /// Ends it with a last message.
@@ -21,6 +23,7 @@ protocol EventSink: AnyObject, Sendable {
 extension EventSink {
     var leadsNowhere: Bool { false }
     func send(_ message: [UInt8], id: String) { send(message) }
+    func write(_ message: [UInt8]) async { send(message) }
 
     func end(with last: [UInt8]) {
         send(last)
@@ -71,7 +74,6 @@ final class EventStream: EventSink {
         stream.loop.execute { [stream] in _ = stream.writeEventNow(event) }
     }
 
-    /// Sends a message, and waits while the client does not read.
     func write(_ message: [UInt8]) async {
         let event = SSEEvent(data: message, event: "message")
         await Task(executorPreference: stream.loop) { [stream] in _ = await stream.writeEvent(event) }.value

@@ -84,9 +84,6 @@ final class HTTPEvents: UpstreamStream {
         body.cancel()
     }
 
-    /// The same from any thread.
-    func hangUp() { loop.execute { self.cancel() } }
-
     private func ranOut() {
         isLate.store(true, ordering: .relaxed)
         state.withLock { $0.body }.cancel()
@@ -96,14 +93,7 @@ final class HTTPEvents: UpstreamStream {
         do throws(UpstreamError) {
             while true {
                 let event = try await nextEvent()
-                // Priming events and keep-alives have no data.
-                if event.data.isEmpty { continue }
-                // SPEC: WHATWG HTML §9.2: events of other types are for those who listen for them.
-                guard event.event == nil || event.event == "message" else { continue }
-                guard let message = try? RPCMessage(JSONDocument.parse(event.data, limits: .upstream)) else {
-                    throw UpstreamError(
-                        .broken, mayHaveRun: true, detail: "an event is no JSON-RPC message", status: status)
-                }
+                guard let message = try Self.message(of: event, status: status) else { continue }
                 guard case .response(let answered, let isError) = message.kind else { return message }
                 if let id, answered?.int != id, !(isError && answered?.int == nil) { continue }
                 end()
@@ -114,6 +104,17 @@ final class HTTPEvents: UpstreamStream {
             guard isLate.load(ordering: .relaxed) else { throw error }
             throw UpstreamError(.timeout, mayHaveRun: true, detail: "no answer within the call timeout", status: status)
         }
+    }
+
+    /// What an event brings; nil if it is for nobody here.
+    static func message(of event: SSEEvent, status: Int? = nil) throws(UpstreamError) -> RPCMessage? {
+        // Priming events and keep-alives have no data.
+        // SPEC: WHATWG HTML §9.2: events of other types are for those who listen for them.
+        guard !event.data.isEmpty, event.event == nil || event.event == "message" else { return nil }
+        guard let message = try? RPCMessage(JSONDocument.parse(event.data, limits: .upstream)) else {
+            throw UpstreamError(.broken, mayHaveRun: true, detail: "an event is no JSON-RPC message", status: status)
+        }
+        return message
     }
 
     /// The next event, whatever it is.

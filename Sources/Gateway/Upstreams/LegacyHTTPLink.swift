@@ -44,8 +44,7 @@ final class LegacyHTTPLink: UpstreamLink {
         /// Whether it is known by now if there is a stream.
         var isHeard = false
         /// The stream that is open.
-        // COST: no closure that ends it; each of ten thousand idle sessions has one.
-        var stream: HTTPEvents?
+        var stream: Listening?
 
         mutating func begin(_ runner: CallHandle) -> [CallHandle] {
             guard self.runner === runner, !isHeard else { return [] }
@@ -61,7 +60,7 @@ final class LegacyHTTPLink: UpstreamLink {
         }
     }
 
-    private let route: HTTPRoute
+    let route: HTTPRoute
     private let client: ClientProfile
     private let relays: Relays
     private let session: Mutex<Session>
@@ -143,7 +142,7 @@ final class LegacyHTTPLink: UpstreamLink {
     }
 
     /// A new session in place of the one that the server no longer knows. Calls that notice it together get the same one.
-    private func renewed(_ stale: String, on loop: EventLoop) async throws(UpstreamError) -> Session {
+    func renewed(_ stale: String, on loop: EventLoop) async throws(UpstreamError) -> Session {
         try await renewal.run { () async throws(UpstreamError) -> Session in
             let current = session.withLock { $0 }
             guard current.id == stale else { return current }
@@ -201,80 +200,36 @@ final class LegacyHTTPLink: UpstreamLink {
         }
         handle.onCancel { [self] in leave(handle) }
         if isHeard { handle.begin() }
-        guard let runner else { return }
-        await listen(runner, on: loop)
-        for handle in ears.withLock({ $0.end(runner) }) { handle.begin() }
+        if let runner { Listening(self, runner, on: loop).begin() }
     }
+
+    /// It is known by now whether there is a stream.
+    func begun(_ runner: CallHandle) { for handle in ears.withLock({ $0.begin(runner) }) { handle.begin() } }
+    /// There is no stream any more.
+    func ended(_ runner: CallHandle) { for handle in ears.withLock({ $0.end(runner) }) { handle.begin() } }
+    /// The stream that is open, or none.
+    func listens(by stream: Listening?, _ runner: CallHandle) {
+        isListening.store(stream != nil, ordering: .relaxed)
+        ears.withLock { if $0.runner === runner { $0.stream = stream } }
+    }
+    var current: Session { session.withLock { $0 } }
 
     /// The stream goes on for as long as anybody listens.
     private func leave(_ handle: CallHandle) {
         let runner = ears.withLock { ears -> CallHandle? in
             ears.listeners.removeAll { $0.handle === handle }
             guard ears.listeners.isEmpty else { return nil }
-            defer { (ears.runner, ears.isHeard) = (nil, false) }
+            defer { (ears.runner, ears.stream, ears.isHeard) = (nil, nil, false) }
             return ears.runner
         }
         runner?.cancel()
     }
 
     /// All who listen bring what comes to the same session, which knows who wants it.
-    private func hear(_ message: RPCMessage) { ears.withLock { $0.listeners.first?.take }?(message) }
-
-    private func listen(_ handle: CallHandle, on loop: EventLoop) async {
-        let cancel = ClientCancel()
-        handle.onCancel { loop.execute { cancel.cancel() } }
-        var lastEventID = ""
-        // The name of the session in which there was a stream, and whose events those were.
-        // COST: the name alone; this waits for as long as the client listens.
-        var listened: String?
-        // That of one which was opened for the stream's sake and has none yet.
-        var opened: String?
-        var pause = Self.firstPause
-        while !handle.isCancelled {
-            let current = session.withLock { $0 }
-            let name = current.id
-            if name != listened { lastEventID = "" }
-            let standing = await standingAside(after: lastEventID, current, on: loop, cancel)
-            for listener in ears.withLock({ $0.begin(handle) }) { listener.begin() }
-            switch standing {
-            case .open(let body):
-                (listened, opened) = (name, nil)
-                pause = Self.firstPause
-                let events = HTTPEvents(body, maxEvent: route.limits.maxMessage, on: loop)
-                handle.onCancel {
-                    loop.execute {
-                        cancel.cancel()
-                        events.cancel()
-                    }
-                }
-                isListening.store(true, ordering: .relaxed)
-                ears.withLock { if $0.runner === handle { $0.stream = events } }
-                while let message = try? await events.next() { hear(message) }
-                isListening.store(false, ordering: .relaxed)
-                ears.withLock { if $0.stream === events { $0.stream = nil } }
-                if session.withLock({ $0.id }) != name { continue }
-                if !events.lastEventID.isEmpty { lastEventID = events.lastEventID }
-            case .notOffered: return
-            case .forgotten:
-                // Some servers say 404 when they mean that there is no such stream; one that had one means the session.
-                guard let stale = name, listened != nil, opened != stale else { return }
-                if let fresh = try? await renewed(stale, on: loop) {
-                    opened = fresh.id
-                    // What the server says in its new session shall find us there.
-                    continue
-                }
-            case .unreachable: pause = min(Self.longestPause, TimeSpan(microseconds: 2 * pause.microseconds))
-            }
-            // The server may end the stream at any time; a client then asks again, not at once.
-            guard !handle.isCancelled, (try? await loop.sleep(pause)) != nil else { return }
-        }
-    }
-
-    private static let firstPause = TimeSpan.seconds(1)
-    private static let longestPause = TimeSpan.seconds(30)
+    func hear(_ message: RPCMessage) { ears.withLock { $0.listeners.first?.take }?(message) }
 
     /// What a GET for a stream came to.
-    private enum Standing {
+    enum Standing {
         case open(ClientStream)
         /// 405 and any other answer that is no stream.
         case notOffered
@@ -284,16 +239,8 @@ final class LegacyHTTPLink: UpstreamLink {
         case unreachable
     }
 
-    // COST: a task keeps the memory that its calls have needed, and this one's caller waits for events, often for days.
-    private func standingAside(
-        after lastEventID: String, _ session: Session, on loop: EventLoop, _ cancel: ClientCancel
-    ) async -> Standing {
-        await Task(executorPreference: loop) { [self] in
-            await standing(after: lastEventID, session, on: loop, cancel)
-        }.value
-    }
-
-    private func standing(after lastEventID: String, _ session: Session, on loop: EventLoop, _ cancel: ClientCancel)
+    /// Asks for a stream.
+    func standing(after lastEventID: String, _ session: Session, on loop: EventLoop, _ cancel: ClientCancel)
         async -> Standing
     {
         var fields = session.streamFields(route)

@@ -229,7 +229,7 @@ package final class ClientStream: @unchecked Sendable {
     private var buffer: [UInt8] = []
     private var isFinished = false
     private var error: HTTPClientError?
-    private var waiting: UnsafeContinuation<Void, Never>?
+    private var waiting: (() -> Void)?
 
     init(_ connection: ClientConnection, _ head: ResponseHead) {
         self.connection = connection
@@ -250,11 +250,29 @@ package final class ClientStream: @unchecked Sendable {
     /// The next bytes, at least one; nil at the end. While nobody asks, the server is not read: back-pressure.
     package func next() async throws(HTTPClientError) -> [UInt8]? {
         connection.loop.assertOnLoop()
-        while buffer.isEmpty {
-            if let error { throw error }
-            if isFinished { return nil }
+        while buffer.isEmpty, !isFinished {
             precondition(waiting == nil, "BUG: two readers of one stream")
-            await withUnsafeContinuation { waiting = $0 }
+            await withUnsafeContinuation { continuation in waiting = { continuation.resume() } }
+        }
+        return try ready()
+    }
+
+    /// For who waits without a task: calls `body` once, on the loop and never inline, when there is something for
+    /// ``ready()``. It is held until then, or until the stream is over.
+    package func whenReady(_ body: @escaping @Sendable () -> Void) {
+        connection.loop.assertOnLoop()
+        precondition(waiting == nil, "BUG: two readers of one stream")
+        let loop = connection.loop
+        waiting = { loop.execute(body) }
+        if !buffer.isEmpty || isFinished { wake() }
+    }
+
+    /// The bytes that are there; nil at the end.
+    package func ready() throws(HTTPClientError) -> [UInt8]? {
+        connection.loop.assertOnLoop()
+        guard !buffer.isEmpty else {
+            if let error { throw error }
+            return isFinished ? nil : []
         }
         let bytes = buffer
         buffer = []
@@ -282,8 +300,8 @@ package final class ClientStream: @unchecked Sendable {
     }
 
     private func wake() {
-        let continuation = waiting
+        let body = waiting
         waiting = nil
-        continuation?.resume()
+        body?()
     }
 }

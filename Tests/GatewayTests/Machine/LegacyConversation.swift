@@ -81,7 +81,7 @@ final class LegacyConversation: Conversation {
         self.version = version
         guard let hello = TalkingServer.hello(era) else { throw Stand.Problem("the server's greeting is none") }
         self.hello = hello
-        stand.ledger.state.withLock { $0.rows = [] }
+        try stand.begin()
         dial("bystander")
         bystander = await initialize(stand.holder)
         dial("stranger")
@@ -363,6 +363,8 @@ final class LegacyConversation: Conversation {
         case "grant ends":
             let others = [bystander, stranger]
             end { !others.contains($0.id) && $0.profile.era == .legacy }
+        case "policy changes": try stand.change { _ in }
+        case "definition changes": try stand.redefine("s")
         case "close streams":
             stand.endpoint.sessions.closeStreams()
             shared.ids.withLock { $0["stream"] = nil }

@@ -3,7 +3,6 @@ import HTTP
 import JSON
 import MCP
 import Runtime
-import Store
 import Synchronization
 
 @testable import Gateway
@@ -15,8 +14,6 @@ final class MergedConversation: Conversation {
     private let shared = Shared()
     private var posted: [WatchedReply] = []
     private var session = "none"
-    /// The grant, with the servers as they are defined now.
-    private var holder: Holder
     private var stream: WatchedSink?
     /// What callbacks touch.
     private final class Shared: Sendable {
@@ -31,10 +28,8 @@ final class MergedConversation: Conversation {
 
     init(_ stand: Stand) async throws {
         self.stand = stand
-        holder = stand.manifold
-        stand.define(holder)
         guard let hello = TalkingServer.hello(.legacy) else { throw Stand.Problem("the server's greeting is none") }
-        stand.ledger.state.withLock { $0.rows = [] }
+        try stand.begin()
         let (book, shared) = (book, shared)
         stand.answers.set { server, _, loop in
             guard shared.isUp.withLock({ $0[server] ?? false }) else { return nil }
@@ -55,7 +50,7 @@ final class MergedConversation: Conversation {
     // MARK: What can be seen
 
     private func find(_ name: String) -> MergedSession? {
-        try? stand.merged.session(of: stand.arrival(holder, "", Fields((.mcpSessionID, name))))
+        try? stand.merged.session(of: stand.arrival(stand.manifold, "", Fields((.mcpSessionID, name))))
     }
 
     var state: [String: String] {
@@ -88,7 +83,7 @@ final class MergedConversation: Conversation {
         posted.append(reply)
         var fields = Fields()
         if let session { fields.append(.mcpSessionID, session) }
-        let (arrival, merged) = (stand.arrival(holder ?? self.holder, body, fields), stand.merged)
+        let (arrival, merged) = (stand.arrival(holder ?? stand.manifold, body, fields), stand.merged)
         Task(executorPreference: stand.loop) { await merged.post(arrival, reply) }
     }
 
@@ -175,7 +170,7 @@ final class MergedConversation: Conversation {
             let text = #"{"jsonrpc":"2.0","id":\#(number),"result":{"roots":[]}}"#
             say(text, to: event == "answer" ? session : bystander)
         case "get": open()
-        case "delete": delete(holder)
+        case "delete": delete(stand.manifold)
         case "close streams": stand.merged.closeStreams()
         default: try takeFromServers(event, name)
         }
@@ -197,16 +192,6 @@ final class MergedConversation: Conversation {
         case "revive":
             shared.isUp.withLock { $0["a"] = true }
             server("a")?.revive()
-        case "redefine":
-            holder = Holder(
-                grant: holder.grant,
-                callers: holder.callers.map { caller in
-                    guard caller.server.name == "a" else { return caller }
-                    var server = caller.server
-                    server.allowPrivate.toggle()
-                    return Caller(grant: caller.grant, server: server, policy: caller.policy)
-                })
-            stand.define(holder)
         case "sweep", "late sweep":
             var now = stand.loop.now
             if event == "late sweep" {
@@ -221,6 +206,8 @@ final class MergedConversation: Conversation {
         case "grant ends":
             guard let own = find(session) else { return }
             stand.merged.end(own, on: stand.loop)
+        case "policy changes": try stand.change { _ in }
+        case "definition changes": try stand.redefine("a")
         default: throw Stand.Problem("nobody knows how `\(event)` happens")
         }
     }

@@ -32,7 +32,7 @@ final class ModernConversation: Conversation {
         self.stand = stand
         self.era = era
         guard let hello = TalkingServer.hello(era) else { throw Stand.Problem("the server's greeting is none") }
-        stand.ledger.state.withLock { $0.rows = [] }
+        try stand.begin()
         let (book, shared) = (book, shared)
         stand.answers.set { _, _, loop in
             guard shared.isUp.withLock({ $0 }) else { return nil }
@@ -167,6 +167,8 @@ final class ModernConversation: Conversation {
             for session in stand.endpoint.sessions.removeAll(where: { $0.grantID == "gr_1" }) {
                 session.end(on: stand.loop)
             }
+        case "policy changes": try stand.change { _ in }
+        case "definition changes": try stand.redefine("s")
         case "close streams": stand.endpoint.sessions.closeStreams()
         default: throw Stand.Problem("nobody knows how `\(event)` happens")
         }

@@ -104,6 +104,55 @@ import Testing
         }
     }
 
+    @Test func everyEventInEveryStateOfSeveralServersAndAModernClient() async throws {
+        let spec = try Self.spec("Several servers, modern client")
+        try await Self.check("several servers, modern client") { stand in
+            ModelCheck(
+                spec, given: [:], begin: { try await ModernMergedConversation(stand) },
+                visible: { state in
+                    let names = ["session", "b part", "dead", "listen"]
+                    return state.filter { names.contains($0.key) }.merging(
+                        ["a part": state["a part"] == "open" ? "open" : "none"]) { $1 }
+                }, unsettled: { stand.unsettled() })
+        }
+    }
+
+    @Test(arguments: [Era.legacy, .modern]) func everyEventInEveryStateOfAPipe(_ era: Era) async throws {
+        let title = "\(era == .legacy ? "Legacy" : "Modern") client on a pipe"
+        let spec = try Self.spec(title)
+        try await Self.check(title) { stand in
+            ModelCheck(
+                spec, given: [:], begin: { try await PipeConversation(stand, client: era) },
+                visible: { state in
+                    let sessions = ["session", "standing"].filter { state[$0] == "open" }.count
+                    return ["sessions": String(sessions), "over": state["pipe"] == "over" ? "yes" : "no"]
+                }, unsettled: { stand.unsettled() })
+        }
+    }
+
+    @Test func everyEventInEveryStateOfTheOldTransport() async throws {
+        let spec = try Self.spec("The transport of 2024-11-05")
+        try await Self.check("transport of 2024-11-05") { stand in
+            ModelCheck(
+                spec, given: [:], begin: { try await OldConversation(stand) },
+                visible: { state in state.filter { ["session", "stream"].contains($0.key) } },
+                unsettled: { stand.unsettled() })
+        }
+    }
+
+    @Test(arguments: [Era.legacy, .modern], [false, true])
+    func everyEventInEveryStateOfTheConfiguration(_ era: Era, isMerged: Bool) async throws {
+        let spec = try Self.spec("What people change meanwhile")
+        let (client, place) = (era == .legacy ? "legacy" : "modern", isMerged ? "all" : "one")
+        try await Self.check("what people change, \(client) client at \(place)") { stand in
+            ModelCheck(
+                spec, given: ["client": client, "place": place],
+                begin: { try await ChangingConversation(stand, client: era, isMerged: isMerged) },
+                visible: { state in state.filter { ["session", "stream"].contains($0.key) } },
+                unsettled: { stand.unsettled() })
+        }
+    }
+
     @Test func everyEventInEveryStateOfATaskWithinOneEra() async throws {
         for (era, section) in [
             (Era.legacy, "Tasks, legacy client, legacy server"), (.modern, "Tasks, modern client, modern server"),

@@ -20,21 +20,21 @@ final class Stand: Sendable {
         init(_ description: String) { self.description = description }
     }
 
+    let core: GatewayCore
     /// In front of the server `s`.
-    let endpoint: Endpoint
+    var endpoint: Endpoint { core.endpoint }
     /// In front of all servers of a grant.
     let merged: MergedEndpoint
+    /// For clients of the transport of 2024-11-05.
+    let front: SSEFront
+    var upstreams: UpstreamTable { core.upstreams }
     let ledger = FakeLedger()
+    let options: GatewayOptions
     let loop: EventLoop
-    /// A grant of the server `s`.
-    let holder: Holder
-    /// Another one.
-    let stranger: Holder
-    /// A grant of two servers, `a` and `b`.
-    let manifold: Holder
-    let upstreams: UpstreamTable
     /// What comes of opening a way to a server.
     let answers: Dialled
+    private let store: PlainStore
+    private let policy: [UInt8]
 
     /// - Parameters:
     ///   - policy: of all grants.
@@ -44,62 +44,87 @@ final class Stand: Sendable {
         guard let address = SocketAddress(ip: "127.0.0.1", port: 0) else { throw Problem("no address") }
         var options = GatewayOptions(listen: address)
         options.callTimeout = patience
-        let (quotas, metrics, log) = (Quotas(), GatewayMetrics(), Log { _, _, _ in })
-        let hasher = PlainHasher()
-        let judge = Judge(quotas: quotas, pins: PinDesk(hasher: hasher, ledger: ledger, log: log)) { session, _ in
-            session.caller
-        }
-        let recorder = Recorder(ledger: ledger, hasher: hasher, quotas: quotas)
-        let exchange = Exchange(
-            desk: AskDesk(judge: judge, recorder: recorder, metrics: metrics),
-            states: RequestStates(sealer: PlainSealer(), hasher: hasher))
-        let journey = CallJourney(
-            judge: judge, recorder: recorder, forwarder: Forwarder(exchange: exchange), metrics: metrics,
-            maxInFlight: 1_000, log: log)
-        upstreams = UpstreamTable(
-            group, clients: HTTPClients(group, options: .init()),
-            limits: StdioLimits(start: .seconds(600), call: .seconds(600)), log: log, notified: { _, _ in })
+        options.startTimeout = patience
+        options.maxSessions = 100
+        self.options = options
+        policy = Array(text.utf8)
         let dialled = Dialled()
-        self.answers = dialled
-        endpoint = Endpoint(
-            options, upstreams: upstreams, journey: journey, sessions: SessionTable(capacity: 100), metrics: metrics,
-            log: log,
+        answers = dialled
+        store = PlainStore(PlainStore.State(servers: Self.servers(1), policy: policy, grants: Self.grants))
+        core = try GatewayCore(
+            options, on: group, store: store, hasher: PlainHasher(), sealer: PlainSealer(), ledger: ledger,
+            log: Log { _, _, _ in },
             dial: { server, client, _, loop async throws(UpstreamError) in
                 try dialled.link(to: server.definition.name, for: client, on: loop)
             })
+        let snapshots = core.snapshots
         merged = MergedEndpoint(
-            endpoint, sealer: PlainSealer(), hasher: hasher, digest: { Array($0.prefix(32)) },
-            currentHolder: { _, _ in nil })
-        let policy = PolicyDocument.load(Array(text.utf8), name: "p", version: 1).policy
-        func holder(_ id: String, of servers: [String]) -> Holder {
-            let grant = Grant(
-                id: id, server: servers[0], policy: "p", label: "l", identity: nil, created: Self.start, expires: nil,
-                revoked: nil, rotated: nil)
-            return Holder(
-                grant: grant,
-                callers: servers.map { name in
-                    let server = Server(
-                        name: name,
-                        transport: .stdio(command: ["/bin/true"], inherit: [], variables: [], directory: nil),
-                        allowPrivate: false, created: Self.start)
-                    return Caller(grant: grant, server: server, policy: policy)
-                })
+            core.endpoint, sealer: PlainSealer(), hasher: PlainHasher(), digest: { Array($0.prefix(32)) },
+            currentHolder: { grant, now throws(StoreError) in try snapshots.snapshot().holder(grant: grant, at: now) })
+        front = SSEFront(core.endpoint, merged)
+    }
+
+    // MARK: The configuration
+
+    /// Another version is another definition.
+    private static func servers(_ version: Int) -> [Server] {
+        ["s", "a", "b"].map { name in
+            Server(
+                name: name,
+                transport: .stdio(command: ["/bin/true", String(version)], inherit: [], variables: [], directory: nil),
+                created: start)
         }
-        self.holder = holder("gr_1", of: ["s"])
-        stranger = holder("gr_2", of: ["s"])
-        manifold = holder("gr_3", of: ["a", "b"])
     }
 
-    private let generation = Atomic<UInt64>(0)
-
-    /// The servers of that grant are defined so from now on, and those of the others as they were.
-    func define(_ holder: Holder) {
-        let servers = (self.holder.callers + holder.callers).map(\.server)
-        let definitions = Dictionary(servers.map { ($0.name, $0) }) { $1 }
-        upstreams.keep(only: definitions, generation: generation.add(1, ordering: .relaxed).newValue)
-        let over = endpoint.sessions.removeAll { definitions[$0.server.definition.name] != $0.server.definition }
-        for session in over { session.end(on: loop) }
+    private static let grants = [("gr_1", ["s"]), ("gr_2", ["s"]), ("gr_3", ["a", "b"])].map { id, servers in
+        Grant(
+            id: id, server: servers[0], policy: PlainStore.policyName, label: "l", identity: nil, created: start,
+            expires: nil, also: servers.dropFirst().map { Grant.Part(server: $0, policy: PlainStore.policyName) })
     }
+
+    /// As it is at the beginning, and nothing on record. The servers are new ones.
+    func begin() throws {
+        ledger.state.withLock { $0.rows = [] }
+        try change { store in
+            store.servers = Self.servers(Int(store.generation))
+            (store.policy, store.grants, store.pins) = (policy, Self.grants, [:])
+        }
+    }
+
+    /// Ends a grant, and makes it again: who comes back by its name is another.
+    func endGrant(_ id: String) throws {
+        try change { $0.grants.removeAll { $0.id == id } }
+        try change { $0.grants = Self.grants }
+    }
+
+    /// A server with another definition.
+    func redefine(_ name: String) throws {
+        try change { store in
+            let others = Self.servers(Int(store.generation)).filter { $0.name == name }
+            store.servers = store.servers.filter { $0.name != name } + others
+        }
+    }
+
+    /// What the command line does, and what follows from it while nobody calls.
+    func change(_ body: (inout PlainStore.State) -> Void) throws {
+        store.change(body)
+        core.keep(only: try core.snapshots.snapshot(), at: EventLoop.wallNow, on: loop) { isOver in
+            merged.keep(on: loop, isOver: isOver)
+            front.keep(on: loop, isOver: isOver)
+        }
+    }
+
+    private func holder(_ id: String) -> Holder {
+        (try? core.snapshots.snapshot().holder(grant: id, at: EventLoop.wallNow))
+            ?? Holder(grant: Self.grants[0], callers: [])
+    }
+
+    /// A grant of the server `s`.
+    var holder: Holder { holder("gr_1") }
+    /// Another one.
+    var stranger: Holder { holder("gr_2") }
+    /// A grant of two servers, `a` and `b`.
+    var manifold: Holder { holder("gr_3") }
 
     /// The servers that tests have.
     final class Dialled: Sendable {

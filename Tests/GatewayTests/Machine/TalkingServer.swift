@@ -40,7 +40,14 @@ final class TalkingServer: UpstreamLink {
     private let state = Mutex(State())
     private let counter = Atomic<Int64>(0)
 
-    init(_ label: String, _ hello: UpstreamHello, _ book: Notebook, on loop: EventLoop) {
+    /// Its tools, as JSON.
+    private let tools: @Sendable () -> String
+
+    init(
+        _ label: String, _ hello: UpstreamHello, _ book: Notebook, on loop: EventLoop,
+        tools: @escaping @Sendable () -> String = { #"{"name":"t"},{"name":"forbidden"}"# }
+    ) {
+        self.tools = tools
         self.loop = loop
         self.label = label
         self.hello = hello
@@ -57,8 +64,11 @@ final class TalkingServer: UpstreamLink {
         "capabilities":{"tools":{"listChanged":true},"logging":{}},"ttlMs":0,"cacheScope":"private"}}
         """#
 
-    static func hello(_ era: Era) -> UpstreamHello? {
-        message(Array((era == .legacy ? legacy : modern).utf8)).flatMap {
+    /// - Parameter more: capabilities, each with a comma before it.
+    static func hello(_ era: Era, with more: String = "") -> UpstreamHello? {
+        let text = (era == .legacy ? legacy : modern).split(separator: #""logging":{}"#).joined(
+            separator: #""logging":{}"# + more)
+        return message(Array(text.utf8)).flatMap {
             era == .legacy ? UpstreamHello($0) : UpstreamHello(discovered: $0)
         }
     }
@@ -80,10 +90,15 @@ final class TalkingServer: UpstreamLink {
         guard let request = Self.message(outgoing.message) else { throw Self.unreachable }
         if outgoing.method == "tools/list" {
             let more = isModern ? #""resultType":"complete","ttlMs":0,"cacheScope":"private","# : ""
-            let tools =
-                #"{"jsonrpc":"2.0","id":\#(id),"result":{\#(more)"tools":[{"name":"t"},{"name":"forbidden"}]}}"#
-            guard let list = Self.message(Array(tools.utf8)) else { throw Self.unreachable }
+            let text = #"{"jsonrpc":"2.0","id":\#(id),"result":{\#(more)"tools":[\#(tools())]}}"#
+            guard let list = Self.message(Array(text.utf8)) else { throw Self.unreachable }
             return .response(list, status: nil)
+        }
+        if outgoing.method == "completion/complete" {
+            book.note("\(label):complete")
+            let text = #"{"jsonrpc":"2.0","id":\#(id),"result":{"completion":{"values":[]}}}"#
+            guard let answer = Self.message(Array(text.utf8)) else { throw Self.unreachable }
+            return .response(answer, status: nil)
         }
         let name = request.params?["arguments"]?["call"]?.string ?? ""
         let inbox = Inbox()

@@ -29,7 +29,7 @@ final class TaskConversation: Conversation {
     init(_ stand: Stand, client: Era, server: Era) async throws {
         (self.stand, self.client, self.server) = (stand, client, server)
         guard let hello = TaskServer.hello(server) else { throw Stand.Problem("the server's greeting is none") }
-        stand.ledger.state.withLock { $0.rows = [] }
+        try stand.begin()
         // Between eras the gateway looks at a task again and again, and nobody counts how often.
         let isMixed = client != server
         let (book, shared) = (book, shared)

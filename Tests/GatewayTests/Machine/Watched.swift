@@ -77,6 +77,65 @@ struct Postmark: Sendable {
     }
 }
 
+/// Names what comes on a stream that all requests of a client share: each message says what it belongs to.
+struct Sorter: Sendable {
+    /// What requests are called, by their ids as JSON.
+    let names: [String: String]
+
+    func word(_ bytes: [UInt8], _ book: Notebook) -> String {
+        guard let message = try? RPCMessage(JSONDocument.parse(bytes)) else {
+            return "reply>\(Postmark(id: nil).word(bytes, book))"
+        }
+        let meta = message.params?["_meta"]?["io.modelcontextprotocol/subscriptionId"]
+        var owner: JSONView?
+        switch message.kind {
+        case .request: break
+        case .notification: owner = meta ?? message.params?["progressToken"] ?? message.params?["requestId"]
+        case .response(let answered, _):
+            let id = answered.map { String(decoding: $0.raw, as: UTF8.self) }
+            return "\(id.flatMap { names[$0] } ?? "reply")>\(Postmark(id: id).word(bytes, book))"
+        }
+        let token = owner.map { String(decoding: $0.rawBytes, as: UTF8.self) }
+        return "\(token.flatMap { names[$0] } ?? "stream")>\(Postmark(id: nil, token: token).word(bytes, book))"
+    }
+}
+
+/// A stream that all requests of a client share.
+final class SharedSink: EventSink {
+    private let state = Mutex<(isClosed: Bool, closed: (@Sendable () -> Void)?)>((false, nil))
+    private let sorter: Sorter
+    private let book: Notebook
+    /// Told each message.
+    private let sent: @Sendable ([UInt8]) -> Void
+
+    init(_ sorter: Sorter, _ book: Notebook, _ sent: @escaping @Sendable ([UInt8]) -> Void) {
+        (self.sorter, self.book, self.sent) = (sorter, book, sent)
+    }
+
+    var isClosed: Bool { state.withLock { $0.isClosed } }
+    func whenClosed(_ body: @escaping @Sendable () -> Void) { state.withLock { $0.closed = body } }
+
+    func send(_ message: [UInt8]) {
+        guard !isClosed else { return }
+        book.note(sorter.word(message, book))
+        sent(message)
+    }
+
+    /// From the gateway's side.
+    func end() { if close() { book.note("stream:end") } }
+    /// From the client's side.
+    func hangUp() { _ = close() }
+
+    private func close() -> Bool {
+        let (wasOpen, closed) = state.withLock { state in
+            defer { state = (true, nil) }
+            return (!state.isClosed, state.closed)
+        }
+        closed?()
+        return wasOpen
+    }
+}
+
 /// A stream of a client that is told what was sent on it.
 final class WatchedSink: EventSink {
     private let state = Mutex<(isClosed: Bool, isAnswered: Bool)>((false, false))
@@ -177,6 +236,9 @@ final class WatchedReply: ReplyChannel, @unchecked Sendable {
 
     /// Whether somebody still sees to it, a standing stream aside.
     var isPending: Bool { phase != .over && sink == nil }
+
+    /// Whether its standing stream goes on.
+    var isStreaming: Bool { sink.map { !$0.isClosed } ?? false }
 
     /// Whether its client still waits for an answer.
     var isWaiting: Bool { !hasHungUp && (phase == .fresh || phase == .streaming && sink == nil && !isTakenOver) }
