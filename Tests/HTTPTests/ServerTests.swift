@@ -30,27 +30,28 @@ import Testing
         final class Place: Sendable { let loop = Mutex<EventLoop?>(nil) }
         let (place, sent, held) = (Place(), Counter(), [Gate(), Gate()])
         // Keeps the loop busy until the clocks have run out and the rest has been sent.
-        @Sendable func holdUp(_ round: Int) {
+        @Sendable func holdUp(_ round: Int, _ length: Duration) {
             place.loop.withLock { $0 }?.execute {
                 held[round].open()
-                let end = ContinuousClock.now + .milliseconds(150)
+                let end = ContinuousClock.now + length
                 while sent.value <= round || ContinuousClock.now < end { usleep(1_000) }
             }
         }
         let service = EchoService(
             refusal: { head in
-                if head.method == .post { holdUp(0) }
+                if head.method == .post { holdUp(0, .milliseconds(150)) }
                 return nil
             },
             answer: { request, loop, writer in
                 place.loop.withLock { $0 = loop }
                 let path = request.head.target.path
                 writer.send(.ok, .none, EchoService.echo(request))
-                if path.equals("/idle") { holdUp(1) }
+                if path.equals("/idle") { holdUp(1, .milliseconds(1_100)) }
             })
         var options = HTTPServerOptions()
         options.bodyTimeout = .milliseconds(50)
-        options.idleTimeout = .milliseconds(50)
+        // Also how long a client on a busy machine may take for its first request.
+        options.idleTimeout = .seconds(1)
         try await withServer(service, options: options) { server, loop in
             let body = try await Wire.connect(to: server.address, on: loop)
             await body.send(get)
