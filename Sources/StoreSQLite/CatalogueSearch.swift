@@ -7,7 +7,7 @@ import Store
 // and more for `get`.
 struct CatalogueSearch {
     /// How many tools of one reading are compared.
-    private static let candidates = 300
+    private static let candidates = 200
     private static let mostWords = 16
     /// Names longer than what is asked for by so many words are looked for by their length.
     private static let longerNames = 2
@@ -15,11 +15,25 @@ struct CatalogueSearch {
     private let db: Connection
     private let query: CatalogueQuery
     private let words: [String]
+    /// The same in UTF-8.
+    private let bytes: [[UInt8]]
     /// Expressions that each tool has to fulfil.
     private let filters: [String]
     private let limit: Int
     private let ask: Statement
-    private var scores: [Int64: (score: Double, words: String)] = [:]
+    private var found: [Found] = []
+    private var known: Set<Int64> = []
+
+    /// A tool that fulfils one of the readings.
+    private struct Found {
+        let id: Int64
+        /// Twice what it is worth.
+        let score: Int
+        /// The first bytes of its name's words: of two that are worth the same the one that is before the other in the
+        /// alphabet comes first.
+        // COST: numbers, because comparing texts took longer than asking for them.
+        let initial: UInt64
+    }
 
     /// Nil when nothing can be found.
     init?(_ db: Connection, _ query: CatalogueQuery) throws(StoreError) {
@@ -46,19 +60,20 @@ struct CatalogueSearch {
             if try Self.isWord(word, ask) { words.append(word) }
         }
         self.words = words
+        bytes = words.map { Array($0.utf8) }
         if words.isEmpty, !query.words.isEmpty || filters.isEmpty { return nil }
     }
 
     mutating func hits() throws(StoreError) -> [CatalogueHit] {
         if words.isEmpty { try gather([]) } else { try gatherByWords() }
-        let best = scores.sorted { a, b in
-            a.value.score != b.value.score
-                ? a.value.score > b.value.score : (a.value.words, a.key) < (b.value.words, b.key)
+        found.sort { a, b in
+            if a.score != b.score { return a.score > b.score }
+            return (a.initial, a.id) < (b.initial, b.id)
         }
         let tool = try db.prepare("\(Self.columns) WHERE t.id = ?1")
         var hits: [CatalogueHit] = []
-        for (id, _) in best where hits.count < limit {
-            tool.bind(1, id)
+        for candidate in found where hits.count < limit {
+            tool.bind(1, candidate.id)
             guard try tool.step() else { continue }
             let hit = SQLiteConfigurationStore.hit(tool)
             tool.reset()
@@ -82,15 +97,15 @@ struct CatalogueSearch {
                 if try gather(names + [Self.quoted(CatalogueToken.length(count))]) >= limit { return }
             }
         }
-        if scores.count < limit { try gather(texts) }
-        if scores.isEmpty { try gatherByBeginnings(texts) }
-        guard scores.isEmpty, words.count > 1 else { return }
+        if found.count < limit { try gather(texts) }
+        if found.isEmpty { try gatherByBeginnings(texts) }
+        guard found.isEmpty, words.count > 1 else { return }
         // All but one, then any.
         if words.count > 2 {
             for index in texts.indices { try gather(texts.enumerated().filter { $0.offset != index }.map(\.element)) }
         }
-        if scores.count < limit { try gather([Self.any(words.map(CatalogueToken.name))]) }
-        if scores.count < limit { try gather([Self.any(words)]) }
+        if found.count < limit { try gather([Self.any(words.map(CatalogueToken.name))]) }
+        if found.count < limit { try gather([Self.any(words)]) }
     }
 
     /// Words that no tool has are taken for the beginnings of words.
@@ -98,7 +113,7 @@ struct CatalogueSearch {
     private mutating func gatherByBeginnings(_ texts: [String]) throws(StoreError) {
         var open: [String] = []
         for (word, text) in zip(words, texts) {
-            let isFound = try !Self.rows(ask, text, 1).isEmpty
+            let isFound = try Self.isThere(ask, text)
             let isKnown = isFound || word.utf8.count < 3
             open.append(isKnown ? text : text + "*")
         }
@@ -109,36 +124,55 @@ struct CatalogueSearch {
     @discardableResult
     private mutating func gather(_ expressions: [String]) throws(StoreError) -> Int {
         let expression = (expressions + filters).joined(separator: " AND ")
-        let rows = try Self.rows(ask, expression, max(limit, Self.candidates))
-        for (id, words) in rows where scores[id] == nil { scores[id] = (score(words), words) }
-        return rows.count
+        ask.bind(1, expression)
+        ask.bind(2, Int64(max(limit, Self.candidates)))
+        var count = 0
+        while try ask.step() {
+            count += 1
+            let id = ask.integer(0)
+            guard known.insert(id).inserted else { continue }
+            found.append(
+                ask.withBytes(1) { name in
+                    Found(id: id, score: score(name), initial: Self.initial(of: name))
+                })
+        }
+        return count
     }
 
-    private static func rows(
-        _ ask: Statement, _ expression: String, _ limit: Int
-    ) throws(StoreError) -> [(id: Int64, words: String)] {
+    private static func isThere(_ ask: Statement, _ expression: String) throws(StoreError) -> Bool {
         ask.bind(1, expression)
-        ask.bind(2, Int64(limit))
-        var rows: [(Int64, String)] = []
-        while try ask.step() { rows.append((ask.integer(0), ask.text(1))) }
-        return rows
+        ask.bind(2, 1)
+        let isThere = try ask.step()
+        ask.reset()
+        return isThere
+    }
+
+    private static func initial(of name: UnsafeBufferPointer<UInt8>) -> UInt64 {
+        var initial: UInt64 = 0
+        for index in 0..<8 { initial = initial << 8 | (index < name.count ? UInt64(name[index]) : 0) }
+        return initial
     }
 
     /// How well a tool that was found fits: its own name before its words, and those before its texts; short names first.
-    private func score(_ name: String) -> Double {
-        let own = name.split(separator: " ")
-        var score = 0.0
-        for word in words {
-            if own.contains(where: { $0 == word }) {
-                score += 10
-            } else if own.contains(where: { $0.hasPrefix(word) || (word.hasPrefix($0) && $0.utf8.count > 2) }) {
-                score += 5
-            } else {
-                score += 1
+    private func score(_ name: UnsafeBufferPointer<UInt8>) -> Int {
+        var (score, count, isAsAsked, start) = (bytes.count * 2, 0, true, 0)
+        var worth = [Int](repeating: 0, count: bytes.count)
+        while start < name.count {
+            let end = name[start...].firstIndex(of: UInt8(ascii: " ")) ?? name.count
+            let own = name[start..<end]
+            for (index, word) in bytes.enumerated() where worth[index] < 18 {
+                if own.elementsEqual(word) {
+                    worth[index] = 18
+                } else if own.starts(with: word) || (own.count > 2 && word.starts(with: own)) {
+                    worth[index] = 8
+                }
             }
+            isAsAsked = isAsAsked && count < bytes.count && own.elementsEqual(bytes[count])
+            count += 1
+            start = end + 1
         }
-        if own.elementsEqual(words, by: { $0 == $1 }) { score += 20 }
-        return score - Double(own.count) * 0.5
+        score += worth.reduce(0, +) - count
+        return isAsAsked && count == bytes.count ? score + 40 : score
     }
 
     /// Whether the filters let it through: a description can have the index's own words in it.
@@ -163,7 +197,7 @@ struct CatalogueSearch {
         }
         // Which letters SQLite knows depends on its age; what it cuts in two it can't look for in this index.
         do throws(StoreError) {
-            _ = try rows(ask, quoted(word), 1)
+            _ = try isThere(ask, quoted(word))
             return true
         } catch {
             guard error.code == .io else { throw error }

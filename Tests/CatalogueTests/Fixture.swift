@@ -45,10 +45,12 @@ struct Fixture {
     }
 
     /// A list with one tool.
-    static func list(_ server: String, _ tool: String, _ description: String, _ properties: String = "{}") -> String {
+    static func list(
+        _ server: String, _ tool: String, _ description: String, _ properties: String = "{}", repository: String = ""
+    ) -> String {
         """
-        {"server": \(JSONValue.string(server).text), "tools": [{"name": \(JSONValue.string(tool).text),
-        "description": \(JSONValue.string(description).text),
+        {"server": \(JSONValue.string(server).text), "repository": \(JSONValue.string(repository).text),
+        "tools": [{"name": \(JSONValue.string(tool).text), "description": \(JSONValue.string(description).text),
         "inputSchema": {"type": "object", "properties": \(properties)}}]}
         """
     }

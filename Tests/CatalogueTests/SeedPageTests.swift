@@ -45,6 +45,9 @@ import Testing
         "outputQuality", "uploadEndpoint", "includeCost", "taskUUID",
     ]
 
+    /// Where the code of the first page's server is, as that page says.
+    static let repository = "elijahdev0/mcp-runware"
+
     /// The definition, from what the page quotes of it.
     private static func list(_ seed: Seed) throws -> String {
         switch seed.file.prefix(3) {
@@ -55,7 +58,8 @@ import Testing
             let answer = lines[start + 1]
             let end = try #require(answer.firstRange(of: ". It is categorised as"))
             let properties = parameters.map { "\"\($0)\": {\"type\": \"string\"}" }.joined(separator: ", ")
-            return Fixture.list(seed.server, seed.tool, String(answer[..<end.lowerBound]), "{\(properties)}")
+            return Fixture.list(
+                seed.server, seed.tool, String(answer[..<end.lowerBound]), "{\(properties)}", repository: repository)
         case "004": return Fixture.list(seed.server, seed.tool, "Inpaint an image using a mask")
         default:
             let names = [
@@ -116,6 +120,7 @@ import Testing
         ] {
             #expect(text.contains(part), "\(part)")
         }
+        if seed.file.hasPrefix("000") { #expect(text.contains("Its code is kept at \(Self.repository).")) }
         if let signal = seed.signal { #expect(text.contains(signal)) }
         if seed.file.hasPrefix("00") && seed.category == "execute" { #expect(text.contains("On the same server")) }
         #expect(page.utf8.count <= 60 << 10)
