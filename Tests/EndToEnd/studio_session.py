@@ -19,14 +19,14 @@ from harness import DEADLINE, STUDIO
 class Studio:
     """A running studio and a session with it. Every result is held to the tool's own output schema."""
 
-    def __init__(self, *words, env=None):
+    def __init__(self, *words, env=None, data=None):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="studio-"))
         self.pictures = self.folder / "pictures"
         self.pictures.mkdir()
         (self.pictures / "a.png").write_bytes(png())
         (self.pictures / "b.png").write_bytes(png(80, 60, (1, 2, 3)))
         self.stderr = (self.folder / "stderr.txt").open("w+")
-        self.words = ["--data-dir", str(self.folder / "data"), "--allow-root", str(self.pictures),
+        self.words = ["--data-dir", str(data or self.folder / "data"), "--allow-root", str(self.pictures),
                       "--service-pace", "20", *map(str, words)]
         self.env = env
         self.loop = asyncio.new_event_loop()

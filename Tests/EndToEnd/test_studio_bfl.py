@@ -186,7 +186,7 @@ class BFL(StudioCase):
         self.service.plan[:] = [("cut",)]
         self.failure("generate", "serviceUnreachable", prompt="a boat")
         self.assertEqual(len(self.service.submitted()), 1, "BFL knows no task twice, so nothing is sent twice")
-        for answer in [b"{", b"[]", b"{\"polling_url\": \"x\"}"]:
+        for answer in [b"{", b"[]", b"{\"polling_url\": \"x\"}", b" " * (2 << 20)]:
             self.service.plan[:] = [("raw", answer, "application/json")]
             self.failure("generate", "serviceFailed", prompt="a boat")
 

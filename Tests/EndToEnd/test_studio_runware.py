@@ -56,6 +56,16 @@ class Runware(StudioCase):
         self.success("imageInference", positivePrompt="a boat", model="bytedance:4@1", steps=12)
         self.assertEqual(self.service.tasks("imageInference")[1]["steps"], 12)
 
+    def test_extra_arguments_go_along_but_lead_nowhere(self):
+        self.success("imageInference", positivePrompt="a boat", extraArgs={"acceleration": "high", "ultralytics": {"steps": 9}})
+        task, = self.service.tasks("imageInference")
+        self.assertEqual((task["acceleration"], task["ultralytics"]), ("high", {"steps": 9}))
+        for key, code in [("uploadEndpoint", "uploadNotAllowed"), ("webhookURL", "uploadNotAllowed"),
+                          ("taskUUID", "incompatibleParameters"), ("width", "incompatibleParameters")]:
+            error = self.failure("imageInference", code, positivePrompt="a boat", extraArgs={key: "https://evil.example/x"})
+            self.assertEqual(error["parameter"], f"extraArgs.{key}")
+        self.assertEqual(len(self.service.requests), 1)
+
     def test_pictures_are_sent_once_and_without_metadata(self):
         for _ in range(2):
             self.success("imageInference", positivePrompt="a boat", seedImage="b.png", maskImage="b.png", strength=0.5,
@@ -236,6 +246,11 @@ class Runware(StudioCase):
         self.success("imageInference", positivePrompt="a boat")
         self.assertEqual(self.service.made, before + 1, "the conflict of UUIDs leads to the first task's result")
         self.assertEqual(len(self.service.tasks("getResponse")), 1)
+        (self.studio.pictures / "new.png").write_bytes(png(40, 30, (9, 9, 9)))
+        self.service.plan[:] = [("accept-then-cut",)]
+        uploaded = len(self.service.images)
+        self.success("imageUpscale", inputImage="new.png")
+        self.assertEqual(len(self.service.images), uploaded + 1)
 
     def test_it_gives_up_in_the_end(self):
         self.service.plan[:] = [("status", 429, b"")] * 4

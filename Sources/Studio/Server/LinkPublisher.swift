@@ -62,7 +62,7 @@ actor LinkPublisher: FilePublisher {
             return .failure(
                 StudioError(
                     .internalError,
-                    "no local port could be opened for the result's URL (\(error.message)); ask for outputType base64Data, or use maskImagePath"
+                    "no local port could be opened for the result's URL (\(error.message)); ask for outputType base64Data, or use the file's path"
                 ))
         }
     }

@@ -112,7 +112,7 @@ enum Envelope {
                 ("message", ["type": "string"]),
             ] + members + [
                 ("error", error),
-                ("furtherErrors", ["type": "array", "items": error]),
+                ("furtherErrors", ["type": "array", "items": ["$ref": "#/properties/error"]]),
             ]
         return .members([
             ("$schema", "https://json-schema.org/draft/2020-12/schema"),

@@ -7,8 +7,11 @@ struct ImageUploadTool: Tool {
 
     let name = "imageUpload"
     let title = "Upload a picture"
-    let annotations = ToolAnnotations(
-        isReadOnly: false, isDestructive: false, isIdempotent: true, isOpenWorld: false)
+
+    var annotations: ToolAnnotations {
+        ToolAnnotations(
+            isReadOnly: false, isDestructive: false, isIdempotent: true, isOpenWorld: workshop.fetcher != nil)
+    }
 
     var description: String {
         let folders =

@@ -234,12 +234,6 @@ package struct BFLEngine: ImageEngine {
     }
 
     private func unreachable(_ failure: Web.Failure) -> StudioError {
-        switch failure {
-        case .cancelled: StudioError(.cancelled, "the call was cancelled")
-        case .late: StudioError(.timeout, "BFL did not answer in time", service: ServiceFacts(engine: "bfl"))
-        case .failed(let error):
-            StudioError(
-                .serviceUnreachable, "BFL can't be reached: \(error.detail)", service: ServiceFacts(engine: "bfl"))
-        }
+        Web.error(failure, service: "BFL", ServiceFacts(engine: "bfl"))
     }
 }

@@ -21,37 +21,29 @@ struct RunwareClient: Sendable {
     /// Where the service is.
     var home: Origin { url.origin }
 
-    /// An answer, and whether an earlier attempt may have been accepted already.
-    struct Answer: Sendable {
-        let reply: RunwareReply
-        let wasRepeated: Bool
-    }
-
     /// Posts tasks as one array. The same tasks, with the same UUIDs, are sent again when the connection breaks, when the
     /// answer can't be read, and on 408, 429 and 5xx; the service does the work once.
     /// - Throws: errors of the way and of whole answers; what single tasks failed of is in the reply.
     func post(
         _ tasks: [JSONValue], isDryRun: Bool = false, until deadline: TimeSpan, _ call: CallContext
-    ) async throws(StudioError) -> Answer {
+    ) async throws(StudioError) -> RunwareReply {
         var fields = Fields((.contentType, "application/json"), (.accept, "application/json"))
         fields.append(.authorization, authorization)
         if isDryRun { fields.append(FieldName("X-Runware-Dry-Run"), "1") }
         var request = ClientRequest(.post, url, fields: fields, body: JSONValue.array(tasks).bytes)
         request.maxBody = 64 << 20
-        var wasRepeated = false
         var attempt = 0
         while true {
             let verdict: Verdict
             do throws(Web.Failure) {
                 verdict = judge(try await web.send(request, until: deadline, call))
-                if case .again = verdict { wasRepeated = true }
             } catch {
-                if !error.isNotSent { wasRepeated = true }
-                let problem = self.error(error, tasks)
+                let facts = ServiceFacts(engine: "runware", taskUUID: tasks.first?["taskUUID"]?.string)
+                let problem = Web.error(error, service: "Runware", facts)
                 if case .failed = error { verdict = .again(problem) } else { verdict = .refuse(problem) }
             }
             switch verdict {
-            case .take(let reply): return Answer(reply: reply, wasRepeated: wasRepeated)
+            case .take(let reply): return reply
             case .refuse(let error): throw error
             case .again(let error):
                 let asked = TimeSpan.seconds(Int64(error.service?.retryAfter ?? 0))
@@ -93,18 +85,5 @@ struct RunwareClient: Sendable {
             code: RunwareProblem.code(status: status), message: "the service answered \(status) without saying why"
         ).error(retryAfter: retryAfter)
         return isPassing ? .again(error) : .refuse(error)
-    }
-
-    private func error(_ failure: Web.Failure, _ tasks: [JSONValue]) -> StudioError {
-        let facts = ServiceFacts(engine: "runware", taskUUID: tasks.first?["taskUUID"]?.string)
-        switch failure {
-        case .cancelled: return StudioError(.cancelled, "the call was cancelled")
-        case .late:
-            return StudioError(
-                .timeout, "Runware did not answer in time; the same taskUUID asks for the result without paying twice",
-                service: facts)
-        case .failed(let error):
-            return StudioError(.serviceUnreachable, "Runware can't be reached: \(error.detail)", service: facts)
-        }
     }
 }

@@ -38,22 +38,22 @@ package struct RunwareEngine: ImageEngine {
         let deadline = client.web.moment(after: span)
         let isDryRun = job.arguments.boolean("dryRun") == true
         var sent = try await send(job, isDryRun: isDryRun, until: deadline, call)
-        if sent.usedMemory, sent.answer.reply.problems.contains(where: Self.isLostPicture) {
+        if sent.usedMemory, sent.reply.problems.contains(where: Self.isLostPicture) {
             // The service forgot a picture before we did: send them all anew, once.
             for case .stored(let image) in job.pictures.values {
                 try await call.work { () throws(StudioError) in remote.forget(image.hash) }
             }
             sent = try await send(job, isDryRun: isDryRun, until: deadline, call)
         }
-        if isDryRun { return try dryRun(job, sent.answer.reply) }
-        let reply = try await complete(sent.answer, job, until: deadline, call)
+        if isDryRun { return try dryRun(job, sent.reply) }
+        let reply = try await complete(sent.reply, job, until: deadline, call)
         return try await result(reply, job, until: deadline, call)
     }
 
     // MARK: Sending
 
     private struct Sent {
-        let answer: RunwareClient.Answer
+        let reply: RunwareReply
         /// Whether a picture was named by a UUID of an earlier upload.
         let usedMemory: Bool
     }
@@ -85,17 +85,22 @@ package struct RunwareEngine: ImageEngine {
         let task = RunwareTask.request(job, arguments)
         try call.step(isDryRun ? "asked for the price" : "sent to Runware")
         return Sent(
-            answer: try await client.post([task], isDryRun: isDryRun, until: deadline, call), usedMemory: usedMemory)
+            reply: try await client.post([task], isDryRun: isDryRun, until: deadline, call), usedMemory: usedMemory)
     }
 
     private func upload(
         _ image: StoredImage, _ job: EngineJob, until deadline: TimeSpan, _ call: CallContext
     ) async throws(StudioError) -> String {
+        let name = UUIDText.random().text
         let task = try await call.work { () throws(StudioError) -> JSONValue in
             let outgoing = try RemotePictures.outgoing(try job.store.read(image), limits: job.limits)
-            return RunwareTask.upload(outgoing.file, outgoing.format, UUIDText.random().text)
+            return RunwareTask.upload(outgoing.file, outgoing.format, name)
         }
-        let reply = try await client.post([task], until: deadline, call).reply
+        var reply = try await client.post([task], until: deadline, call)
+        if reply.problems.contains(where: \.isConflict) {
+            // Accepted before the connection broke.
+            reply = try await client.post([RunwareTask.response(to: name)], until: deadline, call)
+        }
         guard let uuid = reply.items.first?["imageUUID"]?.string.flatMap({ UUIDText($0) }) else {
             throw reply.problems.first?.error() ?? misunderstood("its answer to an upload has no imageUUID")
         }
@@ -112,12 +117,12 @@ package struct RunwareEngine: ImageEngine {
 
     /// Asks until every result is there or has failed, if not all of them came at once. At the deadline what is there counts.
     private func complete(
-        _ answer: RunwareClient.Answer, _ job: EngineJob, until deadline: TimeSpan, _ call: CallContext
+        _ first: RunwareReply, _ job: EngineJob, until deadline: TimeSpan, _ call: CallContext
     ) async throws(StudioError) -> RunwareReply {
-        var reply = answer.reply
+        var reply = first
         // The service has the task already: our own earlier attempt, or a call that is taken up again.
-        let isKnown = reply.problems.contains { $0.code == "conflictTaskUUID" }
-        if isKnown { reply.problems.removeAll { $0.code == "conflictTaskUUID" } }
+        let isKnown = reply.problems.contains(where: \.isConflict)
+        reply.problems.removeAll(where: \.isConflict)
         let isWaitedFor = isKnown || reply.items.contains { Self.isPending($0, job.operation) }
         let wanted = job.arguments.integer("numberResults") ?? 1
         var wait = client.options.pace.microseconds
@@ -135,9 +140,9 @@ package struct RunwareEngine: ImageEngine {
             }
             try await client.web.pause(TimeSpan(microseconds: wait), until: deadline, call)
             wait = min(wait * 3 / 2, 10 * client.options.pace.microseconds)
-            let task: JSONValue = ["taskType": "getResponse", "taskUUID": .string(job.taskUUID)]
+            let task = RunwareTask.response(to: job.taskUUID)
             do throws(StudioError) {
-                reply = try await client.post([task], until: deadline, call).reply
+                reply = try await client.post([task], until: deadline, call)
             } catch {
                 if error.code == .timeout { throw late(job) }
                 throw error

@@ -35,6 +35,9 @@ struct RunwareProblem: Sendable, Equatable {
             parameter: named?.string ?? named?.elements.compactMap(\.string).first, taskUUID: text("taskUUID"))
     }
 
+    /// The service has a task of this UUID already.
+    var isConflict: Bool { code == "conflictTaskUUID" }
+
     /// The order matters: `invalidApiKey` is about the key, not about validation.
     var bucket: Bucket {
         func has(_ words: String...) -> Bool { words.contains { code.contains($0) } }

@@ -4,7 +4,7 @@ import JSON
 
 extension RunwareTask {
     /// Ours, or sent in a form of their own.
-    private static let kept: Set = [
+    static let kept: Set = [
         "model", "taskUUID", "outputType", "outputFormat", "outputQuality", "uploadEndpoint", "includeCost",
         "estimatedCost", "dryRun", "extraArgs", "deliveryMethod",
     ]
@@ -61,6 +61,9 @@ extension RunwareTask {
         }
         return .members(members)
     }
+
+    /// The question how a task is getting on.
+    static func response(to uuid: String) -> JSONValue { ["taskType": "getResponse", "taskUUID": .string(uuid)] }
 
     /// The upload of a picture.
     static func upload(_ file: [UInt8], _ format: ImageFormat, _ uuid: String) -> JSONValue {

@@ -25,6 +25,23 @@ struct Web: Sendable {
         TimeSpan(microseconds: loop.now.microseconds &+ span.microseconds)
     }
 
+    /// Why a service was not heard.
+    static func error(_ failure: Failure, service: String, _ facts: ServiceFacts) -> StudioError {
+        switch failure {
+        case .cancelled: return StudioError(.cancelled, "the call was cancelled")
+        case .late: return StudioError(.timeout, "\(service) did not answer in time", service: facts)
+        case .failed(let error):
+            switch error.code {
+            case .bodyTooLarge, .malformedResponse:
+                return StudioError(
+                    .serviceFailed, "\(service)'s answer can't be read: \(error.detail)", service: facts)
+            default:
+                return StudioError(
+                    .serviceUnreachable, "\(service) can't be reached: \(error.detail)", service: facts)
+            }
+        }
+    }
+
     /// Sends a request and collects the answer.
     /// - Parameter deadline: monotonic time.
     func send(

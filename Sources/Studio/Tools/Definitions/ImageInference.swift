@@ -135,5 +135,23 @@ extension ToolDefinition {
         members: [
             ("seed", ["type": "integer", "description": "Makes the same picture again."]),
             ("NSFWContent", ["type": "boolean", "description": "With checkNSFW."]),
-        ])
+        ],
+        prepare: { arguments throws(StudioError) in
+            guard case .json(.object(let extra))? = arguments["extraArgs"] else { return }
+            for member in extra {
+                // Where results go is the operator's to allow, whichever way it is asked for.
+                if member.key == "webhookURL" || member.key == "uploadEndpoint" {
+                    throw StudioError(
+                        .uploadNotAllowed, parameter: "extraArgs.\(member.key)",
+                        "`extraArgs.\(member.key)` would have the service send results elsewhere; use `uploadEndpoint`, which goes to allowed hosts"
+                    )
+                }
+                guard arguments[member.key] != nil || RunwareTask.kept.contains(member.key) || member.key == "taskType"
+                else { continue }
+                throw StudioError(
+                    .incompatibleParameters, parameter: "extraArgs.\(member.key)",
+                    "`extraArgs.\(member.key)` is set by this server; give \(quoted(member.key)) as an argument of its own"
+                )
+            }
+        })
 }
