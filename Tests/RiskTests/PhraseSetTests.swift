@@ -73,9 +73,9 @@ import Testing
 
     @Test(arguments: [
         (#"\b(read|open)[^.]{0,40}\.env\b"#, "|open/|read 40 .env|"),
-        ("^(full_?)?prompts?$", "<full_pro/<fullprom/<prompt>/<prompts>"),
+        ("^(full_?)?prompts?$", "<full_prompt>/<full_prompts>/<fullprompt>/<fullprompts>/<prompt>/<prompts>"),
         ("https?://[0-9]+", "http:///https://"),
-        ("(ab|a )*instructions? now", "instruct"),
+        ("(ab|a )*instructions? now", "instruction now/instructions now"),
         ("[a-z]+", "none"), ("(?i)word", "none"),
     ])
     func wordsOfPatterns(_ pattern: String, _ words: String) {

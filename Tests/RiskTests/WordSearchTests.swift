@@ -7,10 +7,10 @@ import Testing
     @Test func findsWhatEachSearchFinds() {
         var random = SeededGenerator(seed: 7)
         for _ in 0..<300 {
-            let words = Set((0..<Int.random(in: 1...12, using: &random)).map { _ in Self.text(3...8, &random) })
+            let words = Set((0..<Int.random(in: 1...12, using: &random)).map { _ in Self.text(3...12, &random) })
                 .sorted()
             let text = Self.text(0...40, &random)
-            let search = WordSearch(words.map { Array($0.utf8) })
+            let search = WordSearch(words.map { .init(bytes: Array($0.utf8), left: .anything, right: .anything) })
             var found: Set<Int> = []
             Array(text.uppercased().utf8).withUnsafeBufferPointer {
                 search.search($0) { word, _ in found.insert(word) }

@@ -13,12 +13,7 @@ final class PhraseSet: @unchecked Sendable {
     private struct Use {
         /// The place of the step among the steps of all chains.
         let step: Int32
-        let isFirst: Bool
-        let left: WordChain.Edge
-        let right: WordChain.Edge
-        let bytes: UInt8
-        let characters: UInt8
-        /// In characters from the word before.
+        /// How far the step before may be away, in characters; -1 for a first step, which has none before.
         let reach: Int32
         /// Of the last step: the pattern that is worth trying; else -1.
         let pattern: Int32
@@ -26,7 +21,8 @@ final class PhraseSet: @unchecked Sendable {
 
     private let patterns: [OpaquePointer]
     private let words: WordSearch
-    /// By word: a range of `uses`.
+    /// By word: its length in characters, and a range of `uses`.
+    private let lengths: [Int32]
     private let firstUse: [Int32]
     private let uses: [Use]
     private let stepCount: Int
@@ -53,7 +49,7 @@ final class PhraseSet: @unchecked Sendable {
             compiled.append(made)
         }
         patterns = compiled
-        var byWord: [[UInt8]: [Use]] = [:]
+        var byWord: [WordChain.Word: [Use]] = [:]
         var wordless: [Int] = []
         var count = 0
         for (index, text) in texts.enumerated() {
@@ -64,11 +60,9 @@ final class PhraseSet: @unchecked Sendable {
             for chain in chains {
                 for (place, step) in chain.steps.enumerated() {
                     for word in step.words {
-                        byWord[word.bytes, default: []].append(
+                        byWord[word, default: []].append(
                             Use(
-                                step: Int32(count + place), isFirst: place == 0, left: word.left, right: word.right,
-                                bytes: UInt8(word.bytes.count), characters: UInt8(word.characters),
-                                reach: Int32(clamping: step.reach),
+                                step: Int32(count + place), reach: place == 0 ? -1 : Int32(clamping: step.reach),
                                 pattern: place == chain.steps.count - 1 ? Int32(index) : -1))
                     }
                 }
@@ -76,8 +70,13 @@ final class PhraseSet: @unchecked Sendable {
             }
         }
         self.wordless = wordless
-        let all = byWord.keys.sorted { $0.lexicographicallyPrecedes($1) }
+        let all = byWord.keys.sorted { $0.bytes.lexicographicallyPrecedes($1.bytes) }
+        guard all.count <= WordSearch.mostWords else {
+            compiled.forEach { cre2_free($0) }
+            throw RuleProblem("the patterns have more than \(WordSearch.mostWords) words")
+        }
         words = WordSearch(all)
+        lengths = all.map { Int32($0.characters) }
         var (uses, firstUse) = ([Use](), [Int32(0)])
         for word in all {
             // Later steps first: one word is never two steps of a chain at once.
@@ -151,33 +150,20 @@ final class PhraseSet: @unchecked Sendable {
                     counted &-= 1
                     characters &-= WordChain.isInside(text[counted]) ? 0 : 1
                 }
-                for place in Int(firstUse[word])..<Int(firstUse[word + 1]) {
+                for place in Int(firstUse[word])..<Int(firstUse[word &+ 1]) {
                     let use = uses[place]
-                    if !use.isFirst {
+                    let step = Int(use.step)
+                    if use.reach >= 0 {
                         // INVARIANT: the steps of a chain follow each other in `ends`. When the farthest end of the step
                         // before is out of reach, so are the others.
-                        let before = ends[Int(use.step) - 1]
+                        let before = ends[step &- 1]
                         guard before > first, characters &- before <= use.reach else { continue }
                     }
-                    guard isEdge(use.left, text, start), isEdge(use.right, text, start &+ Int(use.bytes)) else {
-                        continue
-                    }
-                    ends[Int(use.step)] = max(ends[Int(use.step)], characters &+ Int32(use.characters))
+                    ends[step] = max(ends[step], characters &+ lengths[word])
                     if use.pattern >= 0 { candidates[Int(use.pattern) / 64] |= 1 << UInt64(use.pattern % 64) }
                 }
             }
         }
-    }
-
-    /// Whether the place before the byte at `at` is such an edge.
-    @inline(__always)
-    private func isEdge(_ edge: WordChain.Edge, _ text: UnsafeBufferPointer<UInt8>, _ at: Int) -> Bool {
-        if edge == .anything { return true }
-        if edge == .line {
-            return at == 0 || at == text.count || text[at - 1] == UInt8(ascii: "\n") || text[at] == UInt8(ascii: "\n")
-        }
-        let before = at > 0 && WordChain.isWordByte(text[at - 1])
-        return before != (at < text.count && WordChain.isWordByte(text[at]))
     }
 
     private func find(_ index: Int, in text: UnsafeBufferPointer<UInt8>) -> Range<Int>? {

@@ -70,8 +70,8 @@ struct PlainReading {
             guard next + 1 < source.count else { return false }
             switch source[next] {
             case 0x80: return (0x90...0xA7).contains(source[next + 1])
-            // Roman numerals, and letters in circles.
-            case 0x81, 0x85, 0x92, 0x93: return false
+            // Invisible ones, signs like letters, Roman numerals, letters in circles, more of the Latin alphabet.
+            case 0x81, 0x84, 0x85, 0x92, 0x93, 0xB0, 0xB1: return false
             default: return true
             }
         case 0xE3:

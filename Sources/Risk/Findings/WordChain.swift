@@ -25,6 +25,20 @@ struct WordChain {
         case boundary
         /// The start or end of a line.
         case line
+
+        /// Whether the place before the byte at `at` is such an edge.
+        @inline(__always)
+        func isThere(_ text: UnsafeBufferPointer<UInt8>, _ at: Int) -> Bool {
+            switch self {
+            case .anything: return true
+            case .line:
+                return at == 0 || at == text.count || text[at - 1] == UInt8(ascii: "\n")
+                    || text[at] == UInt8(ascii: "\n")
+            case .boundary:
+                let isBefore = at > 0 && WordChain.isWordByte(text[at - 1])
+                return isBefore != (at < text.count && WordChain.isWordByte(text[at]))
+            }
+        }
     }
 
     let steps: [Step]
