@@ -25,6 +25,7 @@ let package = Package(
     name: "sluice-fuzz",
     targets: [
         .systemLibrary(name: "CUV", path: "Parts/CUV", pkgConfig: "libuv"),
+        .systemLibrary(name: "CSodium", path: "Parts/CSodium", pkgConfig: "libsodium"),
         .systemLibrary(name: "COpenSSL", path: "Parts/COpenSSL", pkgConfig: "openssl"),
         .target(name: "CRE2", path: "Parts/CRE2", cxxSettings: sanitizedCXX, linkerSettings: [.linkedLibrary("re2")]),
         .target(
@@ -59,6 +60,8 @@ let package = Package(
             name: "Scanner", dependencies: ["Base", "JSON", "Risk", "Store", "Catalogue"], path: "Parts/Scanner",
             sources: ["Files", "ScanError.swift", "Output/Visible.swift"], swiftSettings: house + [testable]),
         part("Imaging", uses: ["Base", "CCodecs", "COpenCV", "COpenVINO"]),
+        part(
+            "Studio", uses: ["Base", "JSON", "MCP", "Runtime", "HTTP", "Imaging", "CSodium"], settings: [testable]),
         // The slow twin of the policy engine and its generator, which here takes its choices from the fuzzer's bytes.
         .target(name: "Support", path: "Support", swiftSettings: house),
         .target(
@@ -78,7 +81,7 @@ let package = Package(
         .executableTarget(
             name: "sluice-fuzz",
             dependencies: [
-                "Driver", "Base", "JSON", "Policy", "Runtime", "HTTP", "MCP", "Imaging", "Support", "Oracle",
+                "Driver", "Base", "JSON", "Policy", "Runtime", "HTTP", "MCP", "Imaging", "Studio", "Support", "Oracle",
                 "Conversation", "Gateway", "Scanner",
             ],
             path: "Targets", swiftSettings: house,

@@ -3,7 +3,7 @@ import Glibc
 /// What can be fuzzed. The name chooses it, and is the name of its folder of examples.
 enum FuzzTarget: String, CaseIterable {
     case json, policy, path, schema, evaluator, calls, reservations, request, response, sse, lines, mcp, modern,
-        session, image, config
+        session, image, config, studio
 
     /// From the environment, because libFuzzer hands its own arguments to the processes that it starts.
     static let chosen = getenv("FUZZ_TARGET").flatMap { FuzzTarget(rawValue: String(cString: $0)) }
@@ -26,6 +26,7 @@ enum FuzzTarget: String, CaseIterable {
         case .session: fuzzSession(Array(bytes))
         case .image: fuzzPictures(Array(bytes))
         case .config: fuzzConfigurations(Array(bytes))
+        case .studio: fuzzStudio(Array(bytes))
         }
     }
 }
