@@ -18,6 +18,36 @@ const bool single_threaded = [] {
 
 }  // namespace
 
+namespace {
+
+// What can't be seen has no colour to give to its neighbours: colours go weighted with their alpha, as numbers of type T.
+template <typename T>
+void resize_weighted(const cv::Mat &source, cv::Mat &target, int how) {
+    constexpr uint32_t one = sizeof(T) == 1 ? 1 : 255;
+    cv::Mat weighted(source.size(), CV_MAKETYPE(cv::DataType<T>::depth, 4)), resized;
+    for (int y = 0; y < source.rows; y++) {
+        const uint8_t *from = source.ptr<uint8_t>(y);
+        T *to = weighted.ptr<T>(y);
+        for (int x = 0; x < source.cols; x++, from += 4, to += 4) {
+            for (int c = 0; c < 3; c++) to[c] = static_cast<T>((from[c] * from[3] * one + 127) / 255);
+            to[3] = static_cast<T>(from[3] * one);
+        }
+    }
+    cv::resize(weighted, resized, target.size(), 0, 0, how);
+    for (int y = 0; y < target.rows; y++) {
+        const T *from = resized.ptr<T>(y);
+        uint8_t *to = target.ptr<uint8_t>(y);
+        for (int x = 0; x < target.cols; x++, from += 4, to += 4) {
+            uint32_t alpha = std::min<uint32_t>(from[3], 255 * one);
+            for (int c = 0; c < 3; c++)
+                to[c] = alpha ? cv::saturate_cast<uint8_t>((from[c] * 255u + alpha / 2) / alpha) : 0;
+            to[3] = static_cast<uint8_t>((alpha + one / 2) / one);
+        }
+    }
+}
+
+}  // namespace
+
 int ccv_resize(const uint8_t *pixels, int width, int height, int channels, uint8_t *out, int out_width,
                int out_height) {
     if (!sensible(width, height, channels) || !sensible(out_width, out_height, channels)) return 1;
@@ -25,28 +55,10 @@ int ccv_resize(const uint8_t *pixels, int width, int height, int channels, uint8
         cv::Mat source = view(pixels, width, height, channels), target = view(out, out_width, out_height, channels);
         bool shrinks = out_width <= width && out_height <= height;
         int how = shrinks ? cv::INTER_AREA : cv::INTER_LANCZOS4;
-        if (channels != 4) return cv::resize(source, target, target.size(), 0, 0, how);
-        // What can't be seen has no colour to give to its neighbours: colours go weighted with their alpha.
-        cv::Mat weighted(height, width, CV_16UC4), resized;
-        for (int y = 0; y < height; y++) {
-            const uint8_t *from = source.ptr<uint8_t>(y);
-            uint16_t *to = weighted.ptr<uint16_t>(y);
-            for (int x = 0; x < width; x++, from += 4, to += 4) {
-                for (int c = 0; c < 3; c++) to[c] = static_cast<uint16_t>(from[c] * from[3]);
-                to[3] = static_cast<uint16_t>(from[3] * 255);
-            }
-        }
-        cv::resize(weighted, resized, target.size(), 0, 0, how);
-        for (int y = 0; y < out_height; y++) {
-            const uint16_t *from = resized.ptr<uint16_t>(y);
-            uint8_t *to = target.ptr<uint8_t>(y);
-            for (int x = 0; x < out_width; x++, from += 4, to += 4) {
-                uint32_t alpha = std::min<uint32_t>(from[3], 65025);
-                for (int c = 0; c < 3; c++)
-                    to[c] = alpha ? cv::saturate_cast<uint8_t>((from[c] * 255u + alpha / 2) / alpha) : 0;
-                to[3] = static_cast<uint8_t>((alpha + 127) / 255);
-            }
-        }
+        if (channels != 4) cv::resize(source, target, target.size(), 0, 0, how);
+        // COST: enlarged pictures are small before, and keep all their colours in 16 bits; for large ones 8 must do.
+        else if (shrinks) resize_weighted<uint8_t>(source, target, how);
+        else resize_weighted<uint16_t>(source, target, how);
     });
 }
 

@@ -24,16 +24,8 @@ package struct LocalMasking: LocalOperation {
         self.paint = paint
     }
 
-    /// With the models of a folder.
-    /// - Parameters:
-    ///   - vendor: the folder that `scripts/setup` fills with the library and the models.
-    ///   - cache: a folder of ours for compiled models, which spares later starts most of the loading time.
-    package init(vendor: String, cache: String?) {
-        let own = OwnModels(vendor: vendor)
-        // YOLO's ids are the ones that the operator's own files serve.
-        let yolo: [MaskModel] = [.faceNano, .faceSmall, .hands, .peopleNano, .peopleSmall]
-        let paths = yolo.filter { own.has($0.rawValue) }.map { ($0, own.path($0.rawValue)) }
-        let masker = Masker(vendor: vendor, cache: cache, own: Dictionary(uniqueKeysWithValues: paths))
+    /// With the models that a masker finds things by.
+    init(_ masker: Masker, own: OwnModels) {
         self.init(missing: { masker.missing($0) ?? [] }, own: own) { picture, request throws(StudioError) in
             try LocalShop.run { () throws(ImagingError) in try masker.mask(picture, request) }
         }

@@ -8,11 +8,12 @@ extension LocalEngine {
     ///   - cache: a folder of ours for compiled models.
     package static func standard(vendor: String, cache: String?) -> LocalEngine {
         let own = OwnModels(vendor: vendor)
+        let masker = own.masker(vendor: vendor, cache: cache)
         let shop = LocalShop(models: UserModels(vendor: vendor, cache: cache), own: own)
         let folders = LocalFolders(vendor: vendor, cache: cache, own: own)
         return LocalEngine([
-            LocalMasking(vendor: vendor, cache: cache),
-            LocalCutout(shop, masker: Masker(vendor: vendor, cache: cache)),
+            LocalMasking(masker, own: own),
+            LocalCutout(shop, masker: masker),
             LocalUpscaling(shop),
             LocalFilling(shop, .inpaint),
             LocalFilling(shop, .imageInference),

@@ -25,6 +25,13 @@ package struct OwnModels: Sendable {
     /// Whether the file of a model is there and readable.
     func has(_ id: String) -> Bool { access(path(id), R_OK) == 0 }
 
+    /// What finds things for masks: the operator's files where YOLO's ids have them, else what is built in.
+    func masker(vendor: String, cache: String?) -> Masker {
+        let yolo: [MaskModel] = [.faceNano, .faceSmall, .hands, .peopleNano, .peopleSmall]
+        let paths = yolo.filter { has($0.rawValue) }.map { ($0, path($0.rawValue)) }
+        return Masker(vendor: vendor, cache: cache, own: Dictionary(uniqueKeysWithValues: paths))
+    }
+
     /// A model that one of the operator's files is.
     struct Entry: Sendable {
         let id: String
