@@ -49,7 +49,7 @@ let package = Package(
         part("HTTP", uses: ["Base", "Runtime"]),
         part("MCP", uses: ["Base", "JSON"]),
         part("Store", uses: ["Base", "JSON"]),
-        part("Risk", uses: ["Base", "JSON", "MCP", "Policy", "CAssets", "CRE2"]),
+        part("Risk", uses: ["Base", "JSON", "MCP", "Policy", "CAssets", "CRE2"], settings: [testable]),
         part(
             "Gateway", uses: ["Base", "JSON", "Policy", "Risk", "MCP", "Runtime", "HTTP", "Store"], settings: [testable]
         ),
@@ -82,7 +82,7 @@ let package = Package(
             name: "sluice-fuzz",
             dependencies: [
                 "Driver", "Base", "JSON", "Policy", "Runtime", "HTTP", "MCP", "Imaging", "Studio", "Support", "Oracle",
-                "Conversation", "Gateway", "Scanner",
+                "Conversation", "Gateway", "Risk", "Scanner",
             ],
             path: "Targets", swiftSettings: house,
             linkerSettings: [.unsafeFlags(["-use-ld=lld", "-sanitize=fuzzer,address"])]),

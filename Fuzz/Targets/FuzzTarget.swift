@@ -2,8 +2,8 @@ import Glibc
 
 /// What can be fuzzed. The name chooses it, and is the name of its folder of examples.
 enum FuzzTarget: String, CaseIterable {
-    case json, policy, path, schema, evaluator, calls, reservations, request, response, sse, lines, mcp, modern,
-        session, image, config, studio
+    case json, policy, path, schema, definition, evaluator, calls, reservations, request, response, sse, lines, mcp,
+        modern, session, image, config, studio
 
     /// From the environment, because libFuzzer hands its own arguments to the processes that it starts.
     static let chosen = getenv("FUZZ_TARGET").flatMap { FuzzTarget(rawValue: String(cString: $0)) }
@@ -14,6 +14,7 @@ enum FuzzTarget: String, CaseIterable {
         case .policy: fuzzPolicy(Array(bytes))
         case .path: fuzzPath(Array(bytes))
         case .schema: fuzzSchema(Array(bytes))
+        case .definition: fuzzDefinition(Array(bytes))
         case .evaluator: fuzzEvaluator(Array(bytes))
         case .calls: fuzzCalls(Array(bytes))
         case .reservations: fuzzReservations(Array(bytes))
