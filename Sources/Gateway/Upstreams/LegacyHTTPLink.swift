@@ -209,8 +209,11 @@ final class LegacyHTTPLink: UpstreamLink {
     func ended(_ runner: CallHandle) { for handle in ears.withLock({ $0.end(runner) }) { handle.begin() } }
     /// The stream that is open, or none.
     func listens(by stream: Listening?, _ runner: CallHandle) {
-        isListening.store(stream != nil, ordering: .relaxed)
-        ears.withLock { if $0.runner === runner { $0.stream = stream } }
+        ears.withLock { ears in
+            guard ears.runner === runner else { return }
+            ears.stream = stream
+            isListening.store(stream != nil, ordering: .relaxed)
+        }
     }
     var current: Session { session.withLock { $0 } }
 
@@ -220,6 +223,7 @@ final class LegacyHTTPLink: UpstreamLink {
             ears.listeners.removeAll { $0.handle === handle }
             guard ears.listeners.isEmpty else { return nil }
             defer { (ears.runner, ears.stream, ears.isHeard) = (nil, nil, false) }
+            isListening.store(false, ordering: .relaxed)
             return ears.runner
         }
         runner?.cancel()

@@ -64,29 +64,30 @@ final class Listening: @unchecked Sendable {
             link.begun(runner)
             switch standing {
             case .open(let body): take(body, of: session.id)
-            case .notOffered: give(up: true)
+            case .notOffered: giveUp()
             case .forgotten:
                 // Some servers say 404 when they mean that there is no such stream; one that had one means the session.
-                guard let stale = session.id, listened != nil, opened != stale else { return give(up: true) }
-                guard let fresh = try? await link.renewed(stale, on: loop) else { return give(up: false) }
+                guard let stale = session.id, listened != nil, opened != stale else { return giveUp() }
+                guard let fresh = try? await link.renewed(stale, on: loop) else { return askLater() }
                 opened = fresh.id
                 // What the server says in its new session shall find us there.
                 ask()
             case .unreachable:
                 pause = min(Self.longestPause, TimeSpan(microseconds: 2 * pause.microseconds))
-                give(up: false)
+                askLater()
             }
         }
     }
 
     /// The server may end the stream at any time; a client then asks again, not at once.
-    private func give(up isOver: Bool) {
-        guard !isOver else {
-            runner.finish()
-            return link.ended(runner)
-        }
+    private func askLater() {
         guard !runner.isCancelled else { return }
         timer = loop.schedule(after: pause) { [self] in ask() }
+    }
+
+    private func giveUp() {
+        runner.finish()
+        link.ended(runner)
     }
 
     // MARK: Hearing
@@ -126,7 +127,7 @@ final class Listening: @unchecked Sendable {
             return false
         }
         if !parser.lastEventID.isEmpty { lastEventID = parser.lastEventID }
-        give(up: false)
+        askLater()
         return false
     }
 }

@@ -150,7 +150,6 @@ final class ChangingConversation: Conversation {
         case "complete":
             let ref = #"{"type":"ref/prompt","name":"\#(prefix)p"}"#
             _ = request("completion/complete", #""ref":\#(ref),"argument":{"name":"n","value":""},"#)
-        case "unknown method": _ = request("no/such/method")
         case "widen": try stand.change { $0.policy = Array(Self.wide.utf8) }
         case "narrow": try stand.change { $0.policy = Array(Self.narrow.utf8) }
         case "pin": try pin()
