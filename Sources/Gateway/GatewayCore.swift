@@ -59,7 +59,8 @@ struct GatewayCore: Sendable {
                     return
                 }
                 session.deliver(message)
-            })
+            },
+            wanted: { sessions.wanted(of: $0.name) })
         let snapshots = try SnapshotSource(store, log: log) { snapshot in
             guard upstreams.keep(only: snapshot.servers, generation: snapshot.generation) else { return }
             sessions.keep(only: snapshot, on: group.next())

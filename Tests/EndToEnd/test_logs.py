@@ -77,6 +77,22 @@ class Logs(Case):
         self.assertEqual(logs(quiet.call("logs", {"data": 2, "level": "error"}).notifications), [("error", 2)])
         self.assertEqual(logs(loud.call("logs", {"data": 3, "level": "debug"}).notifications), [("debug", 3)])
 
+    def test_and_at_one_endpoint_for_all_when_it_is_started_anew(self):
+        self.begin()
+        clients = [wire.Legacy(self.gw.url("").rstrip("/"), self.tokens[0]) for _ in range(2)]
+        for client, level in zip(clients, ("debug", "error")):
+            self.addCleanup(client.close)
+            self.assertEqual(client.send("logging/setLevel", {"level": level}).result, {})
+            self.assertEqual(client.send("logging/setLevel", {"level": "loud"}).response["error"]["code"], -32602)
+        self.sluice("server", "set", "raw", "--call-timeout", "50s")
+        # The quiet one is the last to be there again.
+        for client in clients:
+            until(lambda: "result" in (client.call("raw__echo").response or {}), "the server to be back")
+            client.call("raw__echo")
+        reply = clients[0].call("raw__logs", {"data": 1, "level": "debug"})
+        self.assertEqual(reply.result["content"][0]["text"], "debug")
+        self.assertEqual(logs(reply.notifications), [("debug", 1)])
+
     def test_a_modern_client_hears_what_it_asks_for_of_a_legacy_server(self):
         self.begin()
         self.hears_what_it_asks_for()

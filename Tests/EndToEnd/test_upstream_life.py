@@ -11,7 +11,7 @@ import threading
 
 from harness import ALLOW_ALL, FAKE_STDIO, UPSTREAMS, Case, Session, alive, request, until
 from upstreams.rawserver import RawServer
-from wire import Legacy
+from wire import Legacy, Modern
 
 
 class UpstreamLife(Case):
@@ -117,9 +117,9 @@ class BeginsAnew(Case):
     def client(self, *options):
         self.sluice("server", "add", "s", *map(str, options))
         self.put_policy("p", ALLOW_ALL, "s")
-        token = self.grant("s", "p", options[0].strip("-") or "shared")
+        self.token = self.grant("s", "p", options[0].strip("-") or "shared")
         self.gw = self.gw or self.gateway()
-        client = Legacy(self.gw.url("s"), token)
+        client = Legacy(self.gw.url("s"), self.token)
         self.addCleanup(client.close)
         return client
 
@@ -194,6 +194,12 @@ class BeginsAnew(Case):
             client = self.client(
                 *([kind] if kind == "--per-session" else []), "--", sys.executable, UPSTREAMS / "rawserver.py", "--resources",
                 "--log", log)
+            if kind == "--shared":
+                # What only a listen that has ended wanted is not said again.
+                modern = Modern(self.gw.url("s"), self.token)
+                modern.listen(resourceSubscriptions=["raw://gone"]).wait_method(
+                    "notifications/subscriptions/acknowledged")
+                modern.close()
             self.say(client)
 
             def told():

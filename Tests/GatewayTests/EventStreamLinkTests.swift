@@ -18,12 +18,16 @@ private final class OldServer: HTTPService {
         var called: [Int] = []
     }
 
+    /// What is wrong with sessions beside the first.
+    enum Fault { case none, refusesInitialize, endsWithIt }
+
     private let state = Mutex(State())
     private let most: Int
-    /// Begins when the second session has ended.
-    let secondEnded = CallHandle()
+    private let fault: Fault
+    /// Begin when the second session has begun, and when it has ended.
+    let (secondBegan, secondEnded) = (CallHandle(), CallHandle())
 
-    init(sessions: Int) { most = sessions }
+    init(sessions: Int, fault: Fault = .none) { (most, self.fault) = (sessions, fault) }
 
     var tried: Int { state.withLock { $0.tried } }
     var called: [Int] { state.withLock { $0.called } }
@@ -42,7 +46,10 @@ private final class OldServer: HTTPService {
             return
         }
         switch (message.method, message.params?["name"]?.string) {
+        case ("initialize", _) where session > 1 && fault == .refusesInitialize:
+            say(#"{"jsonrpc":"2.0","id":\#(id.text),"error":{"code":-32000,"message":"one is enough"}}"#, in: session)
         case ("initialize", _):
+            defer { if session > 1, fault == .endsWithIt { end(session) } }
             let hello =
                 #""protocolVersion":"2024-11-05","capabilities":{"tools":{}},"serverInfo":{"name":"s","version":"1"}"#
             say(#"{"jsonrpc":"2.0","id":\#(id.text),"result":{\#(hello)}}"#, in: session)
@@ -66,7 +73,14 @@ private final class OldServer: HTTPService {
             state.withLock { $0.streams[number] = nil }
             if number == 2 { secondEnded.begin() }
         }
+        if number == 2 { secondBegan.begin() }
         _ = stream.writeEventNow(SSEEvent(data: Array("/messages?session=\(number)".utf8), event: "endpoint"))
+    }
+
+    /// From our side, of which `onClose` says nothing.
+    func end(_ session: Int) {
+        state.withLock { $0.streams.removeValue(forKey: session) }?.end()
+        if session == 2 { secondEnded.begin() }
     }
 
     func say(_ text: String, in session: Int) {
@@ -96,12 +110,13 @@ private final class OldServer: HTTPService {
 
     /// A link of a modern client, with a call under way that waits for its client.
     private static func withCall(
-        sessions: Int, restAfter: TimeSpan = .hours(1), _ body: @escaping @Sendable (Scenery) async throws -> Void
+        sessions: Int, fault: OldServer.Fault = .none, restAfter: TimeSpan = .hours(1),
+        _ body: @escaping @Sendable (Scenery) async throws -> Void
     ) async throws {
         let group = try EventLoopGroup(count: 1)
         defer { group.stop() }
         let loop = group.next()
-        let server = OldServer(sessions: sessions)
+        let server = OldServer(sessions: sessions, fault: fault)
         let address = try #require(SocketAddress(ip: "127.0.0.1", port: 0))
         let http = try await HTTPServer.start(
             on: group, address: address, options: HTTPServerOptions(), service: server)
@@ -138,6 +153,36 @@ private final class OldServer: HTTPService {
             #expect(scenery.server.tried == 2, "another is not tried for each call")
             #expect(scenery.breaker.failuresInARow == 0)
             #expect(!scenery.link.seemsDown)
+        }
+    }
+
+    @Test(arguments: [OldServer.Fault.refusesInitialize, .endsWithIt])
+    fileprivate func whatCouldNotBeOpenedIsClosed(fault: OldServer.Fault) async throws {
+        try await Self.withCall(sessions: 2, fault: fault) { scenery in
+            try await scenery.answered()
+            await scenery.server.secondEnded.begun()
+            try await scenery.answered()
+            #expect(scenery.server.called == [1, 1])
+            #expect(scenery.server.sessions == [1])
+            #expect(scenery.server.tried == 2)
+        }
+    }
+
+    @Test func forAClientThatListensTheStreamIsOpenedAgain() async throws {
+        try await Self.withCall(sessions: 2) { scenery in
+            let (link, loop) = (scenery.link, scenery.loop)
+            let handles = [CallHandle(), CallHandle()]
+            // The session itself, and its client's stream.
+            let listening = handles.map { handle in
+                Task(executorPreference: loop) {
+                    await link.listen(ListenFilter(), on: loop, handle: handle) { _ in }
+                }
+            }
+            for handle in handles { await handle.begun() }
+            scenery.server.end(1)
+            await scenery.server.secondBegan.begun()
+            link.close(on: loop)
+            for task in listening { await task.value }
         }
     }
 
@@ -187,24 +232,40 @@ private final class OldServer: HTTPService {
 @Suite struct EchoesTests {
     private static let change = #"{"jsonrpc":"2.0","method":"notifications/tools/list_changed"}"#
 
-    private static func heard(_ hearings: [(second: Int64, session: Int)], _ text: String = change) throws -> [Bool] {
+    private static func heard(_ hearings: [(ms: Int64, session: Int)], _ text: String = change) throws -> [Bool] {
         var echoes = Echoes()
         let message = try Scene.message(text)
-        return hearings.map { !echoes.isEcho(message, in: $0.session, of: 2, .seconds($0.second)) }
+        return hearings.map { !echoes.isEcho(message, in: $0.session, of: 2, .milliseconds($0.ms)) }
     }
 
     @Test func oneOfEachChangeThatAllAreTold() throws {
         #expect(
             try Self.heard([(1, 0), (1, 1), (2, 1), (2, 0), (2, 0), (3, 1)]) == [true, false, true, false, true, false])
-        #expect(try Self.heard([(1, 0), (1, 1), (60, 1), (60, 0)]) == [true, false, true, false])
+        #expect(try Self.heard([(1, 0), (1, 1), (600, 1), (600, 0)]) == [true, false, true, false])
     }
 
     @Test func nothingIsLostOfWhatOneIsTold() throws {
         // Nobody else has heard of the first: so the server tells one only.
-        #expect(try Self.heard([(1, 0), (60, 1), (60, 0), (60, 1)]) == [true, true, true, true])
+        #expect(try Self.heard([(1, 0), (600, 1), (600, 0), (600, 1)]) == [true, true, true, true])
+    }
+
+    @Test func theirNumberAndLengthHaveAnEnd() throws {
+        var echoes = Echoes()
+        func heardTwice(_ params: String) throws -> [Bool] {
+            let text = #"{"jsonrpc":"2.0","method":"notifications/resources/updated","params":{"uri":"\#(params)"}}"#
+            let message = try Scene.message(text)
+            return [0, 1].map { !echoes.isEcho(message, in: $0, of: 2, .zero) }
+        }
+        #expect(try heardTwice(String(repeating: "a", count: 5000)) == [true, true])
+        for number in 0..<256 { #expect(try heardTwice("a:\(number)") == [true, false]) }
+        // Nothing is lost for want of room.
+        #expect(try heardTwice("a:256") == [true, true])
     }
 
     @Test func otherWordsAreNoEcho() throws {
+        #expect(
+            try Self.heard([(1, 0), (1, 1)], #"{"jsonrpc":"2.0","method":"notifications/x/list_changed"}"#)
+                == [true, true])
         #expect(
             try Self.heard([(1, 0), (1, 1)], #"{"jsonrpc":"2.0","method":"notifications/message","params":{}}"#)
                 == [true, true])

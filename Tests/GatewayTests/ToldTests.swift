@@ -20,8 +20,8 @@ import Testing
     }
 
     private static func said(_ told: Told, _ capabilities: String) throws -> [String] {
-        told.again(to: try hello(capabilities)).map { method, params in
-            "\(method) \(String(decoding: JSONValue.object(params).bytes, as: UTF8.self))"
+        told.again(to: try hello(capabilities)).map { word in
+            "\(word.request.method) \(String(decoding: JSONValue.object(word.request.params).bytes, as: UTF8.self))"
         }
     }
 
@@ -43,6 +43,17 @@ import Testing
         #expect(try Self.said(told, "{}").isEmpty)
         told.note(Self.request("logging/setLevel", #"{"level":"debug"}"#, isAgain: true))
         #expect(told.level == .info, "what is said again may be out of date")
+    }
+
+    @Test func whatNobodyWantsAnyMoreIsForgotten() throws {
+        var told = Told()
+        told.wanted = { ["a:2", "a:5000"] }
+        for number in 0..<2 * ListenFilter.maximumEntries {
+            told.note(Self.request("resources/subscribe", #"{"uri":"a:\#(number)"}"#))
+        }
+        told.note(Self.request("resources/subscribe", #"{"uri":"a:5000"}"#))
+        #expect(told.current.subscriptions == ["a:2", "a:5000"])
+        #expect(told.holds(.subscription("a:2")) && !told.holds(.subscription("a:3")))
     }
 
     @Test func thereIsAnEndToIt() throws {

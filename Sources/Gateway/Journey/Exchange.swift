@@ -58,16 +58,21 @@ struct Exchange: Sendable {
                 let answer = Untranslatable.inputUndeclared(lacking).answer(to: visit.id, receiver: .modern)
                 return .answer(answer, status: status, hadEffect: false)
             }
-            guard case .response(_, isError: false) = response.kind, let result = response.outcome,
-                crossing.serverVersion.era == .modern
-            else { return .response(response, status: status) }
+            guard case .response(_, isError: false) = response.kind, let result = response.outcome else {
+                return .response(response, status: status)
+            }
+            let isModern = crossing.serverVersion.era == .modern
+            // Of a task's state they are judged; nobody has judged these. To legacy clients the member of a legacy server says
+            // nothing.
+            if result["inputRequests"] != nil, !Self.judgedElsewhere.contains(visit.message.method),
+                isModern ? ResultType(result) == .complete : visit.profile.era == .modern
+            {
+                throw UpstreamError(
+                    .broken, mayHaveRun: true, detail: "the result is complete and asks for input", status: status)
+            }
+            guard isModern else { return .response(response, status: status) }
             switch ResultType(result) {
             case .complete:
-                // Of a task's state they are judged; nobody has judged these.
-                guard result["inputRequests"] == nil || visit.message.method.hasPrefix("tasks/") else {
-                    throw UpstreamError(
-                        .broken, mayHaveRun: true, detail: "the result is complete and asks for input", status: status)
-                }
                 return .response(kept(response, visit, crossing) ?? response, status: status)
             case .task where mayBecomeTask(visit, crossing):
                 guard let task = result["taskId"]?.string else {
@@ -92,6 +97,9 @@ struct Exchange: Sendable {
         }
         throw UpstreamError(.broken, mayHaveRun: true, detail: "the server asks for input again and again")
     }
+
+    /// Requests whose answers may ask, and are looked through.
+    private static let judgedElsewhere: Set<String> = ["tasks/get", "tasks/update", "tasks/cancel"]
 
     /// What the request is about, as the server knows it.
     private static func name(in message: RPCMessage) -> String? {

@@ -131,8 +131,9 @@ extension MergedEndpoint {
             return whole.end()
         }
         end.onCancel {
-            session.release(listen)
+            // Not the other way round: whoever gets the free place needs those with the servers, too.
             listen.close()
+            session.release(listen)
         }
         var granted = ListenFilter()
         var shares: [(part: ClientSession, filter: ListenFilter, handle: CallHandle)] = []
@@ -179,8 +180,10 @@ extension MergedEndpoint {
         case "ping" where profile == nil: return await reply.answer(RPCWriter.result(id: id, [:]))
         case "logging/setLevel" where profile == nil:
             // Each server is told; the client gets one answer.
-            let level = message.params?["level"]?.string.flatMap(LogLevel.init(rawValue:))
-            session.logLevel = level ?? session.logLevel
+            guard let level = message.params?["level"]?.string.flatMap(LogLevel.init(rawValue:)) else {
+                return await reply.answer(RPCWriter.error(id: id, code: .invalidParams, message: LogLevel.wanted))
+            }
+            session.logLevel = level
             for part in await parts(session, arrival) { await carry(part, message, BatchReply(reply)) }
             return await reply.answer(RPCWriter.result(id: id, [:]))
         default: break

@@ -144,7 +144,9 @@ final class MergedEndpoint: Sendable {
             } else {
                 joinLate(kept, session, arrival)
             }
-            note(server, session, isDead: false, isAnother: former != nil)
+            // One that had only ended is the same as before.
+            let isAnother = former.map { $0.server.definition != caller.server } ?? false
+            note(server, session, isDead: false, isAnother: isAnother)
             return kept
         } catch {
             note(server, session, isDead: true)
@@ -159,9 +161,14 @@ final class MergedEndpoint: Sendable {
         part.logLevel = session.logLevel
         let wanted = part.wanted
         part.link.subscribe(wanted, on: loop)
-        let told = Told(level: part.logLevel, subscriptions: wanted.resourceSubscriptions)
+        // One that is shared is told what all want together.
+        let (level, isShared) = (part.logLevel, part.link.isShared)
+        let told = Told(level: isShared ? nil : level, subscriptions: wanted.resourceSubscriptions)
         // The request that has opened it need not wait for that.
-        Task(executorPreference: loop) { await part.link.tell(told, isAgain: false, on: loop) }
+        Task(executorPreference: loop) {
+            if isShared, let level { await part.link.log(from: level, on: loop) }
+            await part.link.tell(isAgain: false, on: loop) { told }
+        }
     }
 
     /// What the server says outside of calls goes to the stream that all servers share.

@@ -4,6 +4,11 @@ import MCP
 import Policy
 import Runtime
 
+extension LogLevel {
+    /// What a client is told that names another.
+    static let wanted = "params.level is one of \(allCases.map(\.rawValue).joined(separator: ", "))"
+}
+
 /// Requests that no rule is about: they go on, or are answered here, as their era wants it.
 extension Endpoint {
     func pass(_ visit: Visit, _ reply: any ReplyChannel) async {
@@ -66,8 +71,7 @@ extension Endpoint {
 
     private func setLevel(_ visit: Visit, _ reply: any ReplyChannel) async {
         guard let level = visit.message.params?["level"]?.string.flatMap(LogLevel.init(rawValue:)) else {
-            let text = "params.level is one of \(LogLevel.allCases.map(\.rawValue).joined(separator: ", "))"
-            return await refuse(visit, .invalidParams, text, reply)
+            return await refuse(visit, .invalidParams, LogLevel.wanted, reply)
         }
         visit.session.logLevel = level
         let link = visit.session.link

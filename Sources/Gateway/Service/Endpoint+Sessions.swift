@@ -61,6 +61,7 @@ extension Endpoint {
         let session = ClientSession(
             id: id, caller: caller, server: server, profile: profile, link: link, asks: asks, history: history,
             kept: kept, now: arrival.started, mayHear: mayHear)
+        link.goes(by: { [weak session] in Set(session?.wanted.resourceSubscriptions ?? []) })
         // What such a server says before the client listens must find somebody; it ends with the link.
         if link.speaksUnasked { listen(ListenFilter(), session, CallHandle(), arrival) }
         return session

@@ -65,6 +65,12 @@ final class SessionTable: Sendable {
         return all.contains { $0.server === server && $0.wanted.resourceSubscriptions.contains(uri) }
     }
 
+    /// The resources that sessions of a server want to hear of.
+    func wanted(of server: String) -> Set<String> {
+        let all = sessions.withLock { $0.values.filter { $0.server.definition.name == server } }
+        return all.reduce(into: []) { $0.formUnion($1.wanted.resourceSubscriptions) }
+    }
+
     func find(_ id: String) -> ClientSession? { sessions.withLock { $0[id] } }
 
     /// Takes out this one, and no other of its name.

@@ -123,8 +123,9 @@ extension Outgoing {
     /// A request whose answer is a long stream.
     var isListen: Bool { method == "subscriptions/listen" }
     /// Whether it takes one of the places for calls that may be under way at once. What is about a task takes none: it may
-    /// wait for hours for a task's end or for a person, and looking at a task or cancelling it must not wait behind that.
-    var takesPlace: Bool { !isListen && !method.hasPrefix("tasks/") }
+    /// wait for hours for a task's end or for a person, and looking at a task or cancelling it must not wait behind that. Nor
+    /// does what a server is told again, which had its place.
+    var takesPlace: Bool { !isListen && !isAgain && !method.hasPrefix("tasks/") }
     /// A request in the middle of which a server may ask its client something.
     var mayAsk: Bool { MethodTable.mayRequireInput.contains(method) || method == "tasks/result" }
     /// Whether it starts a task, or is about one.

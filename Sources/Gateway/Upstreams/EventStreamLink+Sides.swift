@@ -41,7 +41,7 @@ extension EventStreamLink {
             defer { told.level = level }
             return told.level != level
         }
-        if isNews, side.isUp { await side.tell(Told(level: level), on: callerLoop) }
+        if isNews, side.isUp { await side.tell(on: callerLoop) { side.told.withLock { $0 } } }
         do throws(UpstreamError) { try await side.prepare() } catch {
             // Some servers have room for one session only. Then the call goes where it would go if nothing waited.
             sides.withLock { $0.pausedUntil = TimeSpan(microseconds: now.microseconds + Self.pause.microseconds) }
@@ -106,10 +106,12 @@ struct Sides: Sendable {
 /// Which notices came before in another session: some servers tell all sessions of a change, others only the one whose call
 /// has made it.
 ///
-/// Nothing in a notice says which it is. So the same words in another session count as an echo for a while; if there was none
-/// though there could have been, the server tells one session only, and from then on nothing is an echo.
+/// Nothing in a notice says which it is. So the same words in another session count as an echo for a moment; if there was none
+/// though there could have been, the server tells one session only, and from then on nothing of that kind is an echo. Short,
+/// because a notice that comes twice costs a list, and one that is swallowed is lost.
 struct Echoes: Sendable {
     private struct Notice {
+        let method: String
         let first: TimeSpan
         /// How many sessions there were.
         let sessions: Int
@@ -119,37 +121,42 @@ struct Echoes: Sendable {
     }
 
     /// An echo does not come later.
-    static let span = TimeSpan.seconds(5)
+    static let span = TimeSpan.milliseconds(500)
+    private static let methods: Set<String> = [
+        ListKind.tools.changeNotification, ListKind.prompts.changeNotification, ListKind.resources.changeNotification,
+        "notifications/resources/updated",
+    ]
+    /// Of notices, and of the bytes of one; what is beyond is passed on as often as it comes.
     private static let capacity = 256
+    private static let maxWords = 4096
 
     private var notices: [[UInt8]: Notice] = [:]
-    /// Methods that the server tells one session of only.
+    /// Of the methods, those that the server tells one session of only.
     private var toldToOne: Set<String> = []
 
     /// - Parameters:
     ///   - number: of the session.
     ///   - sessions: how many there are.
     mutating func isEcho(_ message: RPCMessage, in number: Int, of sessions: Int, _ now: TimeSpan) -> Bool {
-        let method = message.method
-        guard method.hasSuffix("/list_changed") || method == "notifications/resources/updated",
-            !toldToOne.contains(method)
-        else { return false }
-        let words = message.document.bytes
-        if let known = notices[words], now.microseconds - known.first.microseconds > Self.span.microseconds {
-            notices[words] = nil
-            if known.sessions > 1, known.counts.count == 1 {
-                toldToOne.insert(method)
-                return false
-            }
-        }
-        if notices.count >= Self.capacity { notices.removeAll() }
-        var notice = notices[words] ?? Notice(first: now, sessions: sessions)
+        let (method, words) = (message.method, message.document.bytes)
+        guard Self.methods.contains(method), words.count <= Self.maxWords else { return false }
+        learn(now)
+        guard !toldToOne.contains(method), notices[words] != nil || notices.count < Self.capacity else { return false }
+        var notice = notices[words] ?? Notice(method: method, first: now, sessions: sessions)
         let count = (notice.counts[number] ?? 0) + 1
         notice.counts[number] = count
         let isEcho = count <= notice.passed
         if !isEcho { notice.passed = count }
         notices[words] = notice
         return isEcho
+    }
+
+    /// Of notices whose time is over.
+    private mutating func learn(_ now: TimeSpan) {
+        for (words, notice) in notices where now.microseconds - notice.first.microseconds > Self.span.microseconds {
+            if notice.sessions > 1, notice.counts.count == 1 { toldToOne.insert(notice.method) }
+            notices[words] = nil
+        }
     }
 }
 

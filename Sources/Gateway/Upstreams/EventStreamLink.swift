@@ -7,7 +7,8 @@ import Store
 import Synchronization
 
 /// A client session's own session with a server of 2024-11-05 over HTTP: everything comes on one event stream, which also
-/// names the address that everything is sent to. When the stream breaks, a new session is opened with the next call, or by itself for a client that has subscribed.
+/// names the address that everything is sent to. When the stream breaks, a new session is opened with the next call, or by
+/// itself for a client that listens or has subscribed.
 final class EventStreamLink: UpstreamLink {
     private struct State {
         var hello = UpstreamHello.unknown
@@ -20,6 +21,8 @@ final class EventStreamLink: UpstreamLink {
         var isUp = false
         var isClosed = false
         var listener: (@Sendable (RPCMessage) -> Void)?
+        /// How many listen: the session itself, always, and its client's streams.
+        var listening = 0
         /// For what a session beside the first hears outside of its calls.
         var overhears: (@Sendable (RPCMessage) -> Void)?
         /// Those who have chosen it for a request that has no first reply yet.
@@ -77,6 +80,7 @@ final class EventStreamLink: UpstreamLink {
     var speaksUnasked: Bool { true }
     var seemsDown: Bool { state.withLock { !$0.isUp } || route.breaker.failuresInARow > 0 }
     var life: Int { state.withLock { 2 * $0.generation + ($0.isUp ? 1 : 0) } }
+    func goes(by wanted: @escaping Told.Wanted) { told.withLock { $0.wanted = wanted } }
     func mintID() -> Int64 { counter.add(1, ordering: .relaxed).newValue }
 
     var isUp: Bool { state.withLock { $0.isUp } }
@@ -114,8 +118,17 @@ final class EventStreamLink: UpstreamLink {
         guard let generation else {
             throw UpstreamError(.unreachable, mayHaveRun: false, detail: "the session is over")
         }
+        do throws(UpstreamError) { try await connect(generation, cancel) } catch {
+            giveUp(generation, cancel)
+            throw error
+        }
+    }
+
+    private func connect(_ generation: Int, _ cancel: ClientCancel) async throws(UpstreamError) {
         var request = route.stream(route.streamFields)
         request.headTimeout = route.limits.start
+        // The stream's end is that of all calls; and some servers are silent for as long as they have nothing to say.
+        request.idleTimeout = max(.minutes(10), route.limits.longestCall)
         let answer = try await route.open(
             request, on: loop, cancel: cancel, isStanding: true, isOpening: true, counts: number == 0)
         guard case .stream(let body) = answer else { throw route.unusable(answer.head).asUnstarted }
@@ -149,35 +162,62 @@ final class EventStreamLink: UpstreamLink {
             throw UpstreamError(
                 .broken, mayHaveRun: false, detail: "initialize was not answered with a version that we speak")
         }
-        state.withLock { state in
-            state.hello = introduced
-            state.isUp = state.generation == generation && !state.isClosed
+        let isUp = state.withLock { state in
+            // The stream may have ended right behind the answer.
+            guard state.generation == generation, !state.isClosed, state.endpoint != nil else { return false }
+            (state.hello, state.isUp) = (introduced, true)
+            return true
+        }
+        guard isUp else {
+            throw UpstreamError(.lost, mayHaveRun: false, detail: "the event stream ended as soon as it was open")
         }
         post(RPCWriter.notification(method: "notifications/initialized"), on: loop)
         // Whoever waits for the stream need not wait for that.
-        Task(executorPreference: loop) { [self] in await tell(told.withLock { $0 }, on: loop) }
+        Task(executorPreference: loop) { [self] in await tell(on: loop) { told.withLock { $0.current } } }
     }
 
+    /// What an opening that failed has left is closed: a server may keep such a stream for ever.
+    private func giveUp(_ generation: Int, _ cancel: ClientCancel) {
+        let events = state.withLock { state -> HTTPEvents? in
+            guard state.generation == generation else { return nil }
+            // Its reader has nothing to say any more.
+            state.generation += 1
+            state.book.endAll(UpstreamError(.lost, mayHaveRun: false, detail: "the session could not be opened"))
+            defer { (state.stream, state.events, state.endpoint) = (nil, nil, nil) }
+            return state.events
+        }
+        cancel.cancel()
+        events?.cancel()
+    }
+
+    private func isPresent(_ generation: Int) -> Bool { state.withLock { $0.generation == generation } }
+
     private func read(_ events: HTTPEvents, _ generation: Int) async {
-        while let event = try? await events.nextEvent() {
+        while let event = try? await events.nextEvent(), isPresent(generation) {
             guard event.event == nil || event.event == "message",
                 let message = try? RPCMessage(JSONDocument.parse(event.data, limits: .upstream))
             else { continue }
             take(marked(message))
         }
-        state.withLock { state in
-            guard state.generation == generation else { return }
-            state.isUp = false
-            state.endpoint = nil
+        events.cancel()
+        let wasUp = state.withLock { state in
+            guard state.generation == generation else { return false }
+            defer { (state.isUp, state.endpoint) = (false, nil) }
             state.book.endAll(UpstreamError(.lost, mayHaveRun: true, detail: "the event stream ended"))
+            return state.isUp
         }
-        await comeBack()
+        // Of one that was still being opened the opener knows.
+        if wasUp { await comeBack() }
     }
 
-    /// Who has subscribed waits for what the server says, and may never ask it for anything again.
+    /// Whether the client waits for what the server says: it may never ask it for anything again.
+    private var isWaitedFor: Bool {
+        state.withLock { $0.listening > 1 } || !told.withLock { $0.current }.subscriptions.isEmpty
+    }
+
     private func comeBack() async {
         var pause = Self.firstPause
-        while number == 0, !isUp, !isClosed, !told.withLock({ $0.subscriptions.isEmpty }) {
+        while number == 0, !isUp, !isClosed, isWaitedFor {
             guard (try? await loop.sleep(pause)) != nil, !isClosed else { return }
             do throws(UpstreamError) { try await prepare() } catch {
                 pause = min(Self.longestPause, TimeSpan(microseconds: 2 * pause.microseconds))
@@ -291,6 +331,8 @@ final class EventStreamLink: UpstreamLink {
     ) async {
         // The first hears everything until the session is over; those that follow would hear it twice.
         handle.begin()
+        state.withLock { $0.listening += 1 }
+        handle.onCancel { [self] in state.withLock { $0.listening -= 1 } }
         await withUnsafeContinuation { (continuation: UnsafeContinuation<Void, Never>) in
             let isFirst = state.withLock { state in
                 guard state.listener == nil, !state.isClosed else { return false }

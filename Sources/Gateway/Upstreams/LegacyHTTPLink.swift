@@ -86,6 +86,8 @@ final class LegacyHTTPLink: UpstreamLink {
     /// Each request finds its own connection.
     func prepare() async throws(UpstreamError) {}
 
+    func goes(by wanted: @escaping Told.Wanted) { told.withLock { $0.wanted = wanted } }
+
     func mintID() -> Int64 { counter.add(1, ordering: .relaxed).newValue }
 
     var isShared: Bool { false }
@@ -110,6 +112,8 @@ final class LegacyHTTPLink: UpstreamLink {
         {
             // SPEC: 2025-11-25 transports, session management: 404 means that the session is not known, start anew. The
             // request was not taken up, so sending it once more is safe.
+            // What is told again shall not be older than this.
+            if outgoing.isLasting { told.withLock { $0.note(outgoing) } }
             let fresh = try await renewed(stale, on: loop)
             let again = route.post(message, fresh.postFields)
             answer = try await route.open(again, on: loop, cancel: cancel, isStanding: waits)
@@ -153,7 +157,7 @@ final class LegacyHTTPLink: UpstreamLink {
                 // What the server says in this one comes on a stream of this one.
                 ears.withLock { $0.stream }?.hangUp()
                 // The call that has found out need not wait for it.
-                Task(executorPreference: loop) { [self] in await tell(told.withLock { $0 }, on: loop) }
+                Task(executorPreference: loop) { [self] in await tell(on: loop) { told.withLock { $0.current } } }
                 return fresh
             case .other(_, let error): throw error
             }

@@ -94,6 +94,11 @@ final class Listening: @unchecked Sendable {
 
     private func take(_ body: ClientStream, of session: String?) {
         guard !runner.isCancelled else { return body.cancel() }
+        // Of a session that was forgotten while it was asked for.
+        guard link.current.id == session else {
+            body.cancel()
+            return ask()
+        }
         (listened, opened) = (session, nil)
         pause = Self.firstPause
         parser = SSEParser(maxEvent: link.route.limits.maxMessage)

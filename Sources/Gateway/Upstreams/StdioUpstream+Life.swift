@@ -50,7 +50,7 @@ extension StdioUpstream {
             state = .running
             log(.info, "server started", ("server", name), ("version", hello.version.rawValue))
             listenAgain()
-            tell(told)
+            tell(told.current)
         case .failure(let error):
             vitals.failed(error)
             stopped(because: error)
@@ -277,7 +277,7 @@ extension StdioUpstream {
     /// A client that has subscribed waits for what its child says, and may never ask it for anything again. What those have
     /// subscribed to that share one may be nobody's wish any more: that one waits for the next request.
     private func comeBack() async {
-        while !isShared, !told.subscriptions.isEmpty, case .stopped(let until, _) = state {
+        while !isShared, !told.current.subscriptions.isEmpty, case .stopped(let until, _) = state {
             let pause = max(0, until.microseconds - loop.now.microseconds)
             guard (try? await loop.sleep(TimeSpan(microseconds: pause))) != nil else { return }
             // Another may have started it meanwhile, or the session may have ended.

@@ -27,6 +27,8 @@ actor StdioUpstream: UpstreamLink {
         let heard: @Sendable (RPCMessage) -> Void
         /// Takes a log message of a shared child: with the session that it belongs to, or nil if nobody can say.
         var logged: @Sendable (RPCMessage, String?) -> Void = { _, _ in }
+        /// The resources that somebody wants to hear of from a shared child.
+        var wanted: Told.Wanted?
         /// Told when a child that is not shared is closed with its session.
         var closed: @Sendable (StdioUpstream) -> Void = { _ in }
     }
@@ -90,6 +92,7 @@ actor StdioUpstream: UpstreamLink {
         self.owner = owner
         self.loop = loop
         self.log = log
+        told.wanted = owner.wanted
         lines = LineSplitter(limit: limits.maxMessage)
         var always = ListenFilter()
         always.toolsListChanged = true
@@ -108,6 +111,11 @@ actor StdioUpstream: UpstreamLink {
     nonisolated var life: Int { lives.load(ordering: .relaxed) }
 
     nonisolated func prepare() async throws(UpstreamError) { _ = try await ready() }
+
+    nonisolated func goes(by wanted: @escaping Told.Wanted) {
+        guard !isShared else { return }
+        loop.execute { self.assumeIsolated { $0.told.wanted = wanted } }
+    }
 
     nonisolated func mintID() -> Int64 { counter.add(1, ordering: .relaxed).newValue }
 
@@ -259,7 +267,8 @@ extension StdioUpstream {
 
     /// Nobody waits for the answers, and they find nobody.
     func tell(_ told: Told) {
-        for (method, params) in told.again(to: hello) {
+        for word in told.again(to: hello) {
+            let (method, params) = word.request
             writeLine(RPCWriter.request(id: mintID(), method: method, params: .object(params)))
         }
     }

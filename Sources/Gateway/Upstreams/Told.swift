@@ -1,3 +1,4 @@
+import Base
 import JSON
 import MCP
 import Runtime
@@ -10,6 +11,15 @@ struct Told: Sendable {
     /// URIs of resources, as many as a listen may name.
     // COST: not a whole filter; each of ten thousand idle sessions has one of these.
     var subscriptions: [String] = []
+    /// Those that somebody wants to hear of now; nil where nobody can say.
+    var wanted: Wanted?
+
+    typealias Wanted = @Sendable () -> Set<String>
+
+    /// Before it is said once more.
+    static let pause = TimeSpan.seconds(2)
+    /// A server that does not take up so many is not asked for the rest.
+    static let maxFailures = 10
 
     /// The server has got a request.
     mutating func note(_ request: Outgoing) {
@@ -18,6 +28,7 @@ struct Told: Sendable {
         }
         switch (request.method, params["uri"]?.string, params["level"]?.string) {
         case ("resources/subscribe", let uri?, _):
+            if subscriptions.count >= ListenFilter.maximumEntries { forget() }
             var filter = ListenFilter()
             filter.resourceSubscriptions = subscriptions
             if filter.subscribe(to: uri) { subscriptions = filter.resourceSubscriptions }
@@ -27,19 +38,49 @@ struct Told: Sendable {
         }
     }
 
-    /// The requests that say it again to a server that introduces itself so.
-    func again(to hello: UpstreamHello) -> [(method: String, params: [JSONMember])] {
-        guard hello.version.era == .legacy else { return [] }
-        var requests: [(method: String, params: [JSONMember])] = []
-        if let level, hello.capabilities?["logging"] != nil {
-            requests.append(("logging/setLevel", [JSONMember("level", .string(level.rawValue))]))
-        }
-        if hello.capabilities?["resources"] != nil {
-            for uri in subscriptions {
-                requests.append(("resources/subscribe", [JSONMember("uri", .string(uri))]))
+    /// One thing that is said again.
+    enum Word: Equatable {
+        case level(LogLevel)
+        case subscription(String)
+
+        var request: (method: String, params: [JSONMember]) {
+            switch self {
+            case .level(let level): ("logging/setLevel", [JSONMember("level", .string(level.rawValue))])
+            case .subscription(let uri): ("resources/subscribe", [JSONMember("uri", .string(uri))])
             }
         }
-        return requests
+    }
+
+    /// What is said again to a server that introduces itself so.
+    func again(to hello: UpstreamHello) -> [Word] {
+        guard hello.version.era == .legacy else { return [] }
+        var words: [Word] = []
+        if let level, hello.capabilities?["logging"] != nil { words.append(.level(level)) }
+        if hello.capabilities?["resources"] != nil { words += subscriptions.map { .subscription($0) } }
+        return words
+    }
+
+    /// Whether it is so still.
+    func holds(_ word: Word) -> Bool {
+        switch word {
+        case .level(let level): self.level == level
+        case .subscription(let uri): subscriptions.contains(uri)
+        }
+    }
+
+    /// Forgets what nobody wants any more: a listen ends without a word to a legacy server.
+    private mutating func forget() {
+        guard let wanted, !subscriptions.isEmpty else { return }
+        let still = wanted()
+        subscriptions.removeAll { !still.contains($0) }
+    }
+
+    /// What of it somebody wants now.
+    var current: Told {
+        mutating get {
+            forget()
+            return self
+        }
     }
 }
 
@@ -56,12 +97,23 @@ extension Outgoing {
 }
 
 extension UpstreamLink {
-    /// Says it, one after the other. If the server begins anew meanwhile, that is somebody else's to see to.
-    /// - Parameter isAgain: whether this link has said it before.
-    func tell(_ told: Told, isAgain: Bool = true, on loop: EventLoop) async {
+    /// Says it, one after the other, as far as it still holds; once more what the server has not taken up. If it begins anew
+    /// meanwhile, that is somebody else's to see to.
+    /// - Parameters:
+    ///   - isAgain: whether this link has said it before.
+    ///   - told: what there is to say at this moment.
+    func tell(isAgain: Bool = true, on loop: EventLoop, _ told: () -> Told) async {
         let life = life
-        for (method, params) in told.again(to: hello) {
-            guard self.life == life, (try? await ask(method, params, on: loop, isAgain: isAgain)) != nil else { return }
+        var left = told().again(to: hello)
+        for attempt in 1...2 where !left.isEmpty {
+            if attempt > 1, (try? await loop.sleep(Told.pause)) == nil { return }
+            var failed: [Told.Word] = []
+            for word in left where told().holds(word) {
+                guard self.life == life, failed.count < Told.maxFailures else { return }
+                let (method, params) = word.request
+                if (try? await ask(method, params, on: loop, isAgain: isAgain)) == nil { failed.append(word) }
+            }
+            left = failed
         }
     }
 }

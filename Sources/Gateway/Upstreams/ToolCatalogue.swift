@@ -33,6 +33,8 @@ final class ToolCatalogue: Sendable {
     /// Against servers whose pages never end.
     private static let maxPages = 100
     private static let maxTools = 10_000
+    /// Of all pages together: they are held until the last one is read.
+    private static let maxBytes = 64 << 20
 
     let server: String
     let log: Log
@@ -198,7 +200,7 @@ final class ToolCatalogue: Sendable {
     {
         var cursor: String?
         var seen: Set<String> = []
-        var count = 0
+        var (count, bytes) = (0, 0)
         for _ in 0..<maxPages {
             let answer = try await link.ask(
                 "tools/list", cursor.map { [JSONMember("cursor", .string($0))] } ?? [], on: loop)
@@ -208,7 +210,10 @@ final class ToolCatalogue: Sendable {
             }
             take(page)
             count += page.entries.count
-            guard let next = page.nextCursor, seen.insert(next).inserted, count <= maxTools else { return }
+            bytes += answer.document.bytes.count
+            guard let next = page.nextCursor, seen.insert(next).inserted, count <= maxTools, bytes <= maxBytes else {
+                return
+            }
             cursor = next
         }
     }

@@ -54,6 +54,9 @@ protocol UpstreamLink: AnyObject, Sendable {
     ///   - handle: how the call is cancelled.
     func send(_ request: Outgoing, on loop: EventLoop, handle: CallHandle) async throws(UpstreamError) -> UpstreamReply
 
+    /// Of what it was told only that is said again, when the server begins anew, which its client still wants.
+    func goes(by wanted: @escaping Told.Wanted)
+
     /// Sends a notification or a response; failures are of no consequence.
     func post(_ message: [UInt8], on loop: EventLoop)
 
@@ -111,6 +114,7 @@ extension UpstreamLink {
     var life: Int { 0 }
     func subscribe(_ subscriptions: ListenFilter, on loop: EventLoop) {}
     func settled() async {}
+    func goes(by wanted: @escaping Told.Wanted) {}
 
     func log(from level: LogLevel, on loop: EventLoop) async {
         guard hello.version.era == .legacy, hello.capabilities?["logging"] != nil else { return }

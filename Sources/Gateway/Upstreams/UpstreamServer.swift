@@ -38,7 +38,8 @@ final class UpstreamServer: Sendable {
     init(
         _ definition: Server, limits usual: StdioLimits, clients: HTTPClients, on loop: EventLoop, log: Log,
         observer: Observer? = nil, notified: @escaping @Sendable (Server, RPCMessage) -> Void,
-        logged: @escaping @Sendable (RPCMessage, String?) -> Void = { _, _ in }
+        logged: @escaping @Sendable (RPCMessage, String?) -> Void = { _, _ in },
+        wanted: @escaping @Sendable (Server) -> Set<String> = { _ in [] }
     ) {
         self.definition = definition
         self.log = log
@@ -94,7 +95,8 @@ final class UpstreamServer: Sendable {
                             ("server", definition.name))
                     }
                     logged(message, session)
-                })
+                },
+                wanted: { wanted(definition) })
             way = .shared(
                 StdioUpstream(
                     name: definition.name, options: options, keeper: keeper, limits: limits, gate: gate,

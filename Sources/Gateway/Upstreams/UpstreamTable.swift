@@ -21,11 +21,13 @@ final class UpstreamTable: Sendable {
     private let observer: Observer?
     private let notified: @Sendable (Server, RPCMessage) -> Void
     private let logged: @Sendable (RPCMessage, String?) -> Void
+    private let wanted: @Sendable (Server) -> Set<String>
 
     init(
         _ group: EventLoopGroup, clients: HTTPClients, limits: StdioLimits, log: Log, observer: Observer? = nil,
         notified: @escaping @Sendable (Server, RPCMessage) -> Void,
-        logged: @escaping @Sendable (RPCMessage, String?) -> Void = { _, _ in }
+        logged: @escaping @Sendable (RPCMessage, String?) -> Void = { _, _ in },
+        wanted: @escaping @Sendable (Server) -> Set<String> = { _ in [] }
     ) {
         self.group = group
         self.clients = clients
@@ -34,6 +36,7 @@ final class UpstreamTable: Sendable {
         self.observer = observer
         self.notified = notified
         self.logged = logged
+        self.wanted = wanted
     }
 
     /// - Throws: `unreachable` for a definition that is out of date: its caller had read the configuration just before it
@@ -45,7 +48,7 @@ final class UpstreamTable: Sendable {
             if let existing, existing.definition == definition { return (existing, nil) }
             let fresh = UpstreamServer(
                 definition, limits: limits, clients: clients, on: group.next(), log: log, observer: observer,
-                notified: notified, logged: logged)
+                notified: notified, logged: logged, wanted: wanted)
             state.servers[definition.name] = fresh
             return (fresh, existing)
         }
