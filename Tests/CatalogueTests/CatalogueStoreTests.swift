@@ -115,24 +115,20 @@ import Testing
         #expect(!related.contains("shop/payInvoice"))
     }
 
-    /// A scan in the contract's form, without definitions.
-    @Test func scansAreTakenAsTheySay() throws {
+    /// A scan without definitions says names, no more: its verdicts could be anybody's.
+    @Test func verdictsInFilesAreNotTaken() throws {
         let fixture = try Fixture()
         try fixture.add(
             """
-            {"server": "pay", "tools": [{"name": "charge", "category": "financial", "severity": "critical", "confidence": "high",
-            "rationale": "It charges.", "evidence": "charge", "signals": [{"code": "accepts_amount", "text": "Accepts an amount"}],
-            "findings": [{"code": "homoglyph", "severity": "medium", "where": "/name", "quote": "q", "text": "t"}],
-            "attacks": [], "recommended": {"action": "require_approval"}}], "findings": [], "context_tokens": 5, "policy": {}}
+            {"server": "disk", "tools": [{"name": "delete_all", "category": "read", "severity": "low", "confidence": "high",
+            "rationale": "It only looks.", "evidence": [], "signals": [{"code": "accepts_amount", "text": "Accepts an amount"}],
+            "findings": [], "attacks": [], "recommended": {"limits": []}}], "findings": [], "context_tokens": 5, "policy": {}}
             """)
-        let tool = try fixture.tool("pay", "charge")
-        #expect(tool.hit.category == "financial")
-        let page = Fixture.visible(try fixture.page("pay", "charge"))
-        for part in [
-            "It charges.", "Accepts an amount", "homoglyph Medium", "require_approval",
-            "Its definition is not in the catalogue",
-        ] {
-            #expect(page.contains(part), "\(part)")
+        let tool = try fixture.tool("disk", "delete_all")
+        #expect(tool.hit.category == "destructive")
+        let page = Fixture.visible(try fixture.page("disk", "delete_all"))
+        for part in ["It only looks.", "Accepts an amount"] {
+            #expect(!page.contains(part), "\(part)")
         }
     }
 

@@ -65,7 +65,7 @@ package enum SavedTools {
         material.file = name
         material.lines = lines
         material.describe(root, holder)
-        material.takeTools(tools, isScan: holder.map(isScan) ?? false)
+        material.takeTools(tools, isScan: isScan(root))
         for kind in [ListKind.prompts, .resources, .resourceTemplates] {
             guard let list = holder?[kind.rawValue], list.kind == .array else { continue }
             material.lists[kind] = list.elements.filter { $0[kind.key]?.string != nil }
@@ -76,9 +76,11 @@ package enum SavedTools {
         return material
     }
 
-    /// Whether it is what a scan has printed; no answer of a server has all of these.
-    private static func isScan(_ holder: JSONView) -> Bool {
-        holder["server"]?.string != nil && holder["context_tokens"]?.int != nil && holder["policy"]?.kind == .object
+    /// Whether it looks like what a scan has printed. A server can add all of these to its answer, so nothing that
+    /// follows from it may make a tool look better: see `definition(of:)`.
+    private static func isScan(_ root: JSONView) -> Bool {
+        root["tools"] != nil && root["server"]?.string != nil && root["context_tokens"]?.int != nil
+            && root["policy"]?.kind == .object
     }
 }
 
@@ -102,17 +104,28 @@ extension ServerMaterial {
         if let notes = holder?["incomplete"], notes.kind == .array { incomplete = notes.elements.compactMap(\.string) }
     }
 
+    /// What a scan's entry says that the server listed; the entry itself, if it could be a tool. Otherwise a server
+    /// could have a harmless `definition` judged in place of what its clients read.
+    private static func definition(of entry: JSONView) -> JSONView {
+        // Scans have none of these outside the definition, and no client takes a tool without `inputSchema`.
+        for key in ["inputSchema", "description", "title", "annotations", "outputSchema"] where entry[key] != nil {
+            return entry
+        }
+        guard let definition = entry["definition"], definition.kind == .object, let name = entry["name"]?.string,
+            definition["name"]?.string == name
+        else { return entry }
+        return definition
+    }
+
+    /// Takes the definitions and nothing that the file says of them: each is judged anew.
     fileprivate mutating func takeTools(_ tools: JSONView, isScan: Bool) {
         var nameless = 0
         var entries: [JSONView] = []
         for entry in tools.elements {
-            let definition = entry["definition"].flatMap { $0.kind == .object ? $0 : nil } ?? entry
+            let definition = isScan ? Self.definition(of: entry) : entry
             guard let name = definition["name"]?.string, !name.isEmpty else {
                 nameless += 1
                 continue
-            }
-            if isScan, entry["definition"] == nil, entry["category"] != nil, entry["severity"] != nil {
-                stated[entries.count] = entry
             }
             entries.append(definition)
         }

@@ -10,8 +10,6 @@ package struct Assessment: Sendable {
     package let attacks: [String]
     /// The tool's entry of a policy; nil: hidden, or not known.
     package let recommended: JSONValue?
-    /// The definition is not known, only what a scan said of it.
-    package let isStated: Bool
 
     /// Nobody should allow such a tool: its definition has a finding of severity high or critical.
     package var isPoisoned: Bool { findings.contains { $0.severity >= .high } }
@@ -28,7 +26,6 @@ package struct Assessment: Sendable {
         self.findings = findings
         self.attacks = attacks
         self.recommended = recommended
-        isStated = false
     }
 
     /// The same with the tool's entry of a policy.
@@ -36,8 +33,8 @@ package struct Assessment: Sendable {
         Assessment(classification: classification, findings: findings, attacks: attacks, recommended: entry)
     }
 
-    /// Nil when category or severity are not there, or none that we know.
-    package init?(_ view: JSONView, isStated: Bool? = nil) {
+    /// What the catalogue keeps. Nil when category or severity are not there, or none that we know.
+    init?(stored view: JSONView) {
         guard let category = view["category"]?.string.flatMap(ToolCategory.init(rawValue:)),
             let severity = view["severity"]?.string.flatMap(Severity.init(rawValue:))
         else { return nil }
@@ -50,7 +47,11 @@ package struct Assessment: Sendable {
             category: category, severity: severity,
             confidence: view["confidence"]?.string.flatMap(Classification.Confidence.init(rawValue:)) ?? .low,
             rationale: view["rationale"]?.string ?? "",
-            evidence: Assessment.evidence(view["evidence"]),
+            evidence: list("evidence") { piece in
+                piece["quote"]?.string.map {
+                    Classification.Evidence(place: piece["where"]?.string ?? "definition", quote: $0)
+                }
+            },
             signals: list("signals") { signal in
                 signal["code"]?.string.flatMap(RiskSignal.Code.init(rawValue:)).map {
                     RiskSignal(code: $0, text: signal["text"]?.string ?? $0.rawValue)
@@ -59,19 +60,6 @@ package struct Assessment: Sendable {
         findings = list("findings") { Assessment.finding($0, tool: name) }
         attacks = list("attacks", \.string)
         recommended = view["recommended"].flatMap { $0.kind == .object ? $0.value : nil }
-        self.isStated = isStated ?? view["stated"]?.bool ?? false
-    }
-
-    private static func evidence(_ view: JSONView?) -> [Classification.Evidence] {
-        guard let view else { return [] }
-        if let text = view.string { return [Classification.Evidence(place: "definition", quote: text)] }
-        guard view.kind == .array else { return [] }
-        return view.elements.compactMap { piece in
-            piece.string.map { Classification.Evidence(place: "definition", quote: $0) }
-                ?? piece["quote"]?.string.map {
-                    Classification.Evidence(place: piece["where"]?.string ?? "definition", quote: $0)
-                }
-        }
     }
 
     /// Nil for codes that this version doesn't know.
@@ -120,7 +108,6 @@ package struct Assessment: Sendable {
         writer.key("recommended")
         writer.value(recommended ?? .null)
         writer.member("context_tokens", contextTokens)
-        if isStated { writer.member("stated", true) }
     }
 }
 

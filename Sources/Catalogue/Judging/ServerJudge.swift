@@ -32,7 +32,7 @@ package struct ServerJudge: Sendable {
             description: [material.description, material.instructions ?? ""].filter { !$0.isEmpty }
                 .joined(separator: "\n"),
             tools: definitions)
-        let judged = definitions.enumerated().map { assess($1, at: $0, of: material, in: profile) }
+        let judged = definitions.map { assess($0, in: profile) }
         // Nobody should allow a tool whose definition is poisoned; the policy's default denies what it does not name.
         // By name, since a call names its tool and nothing else.
         let poisoned = Set(zip(definitions, judged).filter { $0.1.assessment.isPoisoned }.map(\.0.name))
@@ -43,8 +43,7 @@ package struct ServerJudge: Sendable {
         let tools = zip(definitions, judged).map { definition, judged in
             ScannedTool(
                 definition: definition,
-                assessment: judged.assessment.isStated
-                    ? judged.assessment : judged.assessment.recommending(recommendation.entries[definition.name]),
+                assessment: judged.assessment.recommending(recommendation.entries[definition.name]),
                 tokens: ContextCost.tokens(in: definition.entry.rawBytes),
                 attacks: judged.attacks.map { KnownAttack(id: $0.id, title: $0.title, severity: $0.severity) })
         }
@@ -56,11 +55,8 @@ package struct ServerJudge: Sendable {
     }
 
     private func assess(
-        _ definition: ToolDefinition, at index: Int, of material: ServerMaterial, in profile: ServerProfile
+        _ definition: ToolDefinition, in profile: ServerProfile
     ) -> (assessment: Assessment, attacks: [Attack]) {
-        if let view = material.stated[index], let stated = Assessment(view, isStated: true) {
-            return (stated, stated.attacks.prefix(8).compactMap(attacks.attack))
-        }
         let classification = classifier.classify(definition, in: profile)
         let findings = lint.findings(in: definition)
         let fitting = attacks.attacks(on: definition, classification, findings: findings)

@@ -18,8 +18,6 @@ package struct ServerMaterial: Sendable {
     package var instructions: String?
     /// The entries of its lists, all of which have something to be called by.
     package var lists: [ListKind: [JSONView]] = [:]
-    /// What an earlier scan said of tools without writing down their definitions, by the tool's place in its list.
-    var stated: [Int: JSONView] = [:]
     /// What could not be read: a verdict on the rest is not one on the whole.
     package var incomplete: [String] = []
     /// The file that it comes from, as it was named.

@@ -28,11 +28,6 @@ struct ToolSubject {
         if isPoisoned {
             recommendation = nil
             policy = ["version": "1", "default": "deny", "hide": [.string(definition.name)], "tools": .object([])]
-        } else if assessment.isStated, let entry = assessment.recommended {
-            recommendation = nil
-            policy = [
-                "version": "1", "default": "deny", "tools": .object([JSONMember(definition.name, entry)]),
-            ]
         } else {
             let made = Recommendation(
                 server: tool.hit.server, judged: all.map { ($0.definition, $0.assessment.classification) })
@@ -43,7 +38,7 @@ struct ToolSubject {
 
     private static func read(_ tool: CataloguedTool) -> (definition: ToolDefinition, assessment: Assessment)? {
         guard let document = try? JSONDocument.parse(tool.definition), let definition = ToolDefinition(document.root),
-            let stored = try? JSONDocument.parse(tool.assessment), let assessment = Assessment(stored.root)
+            let stored = try? JSONDocument.parse(tool.assessment), let assessment = Assessment(stored: stored.root)
         else { return nil }
         return (definition, assessment)
     }
@@ -124,9 +119,7 @@ struct ToolPage {
             page.raw(after)
         }
         page.raw("</p>\n")
-        if subject.assessment.isStated {
-            page.raw("<p>Its definition is not in the catalogue, only what a scan said of it.</p>\n")
-        } else if subject.definition.description.isEmpty {
+        if subject.definition.description.isEmpty {
             page.raw("<p>The server gives no description.</p>\n")
         } else {
             page.raw(

@@ -99,10 +99,8 @@ package enum ScanJSON {
     private static func write(_ tool: ScannedTool, to writer: inout JSONWriter) {
         writer.beginObject()
         tool.assessment.write(name: tool.name, contextTokens: tool.tokens, to: &writer)
-        if !tool.assessment.isStated {
-            writer.key("definition")
-            writer.view(tool.definition.entry)
-        }
+        writer.key("definition")
+        writer.view(tool.definition.entry)
         writer.endObject()
     }
 
