@@ -18,11 +18,15 @@ final class FakeLink: UpstreamLink {
     }
 
     let state = Mutex(State())
-    let hello = UpstreamHello.unknown
+    let hello: UpstreamHello
     private let counter = Atomic<Int64>(100)
     private let answer: @Sendable (_ id: Int64, _ request: RPCMessage) throws(UpstreamError) -> UpstreamReply
 
-    init(_ answer: @escaping @Sendable (Int64, RPCMessage) throws(UpstreamError) -> UpstreamReply) {
+    init(
+        hello: UpstreamHello = .unknown,
+        _ answer: @escaping @Sendable (Int64, RPCMessage) throws(UpstreamError) -> UpstreamReply
+    ) {
+        self.hello = hello
         self.answer = answer
     }
 

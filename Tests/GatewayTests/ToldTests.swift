@@ -1,5 +1,7 @@
 import JSON
 import MCP
+import Runtime
+import Synchronization
 import Testing
 
 @testable import Gateway
@@ -43,6 +45,22 @@ import Testing
         #expect(try Self.said(told, "{}").isEmpty)
         told.note(Self.request("logging/setLevel", #"{"level":"debug"}"#, isAgain: true))
         #expect(told.level == .info, "what is said again may be out of date")
+    }
+
+    @Test func whatIsNotTakenUpHoldsUpNothingAndIsSaidOnceMore() async throws {
+        let group = try EventLoopGroup(count: 1)
+        defer { group.stop() }
+        let loop = group.next()
+        let said = Mutex<[String]>([])
+        let link = FakeLink(hello: try Self.hello(#"{"resources":{}}"#)) { id, request throws(UpstreamError) in
+            let uri = request.params?["uri"]?.string ?? ""
+            said.withLock { $0.append(uri) }
+            if uri == "a:1" { throw UpstreamError(.timeout, mayHaveRun: true, detail: "silent") }
+            return .response(try Scene.message(#"{"jsonrpc":"2.0","id":\#(id),"result":{}}"#), status: 200)
+        }
+        let told = Told(subscriptions: ["a:1", "a:2"])
+        await Task(executorPreference: loop) { await link.tell(on: loop) { told } }.value
+        #expect(said.withLock { $0 } == ["a:1", "a:2", "a:1"])
     }
 
     @Test func whatNobodyWantsAnyMoreIsForgotten() throws {
