@@ -9,8 +9,10 @@ package struct MetadataLint: Sendable {
 
     /// Texts longer than this, in characters, cost more than they tell.
     static let longText = PlainReading.longest
-    /// Names of more words than this, joined by underscores, are sentences.
-    private static let sentenceLength = 5
+    /// Names with more seams between words than this are sentences.
+    private static let sentenceLength = 3
+    /// Findings about one definition; whoever makes more of them hides something, or wants to be waited for.
+    static let mostFindings = 200
     /// Lists of values longer than this are read by nobody.
     static let longList = 500
 
@@ -55,11 +57,21 @@ package struct MetadataLint: Sendable {
             texts.forEach { found in
                 switch found {
                 case .text(let item):
+                    guard findings.count <= MetadataLint.mostFindings else { return }
                     guard !isQuick || isSuspicious(item, texts, PlainReading(in: room), &notes) else { return }
                     note(texts.text(item), tool, &findings)
                 case .list(let list): if list.count > longestList?.count ?? 0 { longestList = list }
                 }
             }
+        }
+        if findings.count > MetadataLint.mostFindings {
+            findings.removeSubrange(MetadataLint.mostFindings...)
+            findings.append(
+                MetadataFinding(
+                    code: .overlongText, severity: .high, tool: tool, place: "", quote: "",
+                    text:
+                        "there are more than \(MetadataLint.mostFindings) findings; what comes behind was not looked at",
+                    mend: "mend those that are listed, and look again"))
         }
         if let longestList, longestList.count > MetadataLint.longList {
             findings.append(
@@ -74,7 +86,9 @@ package struct MetadataLint: Sendable {
     /// Adds what is wrong with the text. Of several of a kind in one place the gravest says enough.
     private func note(_ text: DefinitionText, _ tool: String?, _ findings: inout [MetadataFinding]) {
         for finding in self.findings(in: text, tool) {
-            if let same = findings.firstIndex(where: { $0.code == finding.code && $0.place == finding.place }) {
+            // COST: findings of one place stand together; looking through all would take hours for a hostile list.
+            let here = findings.reversed().prefix { $0.place == finding.place }
+            if let same = here.firstIndex(where: { $0.code == finding.code }).map({ findings.index(before: $0.base) }) {
                 if findings[same].severity < finding.severity { findings[same] = finding }
             } else {
                 findings.append(finding)
@@ -101,8 +115,10 @@ package struct MetadataLint: Sendable {
         if item.role == .value, SecretValue.mayBeSecret(reading.text), SecretValue.isSecret(texts.text(item)) {
             return true
         }
-        return item.role != .text && reading.partWords() >= MetadataLint.sentenceLength
-            && breaksRule(reading.text, item.role, &notes)
+        guard item.role != .text, WordSeams.count(in: reading.text) >= MetadataLint.sentenceLength else { return false }
+        return WordSeams.parted(reading.text).withUnsafeBufferPointer {
+            breaksRule($0, item.role, &notes) || Oddity.isOdd($0) && !places(of: rules.thorough, in: $0).isEmpty
+        }
     }
 
     private func breaksRule(
@@ -216,8 +232,11 @@ package struct MetadataLint: Sendable {
             let low = spaced.lowercased()
             if low != spaced { readings.append(low) }
         }
-        if role != .text, spaced.utf8.count(where: { $0 == UInt8(ascii: "_") }) >= sentenceLength {
-            readings.append(String(readings[0].map { $0 == "_" ? " " : $0 }))
+        if role != .text {
+            let parted = readings[0].withUTF8 { text in
+                WordSeams.count(in: text) >= sentenceLength ? WordSeams.parted(text) : nil
+            }
+            if let parted { readings.append(String(decoding: parted, as: UTF8.self)) }
         }
         return readings
     }

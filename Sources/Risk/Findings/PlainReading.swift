@@ -47,16 +47,6 @@ struct PlainReading {
         count = to
     }
 
-    /// Makes spaces of the underscores, and says how many there were.
-    mutating func partWords() -> Int {
-        var parted = 0
-        for at in 0..<count where bytes[at] == UInt8(ascii: "_") {
-            bytes[at] = UInt8(ascii: " ")
-            parted += 1
-        }
-        return parted
-    }
-
     /// Whether a byte of a character beyond ASCII belongs to one that is what it seems: dashes, quotation marks, dots,
     /// arrows, signs of mathematics, Chinese and Japanese. Accented letters are not: patterns know them without accents.
     private static func isOrdinary(_ byte: UInt8, _ source: UnsafeBufferPointer<UInt8>, _ next: Int) -> Bool {
