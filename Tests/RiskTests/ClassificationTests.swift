@@ -112,6 +112,18 @@ import Testing
     }
 
     @Test(arguments: [
+        ("action", "read,delete", ToolCategory.destructive), ("action", "create,update,delete", .destructive),
+        ("action", "view,remove,purge,wipe", .destructive), ("action", "delete", .destructive),
+        ("action", "read,update", .write), ("method", "GET,POST,DELETE", .execute), ("action", "list,show", .read),
+    ])
+    func actionsOfAReadCount(parameter: String, values: String, category: ToolCategory) throws {
+        let list = values.split(separator: ",").map { "\"\($0)\"" }.joined(separator: ",")
+        let schema =
+            #","inputSchema":{"required":["\#(parameter)"],"properties":{"\#(parameter)":{"type":"string","enum":[\#(list)]}}}"#
+        #expect(try judge("item", "Gets an item", rest: schema).category == category)
+    }
+
+    @Test(arguments: [
         ("get_note", "Creates a note.", ToolCategory.write), ("get_widget", "Creates a widget for the user.", .write),
         ("search_c", "Sends the query results by email.", .write), ("get_report", "Generates a report", .read),
         ("get_link", "Creates a link to the page", .read), ("get_embedding", "Creates an embedding of a text", .read),

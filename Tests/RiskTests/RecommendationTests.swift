@@ -112,6 +112,35 @@ import Testing
         try check(made)
     }
 
+    /// However a schema is put together, its parameters count for the judgement and are asked about.
+    @Test(arguments: [
+        ##"{"allOf":[{"properties":{"path":{"type":"string"}}}]}"##,
+        ##"{"anyOf":[{"properties":{"path":{"type":"string"}}}]}"##,
+        ##"{"oneOf":[{"$ref":"#/$defs/A"},{"type":"null"}],"$defs":{"A":{"properties":{"path":{"type":"string"}}}}}"##,
+        ##"{"$ref":"#/$defs/A","$defs":{"A":{"allOf":[{"$ref":"#/$defs/B"}]},"B":{"properties":{"path":{"type":"string"}}}}}"##,
+        ##"{"if":{},"then":{"properties":{"path":{"type":"string"}}}}"##,
+    ])
+    func schemasPutTogether(schema: String) throws {
+        let tool = try tool(##"{"name":"read_file","description":"Reads a file","inputSchema":\##(schema)}"##)
+        let classification = Classifier(rules: .standard).classify(tool, in: ServerProfile(name: "s", tools: [tool]))
+        #expect(classification.signals.contains { $0.code == .acceptsFilePath })
+        let made = Recommendation(server: "s", judged: [(tool, classification)])
+        let entry = try #require(made.entries["read_file"])
+        let asked = (entry["require"]?.text ?? "") + (entry["deny_if"]?.text ?? "")
+        #expect(asked.contains("args.path"))
+        try check(made)
+    }
+
+    /// References that lead back to themselves end.
+    @Test func schemasWithoutEnd() throws {
+        let names = (0..<30).map { ##""p\##($0)":{"$ref":"#/$defs/A"}"## }.joined(separator: ",")
+        let schema =
+            ##"{"$ref":"#/$defs/A","$defs":{"A":{"type":"object","allOf":[{"$ref":"#/$defs/A"},{"$ref":"#/$defs/A"}],"properties":{\##(names)}}}}"##
+        let tool = try tool(##"{"name":"read_file","description":"Reads a file","inputSchema":\##(schema)}"##)
+        let classification = Classifier(rules: .standard).classify(tool, in: ServerProfile(name: "s", tools: [tool]))
+        #expect(classification.category == .read)
+    }
+
     @Test func movesAndRepositories() throws {
         let move = try tool(
             #"{"name":"move_file","description":"Moves a file.","inputSchema":{"type":"object","required":["source","destination"],"#

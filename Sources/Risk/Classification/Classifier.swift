@@ -205,13 +205,13 @@ private struct Case {
     }
 
     private func actionClaims(_ claims: [Claim]) -> [Claim] {
-        // A tool that reads does not do more because a parameter chooses how it reads.
         let isReading = !claims.isEmpty && claims.allSatisfy { kind($0.found) == .read && $0.found.isSure }
-        guard !isReading else { return [] }
         let about = (text.leads + name.found).first { $0.around != 0 }
         let isWriting = claims.contains { $0.found.isSure && kind($0.found) == .write }
         return schema.actions.indices.compactMap { index in
             var found = schema.actions[index].found
+            // A tool that reads does not do more because a parameter chooses how it reads, or whose events it lists.
+            if isReading, !schema.actions[index].isChosen || !isPlainEffect(found) { return nil }
             // The definition of a request that is only stored.
             if found.act == rules.roles.request, isWriting { return nil }
             // `remove` among the actions of `manage_tags` is about tags.
@@ -223,6 +223,12 @@ private struct Case {
             }
             return Claim(found: found, source: .action(index))
         }
+    }
+
+    /// Whether a value that a tool is called with says, whatever else the tool does, that something is changed.
+    private func isPlainEffect(_ found: Found) -> Bool {
+        found.act == rules.roles.request || kind(found).rank >= ToolCategory.destructive.rank
+            || found.act == rules.roles.create || found.verb >= 0 && rules.verbs[found.verb].word == "update"
     }
 
     /// What the verb means beside the things that the parameters name: `query` beside `sql`.

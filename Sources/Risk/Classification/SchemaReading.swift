@@ -10,7 +10,8 @@ struct SchemaReading {
     /// It takes parameters that it does not name.
     private var isOpen = false
     /// What the values of a parameter such as `action` do, and where they stand.
-    var actions: [(found: Found, place: String, quote: String)] = []
+    /// Every call of `isChosen` has one: it is no filter.
+    var actions: [(found: Found, place: String, quote: String, isChosen: Bool)] = []
     /// Switches that make the tool do more: `purge`, `delete_after`, `force`.
     var flags: [(found: Found, place: String, quote: String)] = []
     /// Things that free parameters of the top level are named after.
@@ -28,6 +29,8 @@ struct SchemaReading {
     private static let deepest = 2
     /// Properties that are looked at; more of them change nothing.
     private static let most = 200
+    /// The same of all objects together: references make a short schema long.
+    private var left = 2_000
 
     init(_ schema: JSONView?, in rules: RuleSet) {
         self.rules = rules
@@ -35,9 +38,7 @@ struct SchemaReading {
         guard let schema = schema?.cursor else { return }
         isDescribed = true
         if let others = schema["additionalProperties"] { isOpen = others.view.bool == true || others.kind == .object }
-        guard let properties = schema["properties"], properties.kind == .object else { return }
-        count = properties.count
-        read(properties, schema, depth: 0)
+        read(schema, schema, depth: 0)
     }
 
     /// The names of the parameters that a signal is about; nil if it isn't there at all.
@@ -47,9 +48,20 @@ struct SchemaReading {
         return names ?? (signal == .openSchema && isOpen ? [] : nil)
     }
 
-    private mutating func read(_ properties: JSONCursor, _ schema: JSONCursor, depth: Int) {
-        for (key, value) in properties.members.prefix(Self.most) where value.kind == .object {
-            let value = Self.target(value, schema)
+    /// The properties of the object, wherever its schema names them.
+    private mutating func read(_ object: JSONCursor, _ root: JSONCursor, depth: Int) {
+        for part in ObjectSchema.parts(of: object, in: root) {
+            guard let properties = part.schema["properties"], properties.kind == .object else { continue }
+            // Of a choice's parts the longest tells how many there are at once.
+            if depth == 0 { count = part.isCertain ? count + properties.count : max(count, properties.count) }
+            read(properties, of: part.schema, root, depth: depth)
+        }
+    }
+
+    private mutating func read(_ properties: JSONCursor, of schema: JSONCursor, _ root: JSONCursor, depth: Int) {
+        for (key, value) in properties.members.prefix(Self.most) where value.kind == .object && left > 0 {
+            left -= 1
+            let value = ObjectSchema.target(of: value, in: root)
             tokens.removeAll(keepingCapacity: true)
             key.withText { lexer.name($0, into: &tokens) }
             let type = Self.type(of: value)
@@ -61,18 +73,21 @@ struct SchemaReading {
                     if entry.objects & rules.roles.texts != 0 { readText(value) }
                 }
                 // `reviewer_action` is a detail; the tool's own is called `action`, or must be given.
-                if depth == 0, entry.grammar.contains(.actionParameter),
-                    tokens.count == 1 || schema["required"]?.elements.contains(where: { $0.isText(of: key) }) == true
-                {
-                    readActions(key, value)
+                if depth == 0, entry.grammar.contains(.actionParameter) {
+                    let isRequired = schema["required"]?.elements.contains { $0.isText(of: key) } == true
+                    if tokens.count == 1 || isRequired {
+                        readActions(key, value, isChosen: isRequired || value["default"] != nil)
+                    }
                 }
             }
             if type == .boolean, depth == 0 { readFlag(key) }
             guard type == .object || type == .array else { continue }
-            let inner = type == .array ? value["items"].map { Self.target($0, schema) } : value
-            let nested = inner?["properties"]
-            if type == .object, nested == nil, value["oneOf"] == nil, value["anyOf"] == nil { add(.openSchema, key) }
-            if depth < Self.deepest, let nested, nested.kind == .object { read(nested, schema, depth: depth + 1) }
+            let inner = type == .array ? value["items"].map { ObjectSchema.target(of: $0, in: root) } : value
+            let names: [StaticString] = ["properties", "oneOf", "anyOf", "allOf"]
+            if type == .object, names.allSatisfy({ value[$0] == nil }) {
+                add(.openSchema, key)
+            }
+            if depth < Self.deepest, let inner, inner.kind == .object { read(inner, root, depth: depth + 1) }
         }
     }
 
@@ -134,7 +149,7 @@ struct SchemaReading {
         }
     }
 
-    private mutating func readActions(_ key: JSONCursor, _ value: JSONCursor) {
+    private mutating func readActions(_ key: JSONCursor, _ value: JSONCursor, isChosen: Bool) {
         var values: [JSONCursor] = []
         for list in [value["enum"], value["oneOf"], value["anyOf"]] {
             guard let list, list.kind == .array else { continue }
@@ -150,11 +165,14 @@ struct SchemaReading {
         }
         if let constant = value["const"], constant.kind == .string { values.append(constant) }
         let place = "/inputSchema/properties/\(key.string ?? "")"
-        if values.count > 1 {
+        if !values.isEmpty {
             let texts = values.prefix(60).compactMap(\.string)
             if texts.filter({ ["GET", "POST", "PUT", "DELETE", "PATCH"].contains($0) }).count >= 2 {
                 actions.append(
-                    (Found(verb: -1, act: rules.roles.request, range: 0..<0), place, texts.joined(separator: ", ")))
+                    (
+                        Found(verb: -1, act: rules.roles.request, range: 0..<0), place, texts.joined(separator: ", "),
+                        true
+                    ))
                 return
             }
             for text in texts {
@@ -163,9 +181,9 @@ struct SchemaReading {
                 copy.withUTF8 { lexer.name($0, into: &tokens) }
                 let reading = NameReading(tokens, in: rules, prefix: 0)
                 guard let found = reading.found.first, found.isSure else { continue }
-                actions.append((found, place, texts.joined(separator: ", ")))
+                actions.append((found, place, texts.joined(separator: ", "), isChosen))
             }
-        } else if values.isEmpty, let description = value["description"]?.string {
+        } else if let description = value["description"]?.string {
             // `Action to perform: create, update or delete`
             var tokens: [Token] = []
             var copy = description
@@ -184,18 +202,11 @@ struct SchemaReading {
                 found.append(new)
             }
             guard found.count > 1 else { return }
-            actions += found.map { ($0, place + "/description", Quote.clip(description)) }
+            actions += found.map { ($0, place + "/description", Quote.clip(description), isChosen) }
         }
     }
 
     // MARK: JSON Schema
-
-    private static func target(_ value: JSONCursor, _ schema: JSONCursor) -> JSONCursor {
-        guard let view = value["$ref"], let reference = view.string, reference.hasPrefix("#/"),
-            let pointer = JSONPointer(String(reference.dropFirst()))
-        else { return value }
-        return schema.view[pointer]?.cursor ?? value
-    }
 
     /// The first type that is not null; empty when nothing is said.
     private static func type(of value: JSONCursor) -> ValueTypes {

@@ -59,44 +59,39 @@ struct Argument {
     private struct Walk {
         let root: JSONView
         var found: [Argument] = []
+        /// Properties that are still looked at: references make a short schema long.
+        private var left = 2_000
+
+        init(root: JSONView) { self.root = root }
 
         mutating func members(of schema: JSONView, _ steps: [Step], isRequired: Bool, depth: Int) {
             guard depth < 5, found.count < 200 else { return }
-            let schema = resolved(schema)
-            let required = Set(schema["required"]?.elements.compactMap(\.string) ?? [])
-            if let properties = schema["properties"] {
+            let parts = ObjectSchema.parts(of: schema.cursor, in: root.cursor)
+            var required: Set<String> = []
+            for part in parts where part.isCertain {
+                required.formUnion(part.schema["required"]?.view.elements.compactMap(\.string) ?? [])
+            }
+            for part in parts {
+                guard let properties = part.schema["properties"]?.view else { continue }
                 for (key, value) in properties.members {
-                    guard let name = key.string, name.utf8.count <= 128 else { continue }
+                    guard left > 0, let name = key.string, name.utf8.count <= 128 else { continue }
+                    left -= 1
                     visit(
                         value, steps + [.member(name)], isRequired: isRequired && required.contains(name), depth: depth)
                 }
             }
-            if let parts = schema["allOf"] {
-                for part in parts.elements { members(of: part, steps, isRequired: isRequired, depth: depth + 1) }
-            }
         }
 
         private mutating func visit(_ value: JSONView, _ steps: [Step], isRequired: Bool, depth: Int) {
-            let schema = resolved(value)
-            if schema["properties"] != nil || schema["allOf"] != nil {
+            let schema = ObjectSchema.target(of: value.cursor, in: root.cursor).view
+            if ObjectSchema.parts(of: schema.cursor, in: root.cursor).contains(where: { $0.schema["properties"] != nil }
+            ) {
                 members(of: schema, steps, isRequired: isRequired, depth: depth + 1)
             } else if schema["type"]?.string == "array", let items = schema["items"], items.kind == .object {
                 visit(items, steps + [.each], isRequired: isRequired, depth: depth + 1)
             } else {
                 found.append(Argument(steps: steps, schema: schema, isRequired: isRequired))
             }
-        }
-
-        /// What a local `$ref` leads to.
-        private func resolved(_ schema: JSONView) -> JSONView {
-            var schema = schema
-            for _ in 0..<8 {
-                guard let target = schema["$ref"]?.string, target.hasPrefix("#"),
-                    let pointer = JSONPointer(String(target.dropFirst())), let found = root[pointer]
-                else { break }
-                schema = found
-            }
-            return schema
         }
     }
 }
