@@ -117,7 +117,8 @@ package struct MetadataLint: Sendable {
         }
         guard item.role != .text, WordSeams.count(in: reading.text) >= MetadataLint.sentenceLength else { return false }
         return WordSeams.parted(reading.text).withUnsafeBufferPointer {
-            breaksRule($0, item.role, &notes) || Oddity.isOdd($0) && !places(of: rules.thorough, in: $0).isEmpty
+            breaksRule($0, item.role, &notes) || !EncodedPayload.runs(in: $0).isEmpty
+                || Oddity.isOdd($0) && !places(of: rules.thorough, in: $0).isEmpty
         }
     }
 
