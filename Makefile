@@ -23,8 +23,7 @@ Sources/CAssets/assets.c: $(shell find Assets -type f)
 	@touch $@
 
 $(BUILT): $(SOURCES) Sources/CAssets/assets.c | setup
-	swift build -c release --product sluice
-	swift build -c release --product sluice-studio
+	swift build -c release
 	@touch $@
 
 run: build ## set up, build, start the gateway with a demo and keep serving (ONCE=1: end after the demo)
