@@ -139,7 +139,8 @@ import Testing
         #expect(try outputs.write([2], named: "boats/one.png", format: .png).hasSuffix("/out/boats/one-2.png"))
         #expect(try readFile(first) == [1])
         for name in [
-            "", "/etc/x.png", "../x.png", "a/../../x.png", "a//b.png", ".hidden", "a/.b/c.png", "a\u{0}b", "a\nb",
+            "", String(repeating: "x", count: 201), "/etc/x.png", "../x.png", "a/../../x.png", "a//b.png", ".hidden",
+            "a/.b/c.png", "a\u{0}b", "a\nb",
         ] {
             do throws(StudioError) {
                 _ = try outputs.write([1], named: name, format: .png)
@@ -148,6 +149,23 @@ import Testing
                 #expect(error.code == .pathNotAllowed && error.parameter == "output")
             }
         }
+    }
+
+    @Test func manyAtOnceUnderOneNameAreManyFiles() async throws {
+        // Two folders in one place are two processes.
+        let folders = (0..<2).map { _ in OutputFolder(folder: "\(folder.path)/out", totalBytes: 1 << 20) }
+        let longest = String(repeating: "x", count: 196) + ".png"
+        let written = try await withThrowingTaskGroup(of: (String, UInt8).self) { group in
+            for i in UInt8(0)..<64 {
+                group.addTask {
+                    (try folders[Int(i) % 2].write([UInt8](repeating: i, count: 999), named: longest, format: .png), i)
+                }
+            }
+            return try await group.reduce(into: [String: UInt8]()) { $0[$1.0] = $1.1 }
+        }
+        #expect(written.count == 64, "no name was given twice")
+        for (path, i) in written { #expect(try readFile(path) == [UInt8](repeating: i, count: 999)) }
+        #expect(try listFolder("\(folder.path)/out").count == 64, "nothing else is left")
     }
 
     @Test func outputsHaveNamesForPeopleAndALimit() throws {

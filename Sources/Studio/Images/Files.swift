@@ -53,8 +53,12 @@ enum Files {
     }
 
     /// Writes a file so that others see all of it or nothing: to a name of its own, then renamed.
-    /// - Parameter durable: whether it must survive a power cut once this returns; costs an `fsync`.
-    static func write(_ bytes: [UInt8], to path: String, durable: Bool) throws(Failure) {
+    /// - Parameters:
+    ///   - durable: whether it must survive a power cut once this returns; costs an `fsync`.
+    ///   - replacing: whether a file of this name may go; if not, it is EEXIST.
+    static func write(
+        _ bytes: [UInt8], to path: String, durable: Bool, replacing: Bool = true
+    ) throws(Failure) {
         let temporary = "\(path).\(UUIDText.random().text).part"
         let descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0o600)
         guard descriptor >= 0 else { throw Failure() }
@@ -73,7 +77,7 @@ enum Files {
         }
         if failure == nil, durable, fsync(descriptor) != 0 { failure = Failure() }
         if close(descriptor) != 0, failure == nil { failure = Failure() }
-        if failure == nil, rename(temporary, path) != 0 { failure = Failure() }
+        if failure == nil { failure = publish(temporary, as: path, replacing: replacing) }
         // The name itself has to survive as well.
         if failure == nil, durable, let slash = path.utf8.lastIndex(of: UInt8(ascii: "/")) {
             let folder = open(String(path[..<slash]), O_RDONLY | O_DIRECTORY | O_CLOEXEC)
@@ -86,6 +90,19 @@ enum Files {
             unlink(temporary)
             throw failure
         }
+    }
+
+    /// Gives a file its name. A link, unlike a renaming, never takes another's; file systems without links do without that.
+    private static func publish(_ temporary: String, as path: String, replacing: Bool) -> Failure? {
+        if !replacing {
+            if link(temporary, path) == 0 {
+                unlink(temporary)
+                return nil
+            }
+            let failure = Failure()
+            if ![EPERM, EOPNOTSUPP, ENOSYS].contains(failure.number) { return failure }
+        }
+        return rename(temporary, path) == 0 ? nil : Failure()
     }
 
     /// Size in bytes and time of the last change (seconds since 1970) of a regular file; nil for anything else.

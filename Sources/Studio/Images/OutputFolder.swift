@@ -32,33 +32,43 @@ package final class OutputFolder: Sendable {
     package func write(_ bytes: [UInt8], kind: String, id: UUIDText, format: ImageFormat) throws(StudioError) -> String
     {
         let path = "\(folder)/\(kind)-\(id.text).\(format.fileExtension)"
-        try put(bytes, path)
+        _ = try put(bytes, path, replacing: true)
         return path
     }
 
-    /// Writes a file under a name that a caller chose, below this folder. What is there already stays: the new file gets
-    /// a number.
-    /// - Throws: `pathNotAllowed` for names that lead out of the folder or hide.
-    package func write(_ bytes: [UInt8], named name: String, format: ImageFormat) throws(StudioError) -> String {
+    /// Refuses a caller's name that ``write(_:named:format:)`` would refuse. Touches nothing on disk.
+    /// - Throws: `pathNotAllowed` for names that lead out of the folder, hide, or are too long.
+    package static func check(_ name: String) throws(StudioError) { _ = try parts(of: name) }
+
+    /// Of the last part, so that there is room for a number, a suffix and what it is called while it is written.
+    private static let maxNameBytes = 200
+
+    private static func parts(of name: String) throws(StudioError) -> (above: [String], last: String) {
         let parts = name.utf8.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
             .map { String(decoding: $0, as: UTF8.self) }
         guard name.utf8.first != UInt8(ascii: "/"), name.utf8.count <= 255, parts.count <= 8,
             parts.allSatisfy({ !$0.isEmpty && $0.utf8.first != UInt8(ascii: ".") }),
             !name.utf8.contains(where: { $0 < 0x20 }),
-            let last = parts.last
+            let last = parts.last, last.utf8.count <= maxNameBytes
         else {
             throw StudioError(
                 .pathNotAllowed, parameter: "output",
-                "\(quoted(name)) can't be a result's name; give a name such as `boat.png`, relative, without parts that begin with a dot"
+                "\(quoted(name)) can't be a result's name; give a name such as `boat.png`, relative, without parts that begin with a dot, the last of at most \(maxNameBytes) bytes"
             )
         }
+        return (Array(parts.dropLast()), last)
+    }
+
+    /// Writes a file under a name that a caller chose, below this folder. What is there already stays, also when others
+    /// write at the same time: the new file gets a number.
+    /// - Throws: `pathNotAllowed` as ``check(_:)`` does.
+    package func write(_ bytes: [UInt8], named name: String, format: ImageFormat) throws(StudioError) -> String {
+        let (folders, last) = try Self.parts(of: name)
         let stem = last.utf8.lastIndex(of: UInt8(ascii: ".")).map { String(last[..<$0]) } ?? last
-        let above = ([folder] + parts.dropLast()).joined(separator: "/")
+        let above = ([folder] + folders).joined(separator: "/")
         for number in 1...10_000 {
             let path = "\(above)/\(stem)\(number == 1 ? "" : "-\(number)").\(format.fileExtension)"
-            if Files.exists(path) { continue }
-            try put(bytes, path)
-            return path
+            if !Files.exists(path), try put(bytes, path, replacing: false) { return path }
         }
         throw StudioError(
             .pathNotAllowed, parameter: "output", "there are too many files named \(quoted(name)); give another name")
@@ -76,14 +86,17 @@ package final class OutputFolder: Sendable {
         count(file.path, file.count)
     }
 
-    private func put(_ bytes: [UInt8], _ path: String) throws(StudioError) {
+    /// - Returns: false if the name is taken and must not be replaced.
+    private func put(_ bytes: [UInt8], _ path: String, replacing: Bool) throws(StudioError) -> Bool {
         do throws(Files.Failure) {
             try Files.makeFolder(String(path[..<(path.utf8.lastIndex(of: UInt8(ascii: "/")) ?? path.startIndex)]))
-            try Files.write(bytes, to: path, durable: false)
+            try Files.write(bytes, to: path, durable: false, replacing: replacing)
         } catch {
+            if error.number == EEXIST, !replacing { return false }
             throw ObjectStore.failure(error, folder)
         }
         count(path, bytes.count)
+        return true
     }
 
     private func count(_ path: String, _ bytes: Int) {

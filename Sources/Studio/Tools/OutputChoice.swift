@@ -65,6 +65,8 @@ struct OutputChoice: Sendable, Equatable {
     init(_ arguments: ToolArguments) throws(StudioError) {
         form = arguments.text("outputType").flatMap(Form.init(rawValue:)) ?? .url
         fileName = arguments.text("output")
+        // Said now: after the work, it would have been paid for.
+        if let fileName { try OutputFolder.check(fileName) }
         if let name = arguments.text("outputFormat") {
             // A video's format is none of a picture.
             format = ImageFormat(runwareName: name) ?? .png
