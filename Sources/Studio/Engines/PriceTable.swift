@@ -103,7 +103,8 @@ package struct PriceTable: Sendable, Equatable {
     package func estimate(
         engine: String, operation: Operation, model: String?, _ arguments: ToolArguments
     ) -> ExactDecimal? {
-        let asked = engine == "bfl" ? BFLEndpoint.name(model) : model
+        // What stands in for a retired model costs its own price.
+        let asked = engine == "bfl" ? BFLEndpoint.name(model.flatMap(BFLEndpoint.successor) ?? model) : model
         guard let each = price(engine: engine, operation: operation, model: asked) else { return nil }
         return each.times(arguments.integer("numberResults") ?? 1)
     }
