@@ -66,7 +66,10 @@ package struct StudioError: Error, Sendable, Equatable {
     }
 
     /// Whether the same call may succeed later without a change.
-    package var isRetryable: Bool {
+    package var isRetryable: Bool { service?.wouldPayAgain != true && isPassing }
+
+    /// Whether it is of a kind that passes.
+    private var isPassing: Bool {
         switch code {
         case .busy, .uploadFailed, .storageFailed, .inferenceError, .internalError, .fetchFailed, .timeout,
             .rateLimited,
@@ -85,6 +88,23 @@ package struct StudioError: Error, Sendable, Equatable {
     package func about(_ parameter: String) -> StudioError {
         StudioError(code, parameter: self.parameter ?? parameter, message, service: service)
     }
+
+    /// The same error, said of a task that a service has, or may have, taken on: how to go on with it, or that a repeat
+    /// pays anew.
+    func after(_ task: ServiceFacts?) -> StudioError {
+        guard let task, code != .cancelled else { return self }
+        var facts = service ?? task
+        facts.taskUUID = task.taskUUID
+        facts.serviceTaskID = task.serviceTaskID
+        facts.wouldPayAgain = task.wouldPayAgain
+        var advice = ""
+        if isPassing, task.wouldPayAgain {
+            advice = "; the task may be paid for, and the same call again would pay anew"
+        } else if isPassing, task.taskUUID != nil {
+            advice = "; call again with this error's taskUUID to go on with the task without paying twice"
+        }
+        return StudioError(code, parameter: parameter, message + advice, service: facts)
+    }
 }
 
 /// What a service said about a failure, for programs.
@@ -95,14 +115,23 @@ package struct ServiceFacts: Sendable, Equatable {
     package var code: String?
     /// The id under which the task can be asked for again: a call with the same `taskUUID` goes on with it.
     package var taskUUID: String?
+    /// The service's own id of the task, where a call can't go on with it.
+    package var serviceTaskID: String?
+    /// Whether the task may be paid for, and the same call again would pay for another.
+    package var wouldPayAgain: Bool
     /// Seconds after which the service wants to be asked again.
     package var retryAfter: Int?
 
     /// Facts as far as they are known.
-    package init(engine: String, code: String? = nil, taskUUID: String? = nil, retryAfter: Int? = nil) {
+    package init(
+        engine: String, code: String? = nil, taskUUID: String? = nil, serviceTaskID: String? = nil,
+        wouldPayAgain: Bool = false, retryAfter: Int? = nil
+    ) {
         self.engine = engine
         self.code = code
         self.taskUUID = taskUUID
+        self.serviceTaskID = serviceTaskID
+        self.wouldPayAgain = wouldPayAgain
         self.retryAfter = retryAfter
     }
 }

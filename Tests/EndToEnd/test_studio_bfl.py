@@ -76,7 +76,12 @@ class BFL(StudioCase):
         # What is there stays.
         again = self.success("generate", prompt="paper boat on a pond", output="boat.png")
         self.assertEqual(pathlib.Path(again["result"]["data"][0]["imagePath"]).name, "boat-2.png")
-        self.failure("generate", "pathNotAllowed", prompt="x", output="../boat.png")
+        # Bad names are refused before anything is paid for.
+        self.service.requests.clear()
+        for name in ("../boat.png", "x" * 210 + ".png"):
+            self.assertEqual(self.failure("generate", "pathNotAllowed", prompt="x", output=name)["parameter"], "output")
+        self.failure("img2img", "pathNotAllowed", prompt="x", image="a.png", name="../boat")
+        self.assertEqual(self.service.requests, [])
 
     def test_each_model_has_its_endpoint(self):
         for model, ratio, endpoint, body in [
@@ -162,6 +167,23 @@ class BFL(StudioCase):
         self.failure("generate", "serviceFailed", prompt="a boat")
         self.service.statuses[:] = [{"status": "Ready", "result": {"sample": self.service.base + "/files/expired"}}]
         self.assertIn("expired", self.failure("generate", "serviceRefused", prompt="a boat")["message"])
+
+    def test_what_may_be_paid_for_is_not_to_be_repeated(self):
+        gone = {"status": "Ready", "result": {"sample": self.service.base + "/files/expired"}}
+        broken = {"status": "Ready", "result": {"sample": self.service.keep(b"no picture", "image/png")}}
+        for statuses in (["Task not found"] * 5, [gone], [broken], [{"status": "Error", "details": None}]):
+            with self.subTest(statuses[0]):
+                self.service.statuses[:] = statuses
+                error = self.studio.call("generate", prompt="a boat")["error"]
+                self.assertEqual((error["retryable"], error["serviceTaskID"]), (False, f"f00d-{len(self.service.tasks)}"))
+        for step in [("cut",), ("status", 502, b""), ("raw", b"{}", "application/json")]:
+            with self.subTest(step):
+                self.service.plan[:] = [step]
+                error = self.studio.call("generate", prompt="a boat")["error"]
+                self.assertFalse(error["retryable"])
+                self.assertIn("may be paid for", error["message"])
+        self.service.plan[:] = [("status", 429, b"")] * 4
+        self.assertTrue(self.failure("generate", "rateLimited", prompt="a boat")["retryable"])
 
     def test_every_refusal(self):
         detail = {"detail": [{"loc": ["body", "width"], "msg": "too wide", "type": "value_error"}]}

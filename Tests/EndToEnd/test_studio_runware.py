@@ -7,7 +7,7 @@ import tempfile
 import uuid
 
 from fake_image_services import MP4, FakeRunware, png
-from harness import until
+from harness import DEADLINE, until
 from studio_session import Studio, StudioCase
 
 
@@ -61,7 +61,9 @@ class Runware(StudioCase):
         task, = self.service.tasks("imageInference")
         self.assertEqual((task["acceleration"], task["ultralytics"]), ("high", {"steps": 9}))
         for key, code in [("uploadEndpoint", "uploadNotAllowed"), ("webhookURL", "uploadNotAllowed"),
-                          ("taskUUID", "incompatibleParameters"), ("width", "incompatibleParameters")]:
+                          ("taskUUID", "incompatibleParameters"), ("width", "incompatibleParameters"),
+                          ("seedImage", "incompatibleParameters"), ("CFGScale", "incompatibleParameters"),
+                          ("lora", "incompatibleParameters"), ("inputs", "incompatibleParameters")]:
             error = self.failure("imageInference", code, positivePrompt="a boat", extraArgs={key: "https://evil.example/x"})
             self.assertEqual(error["parameter"], f"extraArgs.{key}")
         self.assertEqual(len(self.service.requests), 1)
@@ -158,6 +160,15 @@ class Runware(StudioCase):
         method, path, headers, body = self.service.requests[-1]
         self.assertEqual((method, path, headers["Content-Type"], body[:4]), ("PUT", "/put", "image/png", b"\x89PNG"))
 
+    def test_a_result_that_can_not_be_sent_on_is_still_here(self):
+        name = str(uuid.uuid4())
+        self.service.plan[:] = [None, ("status", 500, b"")]
+        content = self.success("imageInference", positivePrompt="a boat", uploadEndpoint=f"{self.service.base}/put", taskUUID=name)
+        self.assertTrue(pathlib.Path(content["result"]["data"][0]["imagePath"]).exists())
+        error, = content["furtherErrors"]
+        self.assertEqual((content["partial"], error["code"], error["parameter"], error["taskUUID"]),
+                         (True, "uploadFailed", "uploadEndpoint", name))
+
     # Bad days.
 
     def test_some_of_several_results_fail(self):
@@ -173,6 +184,51 @@ class Runware(StudioCase):
         self.assertEqual(len(content["result"]["data"]), 2)
         self.assertEqual([error["code"] for error in content["furtherErrors"]], ["serviceFailed", "serviceRefused"])
         self.assertEqual(content["furtherErrors"][0]["serviceCode"], "inferenceError")
+
+    def test_one_of_two_results_is_no_picture(self):
+        name = str(uuid.uuid4())
+        head = {"taskType": "imageInference", "taskUUID": name}
+        self.service.plan.append(("status", 200, {"data": [
+            {**head, "imageURL": self.service.keep(content, "image/png"), "cost": 0.001} for content in (b"no picture", png())]}))
+        content = self.success("imageInference", positivePrompt="a boat", numberResults=2, taskUUID=name)
+        self.assertEqual((content["partial"], len(content["result"]["data"]), content["cost"]), (True, 1, 0.002))
+        self.assertEqual([(error["code"], error["taskUUID"]) for error in content["furtherErrors"]], [("serviceFailed", name)])
+
+    def test_a_video_that_failed_as_a_whole_is_not_waited_for(self):
+        head = {"taskType": "videoInference", "taskUUID": str(uuid.uuid4())}
+        self.service.plan += [("status", 200, {"data": [head]}), ("status", 200, {"data": [{**head, "status": "processing"}]}),
+                              ("status", 200, {"errors": [{**head, "code": "contentPolicyViolation", "message": "not this"}]})]
+        self.failure("videoInference", "contentRefused", positivePrompt="slow pan", model="google:3@1", numberResults=2,
+                     taskUUID=head["taskUUID"])
+
+    def test_errors_say_how_to_go_on_without_paying_twice(self):
+        (self.studio.pictures / "fresh.png").write_bytes(png(40, 30, (7, 7, 7)))
+        for steps, arguments in [
+            ([("status", 502, b"")] * 4, {"positivePrompt": "a boat"}),
+            ([("cut",)] * 4, {"positivePrompt": "a boat", "seedImage": "fresh.png"}),
+            ([("status", 200, {"errors": [{"code": "providerError", "message": "no"}]})], {"positivePrompt": "a boat"}),
+        ]:
+            with self.subTest(steps[0]):
+                name = str(uuid.uuid4())
+                self.service.plan[:] = steps
+                error = self.studio.call("imageInference", taskUUID=name, **arguments)["error"]
+                self.assertEqual((error["taskUUID"], error["retryable"]), (name, True))
+                self.assertIn("without paying twice", error["message"])
+        # What was paid for is brought by the error's taskUUID.
+        self.service.plan[:] = [("accept-then-cut",)] + [("status", 502, b"")] * 3
+        error = self.studio.call("imageInference", positivePrompt="a boat")["error"]
+        made = self.service.made
+        self.success("imageInference", positivePrompt="a boat", taskUUID=error["taskUUID"])
+        self.assertEqual(self.service.made, made)
+
+    def test_a_uuid_of_another_kind_of_task(self):
+        self.success("imageUpscale", inputImage="a.png")
+        self.service.requests.clear()
+        (self.studio.pictures / "other.png").write_bytes(png(41, 31, (8, 8, 8)))
+        self.success("imageUpscale", inputImage="other.png")
+        uploaded, = self.service.tasks("imageUpload")
+        error = self.failure("imageUpscale", "incompatibleParameters", inputImage="a.png", taskUUID=uploaded["taskUUID"])
+        self.assertEqual(error["parameter"], "taskUUID")
 
     def test_answers_that_are_errors(self):
         def errors(code, **more):
@@ -236,7 +292,8 @@ class Runware(StudioCase):
         for content, kind in [(b"<html>", "text/html"), (b"", "video/mp4")]:
             with self.subTest(kind):
                 self.service.plan += [("status", 200, {"data": [{**head, "videoURL": self.service.keep(content, kind)}]})]
-                self.failure("videoInference", "serviceFailed", positivePrompt="slow pan", model="google:3@1")
+                self.failure("videoInference", "serviceFailed", positivePrompt="slow pan", model="google:3@1",
+                             taskUUID=head["taskUUID"])
         left = list(pathlib.Path(self.studio.folder, "data/outputs").glob("*.part"))
         self.assertEqual(left, [], "what came in part is gone")
 
@@ -264,11 +321,12 @@ class Runware(StudioCase):
                               (b"\0" * (33 << 20), "image/png")]:
             with self.subTest(kind=kind, size=len(content)):
                 self.service.plan[:] = [("status", 200, {"data": [{**head, "imageURL": self.service.keep(content, kind)}]})]
-                self.failure("imageInference", "serviceFailed", positivePrompt="a boat")
+                error = self.failure("imageInference", "serviceFailed", positivePrompt="a boat", taskUUID=head["taskUUID"])
+                self.assertNotIn("not understood", error["message"])
         for url in ["http://127.0.0.1:1/a.png", "https://127.0.0.1/a.png", "http://example.org/a.png", "file:///etc/passwd"]:
             with self.subTest(url):
                 self.service.plan[:] = [("status", 200, {"data": [{**head, "imageURL": url}]})]
-                self.failure("imageInference", "serviceFailed", positivePrompt="a boat")
+                self.failure("imageInference", "serviceFailed", positivePrompt="a boat", taskUUID=head["taskUUID"])
 
     def test_a_call_can_be_cancelled_and_taken_up_again(self):
         self.service.polls_needed = 10**6
@@ -287,6 +345,24 @@ class Runware(StudioCase):
         self.service.plan[:] = [("status", 401, b"")]
         self.failure("imageInference", "keyRefused", positivePrompt="a boat")
         self.assertNotIn(self.service.key, json.dumps(self.studio.last) + self.studio.log())
+        echo = {"errors": [{"code": "invalidApiKey", "message": f"Bearer {self.service.key} is wrong"}]}
+        self.service.plan[:] = [("status", 401, echo)]
+        self.assertIn("Bearer ***", self.failure("imageInference", "keyRefused", positivePrompt="a boat")["message"])
+        self.assertNotIn(self.service.key, json.dumps(self.studio.last) + self.studio.log())
+
+
+class Busy(StudioCase):
+    def test_results_that_are_paid_for_are_not_refused(self):
+        service = FakeRunware()
+        self.addCleanup(service.close)
+        env = {"PATH": os.environ["PATH"], "RUNWARE_API_KEY": service.key}
+        self.studio = Studio("--runware-url", service.url, "--threads", "1", "--queue", "1", env=env)
+        self.addCleanup(self.studio.close)
+        calls = [self.studio.start("imageInference", {"positivePrompt": "a boat", "width": 512, "height": 512})
+                 for _ in range(12)]
+        contents = [self.studio.check("imageInference", call.result(4 * DEADLINE)) for call in calls]
+        self.assertEqual([content["status"] for content in contents], ["success"] * 12)
+        self.assertEqual(len(service.tasks("imageInference")), 12)
 
 
 class Deadline(StudioCase):

@@ -63,17 +63,18 @@ final class FakePainter: Sendable {
 /// Runs the work at once, on the caller's thread.
 struct InlineWorkers: Workers {
     func run<Value: Sendable>(
-        _ body: @escaping @Sendable () throws(StudioError) -> Value
+        mayRefuse: Bool, _ body: @escaping @Sendable () throws(StudioError) -> Value
     ) async throws(StudioError) -> Value {
         try body()
     }
 }
 
-/// Has no thread to spare, ever.
+/// Has no thread to spare, ever, but for what must not be refused.
 struct FullWorkers: Workers {
     func run<Value: Sendable>(
-        _ body: @escaping @Sendable () throws(StudioError) -> Value
+        mayRefuse: Bool, _ body: @escaping @Sendable () throws(StudioError) -> Value
     ) async throws(StudioError) -> Value {
+        guard mayRefuse else { return try body() }
         throw StudioError(.busy, "too many image calls are waiting; try again in a moment")
     }
 }

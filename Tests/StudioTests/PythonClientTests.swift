@@ -82,7 +82,8 @@ import Testing
         #expect(
             seen["uploads"]?[0]?.value == [
                 // The fifth is HTTPS to a port that speaks none.
-                "sent", "uploadFailed", "uploadNotAllowed", "invalidParameter", "uploadFailed", "invalidParameter",
+                ["success"], ["success", "uploadFailed"], ["error", "uploadNotAllowed"], ["error", "invalidParameter"],
+                ["success", "uploadFailed"], ["error", "invalidParameter"],
             ])
         #expect(
             seen["uploads"]?[1]?.value == [

@@ -81,6 +81,9 @@ import Testing
         #expect(
             table.estimate(engine: "bfl", operation: .generate, model: "flux.1.1-ultra", arguments)?.description
                 == "0.42")
+        #expect(
+            table.estimate(engine: "bfl", operation: .generate, model: "flux.1-pro", ToolArguments(values: [:]))?
+                .description == "0.04", "its successor's")
         let own = try PriceTable(
             json: Array(#"[{"engine":"runware","model":"google:*","operation":"video","each":0.25}]"#.utf8)
         ).before(table)
@@ -102,13 +105,79 @@ import Testing
         let stripped = Metadata.stripped(marked, format)
         #expect(!String(decoding: stripped, as: UTF8.self).contains("taken at home"))
         #expect(try PixelImage.decode(stripped) == PixelImage.decode(bytes))
-        // What is cut or garbled comes back as it is, for the decoder to judge.
+        #expect(Metadata.stripped(bytes + Array("taken at home".utf8), format).count <= bytes.count, "behind the end")
+        #expect(Metadata.stripped([0] + bytes, format).isEmpty)
+        // What is cut or garbled is a picture without metadata, or none.
         for end in stride(from: 0, to: marked.count, by: 7) { _ = Metadata.stripped(Array(marked[..<end]), format) }
         for i in 0..<min(marked.count, 200) {
             var garbled = marked
             garbled[i] ^= 0xFF
             _ = Metadata.stripped(garbled, format)
         }
+    }
+
+    @Test func segmentsOfJPEGThatCouldSayAnything() throws {
+        let bytes = try picture(width: 33, height: 21, .jpeg)
+        func segment(_ marker: UInt8, _ text: String) -> [UInt8] {
+            [0xFF, marker, 0, UInt8(text.utf8.count + 2)] + Array(text.utf8)
+        }
+        let after = Array(bytes[2...])
+        for (kind, text) in [(UInt8(0xE2), "MPF\0home"), (0xE1, "Exif\0\0home"), (0xE0, "JFXX\0home"), (0xEE, "home")] {
+            let marked = Array(bytes[..<2]) + segment(kind, text) + after
+            #expect(try PixelImage.decode(marked) == PixelImage.decode(bytes))
+            #expect(Metadata.stripped(marked, .jpeg) == Metadata.stripped(bytes, .jpeg))
+        }
+        let profile = segment(0xE2, "ICC_PROFILE\0\u{1}\u{1}colours")
+        let coloured = Metadata.stripped(Array(bytes[..<2]) + profile + after, .jpeg)
+        #expect(coloured.count == Metadata.stripped(bytes, .jpeg).count + profile.count, "colours stay")
+        // A decoder forgives stray bytes between segments; what follows them can't be told apart.
+        #expect(Metadata.stripped(Array(bytes[..<2]) + [0, 0] + segment(0xE1, "Exif\0\0home") + after, .jpeg).isEmpty)
+    }
+
+    @Test func chunksOfPNGThatNobodyKnowsGo() throws {
+        let bytes = try picture()
+        let chunk: [UInt8] = [0, 0, 0, 4] + Array("prVthome".utf8) + [0, 0, 0, 0]
+        #expect(Metadata.stripped(Array(bytes[..<33]) + chunk + Array(bytes[33...]), .png) == bytes)
+        #expect(Metadata.stripped(Array(bytes.dropLast(12)), .png).isEmpty, "without an end")
+    }
+
+    @Test(arguments: [ImageFormat.jpeg, .png])
+    func picturesOfUnexpectedFormLeaveEncodedAnew(_ format: ImageFormat) throws {
+        let bytes = try picture(width: 33, height: 21, format)
+        let note = Array("taken at home".utf8)
+        let marked: [UInt8]
+        if format == .png {
+            marked = try Array(withComment(bytes, format).dropLast(12))
+        } else {
+            marked = try Array(bytes[..<2]) + [0, 0] + Array(withComment(bytes, format)[2...])
+        }
+        // A decoder that refuses it is as good.
+        guard let outgoing = try? RemotePictures.outgoing(marked, limits: .standard) else { return }
+        #expect(outgoing.format == format && outgoing.file.firstRange(of: note) == nil)
+        #expect(try PixelImage.decode(outgoing.file).width == 33)
+    }
+
+    @Test func repeatsThatPayAgainAreNotAdvised() {
+        let failed = StudioError(.serviceFailed, "it failed", service: ServiceFacts(engine: "x", taskUUID: "upload"))
+        let known = failed.after(ServiceFacts(engine: "runware", taskUUID: "task"))
+        #expect(
+            known.isRetryable && known.service?.taskUUID == "task" && known.message.contains("without paying twice"))
+        let spent = failed.after(ServiceFacts(engine: "bfl", serviceTaskID: "f00d", wouldPayAgain: true))
+        #expect(!spent.isRetryable && spent.service?.serviceTaskID == "f00d" && spent.service?.taskUUID == nil)
+        let full = StudioError(.storageFull, "full").after(ServiceFacts(engine: "runware", taskUUID: "task"))
+        #expect(full.service?.taskUUID == "task" && full.message == "full")
+        let cancelled = StudioError(.cancelled, "cancelled")
+        #expect(cancelled.after(known.service) == cancelled)
+    }
+
+    @Test func keysThatAreEchoedAreHidden() throws {
+        let key = try ServiceKey("secret/key-123")
+        let body = Array(#"{"a":"Bearer secret/key-123 secret\/key-123","b":"secret/key-12"}"#.utf8)
+        let hidden = key.hidden(in: body)
+        #expect(hidden.count == body.count)
+        #expect(
+            String(decoding: hidden, as: UTF8.self)
+                == #"{"a":"Bearer ************** ***************","b":"secret/key-12"}"#)
     }
 
     /// The picture with a note where its format has room for one.

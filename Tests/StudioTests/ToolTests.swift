@@ -224,5 +224,7 @@ import Testing
         let answer = try JSONDocument.parse(#require(await session.perform(call))).root
         let error = try failure(#require(answer["result"]))
         #expect(error["code"]?.string == "busy" && error["retryable"]?.bool == true)
+        // What is paid for is not thrown away.
+        #expect(try await CallContext(workers: FullWorkers()).work(mayRefuse: false) { 7 } == 7)
     }
 }

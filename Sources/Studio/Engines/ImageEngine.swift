@@ -144,11 +144,14 @@ package struct EngineResult: Sendable {
     package var failures: [StudioError]
     /// What to say in one sentence; nil: the tool's own words.
     package var message: String?
+    /// What later errors have to say of the service's task; nil: nothing was paid for.
+    package var task: ServiceFacts?
 
     /// A result; all but the model and the items may be left out.
     package init(
         model: String, items: [EngineItem], cost: ExactDecimal? = nil, facts: [JSONMember] = [],
-        warnings: [String] = [], failures: [StudioError] = [], message: String? = nil
+        warnings: [String] = [], failures: [StudioError] = [], message: String? = nil,
+        task: ServiceFacts? = nil
     ) {
         self.model = model
         self.items = items
@@ -157,6 +160,7 @@ package struct EngineResult: Sendable {
         self.warnings = warnings
         self.failures = failures
         self.message = message
+        self.task = task
     }
 }
 

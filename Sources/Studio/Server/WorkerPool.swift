@@ -1,20 +1,25 @@
 import Runtime
 
-/// Threads for image work, with a bounded queue: what does not fit is refused at once as `busy`.
+/// Threads for image work, with a bounded queue: what does not fit is refused at once as `busy`. What must not be refused
+/// waits in the same queue; sessions bound how many calls there are.
 package struct WorkerPool: Workers {
     private let pool: BlockingPool
+    private let queue: Int
 
     /// - Parameters:
     ///   - threads: calls that are worked on at once.
     ///   - queue: calls that may wait.
     package init(threads: Int, queue: Int) throws(RuntimeError) {
-        pool = try BlockingPool(threads: threads, name: "image", maxQueued: queue)
+        self.queue = queue
+        pool = try BlockingPool(threads: threads, name: "image", maxQueued: .max)
     }
 
-    /// Runs `body` on one of the threads; throws `busy` at once when the queue is full.
+    /// Runs `body` on one of the threads; throws `busy` at once when the queue is full and it may be refused.
     package func run<Value: Sendable>(
-        _ body: @escaping @Sendable () throws(StudioError) -> Value
+        mayRefuse: Bool = true, _ body: @escaping @Sendable () throws(StudioError) -> Value
     ) async throws(StudioError) -> Value {
+        let busy = StudioError(.busy, "too many image calls are waiting; try again in a moment")
+        if mayRefuse, pool.waiting >= queue { throw busy }
         let result: Result<Value, StudioError>
         do {
             result = try await pool.run {
@@ -25,7 +30,7 @@ package struct WorkerPool: Workers {
                 }
             }
         } catch {
-            throw StudioError(.busy, "too many image calls are waiting; try again in a moment")
+            throw busy
         }
         return try result.get()
     }

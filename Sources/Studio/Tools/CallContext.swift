@@ -77,12 +77,13 @@ package final class CallContext: Sendable {
     }
 
     /// Runs what blocks on a worker thread.
+    /// - Parameter mayRefuse: false for work on what a service has made already: it would be paid for in vain.
     /// - Throws: what `body` throws; `busy` when too many calls wait already.
     package func work<Value: Sendable>(
-        _ body: @escaping @Sendable () throws(StudioError) -> Value
+        mayRefuse: Bool = true, _ body: @escaping @Sendable () throws(StudioError) -> Value
     ) async throws(StudioError) -> Value {
         try checkCancelled()
-        return try await workers.run { () throws(StudioError) -> Value in
+        return try await workers.run(mayRefuse: mayRefuse) { () throws(StudioError) -> Value in
             // A call that was cancelled while it waited is not begun.
             try self.checkCancelled()
             return try body()
@@ -109,8 +110,8 @@ package struct ProgressReport: Sendable, Equatable {
 
 /// Threads for work that blocks.
 package protocol Workers: Sendable {
-    /// Runs `body` on another thread. Throws `busy` when the queue is full.
+    /// Runs `body` on another thread. Throws `busy` when the queue is full, unless `mayRefuse` is false.
     func run<Value: Sendable>(
-        _ body: @escaping @Sendable () throws(StudioError) -> Value
+        mayRefuse: Bool, _ body: @escaping @Sendable () throws(StudioError) -> Value
     ) async throws(StudioError) -> Value
 }

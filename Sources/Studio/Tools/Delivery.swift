@@ -35,22 +35,39 @@ struct Delivery: Sendable {
         var url: String?
     }
 
-    /// Writes everything and puts the result together.
-    func outcome(of result: EngineResult, _ job: EngineJob, engine: String) async throws(StudioError) -> ToolOutcome {
+    /// Writes everything and puts the result together. It may be paid for, so what fails takes nothing else with it.
+    func outcome(of given: EngineResult, _ job: EngineJob, engine: String) async throws(StudioError) -> ToolOutcome {
+        var result = given
         var made: [Made?] = []
-        for (i, item) in result.items.enumerated() {
+        var lost: [StudioError] = []
+        result.items = []
+        for (i, item) in given.items.enumerated() {
             let previews = i < Self.maxPreviews
-            made.append(try await call.work { () throws(StudioError) -> Made? in try self.write(item, previews) })
+            do throws(StudioError) {
+                made.append(
+                    try await call.work(mayRefuse: false) { () throws(StudioError) -> Made? in
+                        try self.write(item, previews)
+                    })
+                result.items.append(item)
+            } catch {
+                if error.code == .cancelled { throw error }
+                lost.append(error)
+            }
         }
+        if result.items.isEmpty, let error = lost.first { throw error.after(result.task) }
         if !result.items.isEmpty { try call.step("\(definition.product) written") }
-        try await upload(made.compactMap { $0 })
+        lost += try await upload(made.compactMap { $0 })
         if output.form == .url || definition.yields == .video {
             for i in made.indices {
                 guard let file = made[i] else { continue }
-                made[i]?.url = try await workshop.publisher.url(
-                    for: FileLinks.Target(path: file.path, mimeType: file.mimeType))
+                do throws(StudioError) {
+                    made[i]?.url = try await workshop.publisher.url(
+                        for: FileLinks.Target(path: file.path, mimeType: file.mimeType))
+                } catch { lost.append(error) }
             }
         }
+        let task = result.task
+        result.failures += lost.map { $0.after(task) }
         let files = made.compactMap { $0 }
         let items = zip(result.items, made).map { item, file in self.item(item, file, job, result) }
         return ToolOutcome(
@@ -88,8 +105,8 @@ struct Delivery: Sendable {
             }
             // What came in the wanted form stays as it is, but for what it says about its making.
             let isAsWanted = probe.format == output.format && probe.orientation == .upright
-            return try keep(
-                isAsWanted ? Metadata.stripped(bytes, probe.format) : try encoded(picture), picture, previews)
+            let stripped = isAsWanted ? Metadata.stripped(bytes, probe.format) : []
+            return try keep(stripped.isEmpty ? encoded(picture) : stripped, picture, previews)
         }
     }
 
@@ -126,20 +143,23 @@ struct Delivery: Sendable {
 
     // MARK: The answer
 
-    private func upload(_ files: [Made]) async throws(StudioError) {
-        guard let endpoint = output.uploadEndpoint else { return }
+    /// Sends what was made to the caller's endpoint; gives what could not be sent.
+    private func upload(_ files: [Made]) async throws(StudioError) -> [StudioError] {
+        guard let endpoint = output.uploadEndpoint else { return [] }
+        var failures: [StudioError] = []
         for file in files {
             do throws(StudioError) {
                 let bytes = try await body(of: file)
                 try await workshop.uploader.put(bytes, mimeType: file.mimeType, to: endpoint)
-            } catch { throw error.about("uploadEndpoint") }
+            } catch { failures.append(error.about("uploadEndpoint")) }
             try call.checkCancelled()
         }
+        return failures
     }
 
     private func body(of file: Made) async throws(StudioError) -> [UInt8] {
         guard file.file.isEmpty else { return file.file }
-        return try await call.work { () throws(StudioError) -> [UInt8] in
+        return try await call.work(mayRefuse: false) { () throws(StudioError) -> [UInt8] in
             do throws(Files.Failure) {
                 return try Files.read(file.path, limit: file.bytes)
             } catch { throw ObjectStore.failure(error, file.path) }

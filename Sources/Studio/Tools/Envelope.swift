@@ -49,6 +49,7 @@ enum Envelope {
             members.append(("engine", .string(service.engine)))
             if let code = service.code { members.append(("serviceCode", .string(code))) }
             if let task = service.taskUUID { members.append(("taskUUID", .string(task))) }
+            if let task = service.serviceTaskID { members.append(("serviceTaskID", .string(task))) }
             if let wait = service.retryAfter { members.append(("retryAfter", .int(wait))) }
         }
         return .members(members)
@@ -98,9 +99,12 @@ enum Envelope {
                 "parameter": ["type": ["string", "null"], "description": "The argument at fault, if it is one."],
                 "message": ["type": "string", "description": "What is wrong and how to mend it."],
                 "retryable": ["type": "boolean", "description": "Whether the same call may succeed later."],
-                "engine": ["type": "string", "description": "The service that failed."],
+                "engine": ["type": "string", "description": "The service that was asked."],
                 "serviceCode": ["type": "string", "description": "The service's own code."],
                 "taskUUID": ["type": "string", "description": "Give it again to go on with the same task."],
+                "serviceTaskID": [
+                    "type": "string", "description": "The service's own id of a task that may be paid for.",
+                ],
                 "retryAfter": ["type": "integer", "minimum": 0, "description": "Seconds to wait."],
             ],
             "required": ["code", "parameter", "message", "retryable"],

@@ -133,7 +133,10 @@ async def uploads(url, receiver):
         ]:
             arguments = {"inputImage": "astronaut.png", "model": "runware:35@7", "outputFormat": "PNG"}
             result = await session.call_tool("imageMasking", {**arguments, "uploadEndpoint": endpoint})
-            seen.append(result.structured_content.get("error", {}).get("code", "sent"))
+            content = result.structured_content
+            # A result that could not be sent is still a result.
+            problems = content.get("furtherErrors", []) if content["status"] == "success" else [content["error"]]
+            seen.append([content["status"], *(problem["code"] for problem in problems)])
     return [seen, Receiver.got]
 
 

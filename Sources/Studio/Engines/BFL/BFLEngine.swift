@@ -65,15 +65,25 @@ package struct BFLEngine: ImageEngine {
         let (ticket, ready) = try await (isNarrow ? narrowGate : gate).run(call) {
             () async throws(StudioError) -> (Ticket, Ready) in
             let ticket = try await submit(request, until: deadline, call)
-            try call.step("accepted by BFL")
-            return (ticket, try await wait(for: ticket, until: deadline, call))
+            do throws(StudioError) {
+                try call.step("accepted by BFL")
+                return (ticket, try await wait(for: ticket, until: deadline, call))
+            } catch { throw error.after(Self.facts(ticket.id)) }
         }
-        let picture = try await downloads.picture(ready.sample, until: deadline, call)
+        let picture: [UInt8]
+        do throws(StudioError) {
+            picture = try await downloads.picture(ready.sample, until: deadline, call)
+        } catch { throw error.after(Self.facts(ticket.id)) }
         var members = [JSONMember("serviceTaskID", .string(ticket.id))]
         if let seed = ready.seed { members.append(JSONMember("seed", .int(seed))) }
         return EngineResult(
             model: request.endpoint, items: [EngineItem(.picture(picture), members: members)],
-            cost: ready.cost ?? ticket.cost, warnings: warnings + request.warnings)
+            cost: ready.cost ?? ticket.cost, warnings: warnings + request.warnings, task: Self.facts(ticket.id))
+    }
+
+    /// What errors say of a task that BFL has accepted (nil: perhaps): it can't be asked for again.
+    private static func facts(_ task: String?) -> ServiceFacts {
+        ServiceFacts(engine: "bfl", serviceTaskID: task, wouldPayAgain: true)
     }
 
     /// Edges are found here; other maps come from the caller.
@@ -126,14 +136,16 @@ package struct BFLEngine: ImageEngine {
         while true {
             let problem: StudioError
             switch await attemptOnce(message, until: deadline, call) {
-            case .success(let answer) where [200, 202].contains(answer.head.status.code):
+            case .success(let answer) where [200, 202].contains(answer.status):
                 return try ticket(answer.body)
             case .success(let answer):
                 problem = BFLReply.problem(answer)
-                guard [429, 503].contains(answer.head.status.code) else { throw problem }
+                guard [429, 503].contains(answer.status) else {
+                    throw (400..<500).contains(answer.status) ? problem : problem.after(Self.facts(nil))
+                }
             case .failure(let failure):
                 problem = unreachable(failure)
-                guard case .failed = failure, failure.isNotSent else { throw problem }
+                guard case .failed = failure, failure.isNotSent else { throw problem.after(Self.facts(nil)) }
             }
             let wait = max(options.backoff(attempt), .seconds(Int64(problem.service?.retryAfter ?? 0)))
             attempt += 1
@@ -144,9 +156,9 @@ package struct BFLEngine: ImageEngine {
 
     private func attemptOnce(
         _ request: ClientRequest, until deadline: TimeSpan, _ call: CallContext
-    ) async -> Result<ClientResponse, Web.Failure> {
+    ) async -> Result<ServiceAnswer, Web.Failure> {
         do throws(Web.Failure) {
-            return .success(try await web.send(request, until: deadline, call))
+            return .success(ServiceAnswer(try await web.send(request, until: deadline, call), hiding: key))
         } catch {
             return .failure(error)
         }
@@ -154,10 +166,12 @@ package struct BFLEngine: ImageEngine {
 
     private func ticket(_ body: [UInt8]) throws(StudioError) -> Ticket {
         guard let root = try? JSONDocument.parse(body).root, let id = root["id"]?.string, id.utf8.count <= 200 else {
-            throw BFLReply.misunderstood("its answer has no task id")
+            throw BFLReply.misunderstood("its answer has no task id").after(Self.facts(nil))
         }
         let text = root["polling_url"]?.string ?? "\(base.text)/v1/get_result?id=\(id)"
-        return Ticket(id: id, poll: try pollingURL(text), cost: BFLReply.dollars(root["cost"]))
+        do throws(StudioError) {
+            return Ticket(id: id, poll: try pollingURL(text), cost: BFLReply.dollars(root["cost"]))
+        } catch { throw error.after(Self.facts(id)) }
     }
 
     /// The key goes with each question, so only BFL's own hosts and the configured one may be asked.
@@ -190,16 +204,13 @@ package struct BFLEngine: ImageEngine {
         var misses = 0
         var percent = 0
         while true {
-            guard web.loop.now < deadline else {
-                throw StudioError(
-                    .timeout, "the task \(quoted(ticket.id)) is still running at BFL and may be paid for",
-                    service: ServiceFacts(engine: "bfl"))
-            }
+            guard web.loop.now < deadline else { throw late(ticket) }
             try await web.pause(TimeSpan(microseconds: wait), until: deadline, call)
             wait = min(wait * 3 / 2, 2 * options.pace.microseconds)
             switch await attemptOnce(request, until: deadline, call) {
             case .failure(let failure):
                 failures += 1
+                if case .late = failure { throw late(ticket) }
                 guard case .failed = failure, failures <= options.retries else { throw unreachable(failure) }
             case .success(let answer):
                 switch BFLReply.status(answer) {
@@ -224,6 +235,11 @@ package struct BFLEngine: ImageEngine {
                 }
             }
         }
+    }
+
+    private func late(_ ticket: Ticket) -> StudioError {
+        StudioError(
+            .timeout, "the task \(quoted(ticket.id)) is still running at BFL", service: ServiceFacts(engine: "bfl"))
     }
 
     private func fields(hasBody: Bool) -> Fields {

@@ -1,5 +1,4 @@
 import Base
-import HTTP
 import JSON
 
 /// What Black Forest Labs answers, read without trust in its form.
@@ -16,8 +15,8 @@ enum BFLReply {
     }
 
     /// The six statuses that are documented; an unknown one is taken for pending, until the deadline.
-    static func status(_ answer: ClientResponse) -> Status {
-        let code = answer.head.status.code
+    static func status(_ answer: ServiceAnswer) -> Status {
+        let code = answer.status
         guard (200..<300).contains(code) || code == 404, let root = try? JSONDocument.parse(answer.body).root,
             let status = root["status"]?.string
         else {
@@ -64,8 +63,8 @@ enum BFLReply {
     }
 
     /// What an answer that is no success means.
-    static func problem(_ answer: ClientResponse) -> StudioError {
-        let status = answer.head.status.code
+    static func problem(_ answer: ServiceAnswer) -> StudioError {
+        let status = answer.status
         let root = try? JSONDocument.parse(answer.body).root
         let detail = root?["detail"]
         var parameter: String?
@@ -76,7 +75,6 @@ enum BFLReply {
             said = messages.joined(separator: "; ")
         }
         let text = said.isEmpty ? "" : ": \(String(said.prefix(500)))"
-        let wait = answer.head.fields[.retryAfter].flatMap { Int($0.string) }.map { min(max(0, $0), 3600) }
         let (code, words): (StudioError.Code, String) =
             switch status {
             case 401, 403: (.keyRefused, "BFL refused the key\(text)")
@@ -86,8 +84,8 @@ enum BFLReply {
             default: (.serviceFailed, "BFL answered \(status)\(text)")
             }
         return StudioError(
-            code, parameter: parameter, words, service: ServiceFacts(engine: "bfl", code: "\(status)", retryAfter: wait)
-        )
+            code, parameter: parameter, words,
+            service: ServiceFacts(engine: "bfl", code: "\(status)", retryAfter: answer.retryAfter))
     }
 
     static func refused(_ code: StudioError.Code, _ status: String, _ text: String) -> StudioError {

@@ -57,7 +57,8 @@ struct RemotePictures: Sendable {
     ) throws(StudioError) -> (file: [UInt8], format: ImageFormat) {
         do throws(ImagingError) {
             let probe = try ImageProbe(file, limits: limits)
-            if probe.orientation == .upright { return (Metadata.stripped(file, probe.format), probe.format) }
+            let stripped = probe.orientation == .upright ? Metadata.stripped(file, probe.format) : []
+            if !stripped.isEmpty { return (stripped, probe.format) }
             let upright = try PixelImage.decode(file, as: probe.hasAlpha ? .rgba8 : .rgb8, limits: limits)
             return (try upright.encode(probe.format), probe.format)
         } catch {

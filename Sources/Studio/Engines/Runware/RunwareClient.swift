@@ -8,14 +8,14 @@ struct RunwareClient: Sendable {
     let web: Web
     let options: ServiceOptions
     private let url: HTTPURL
-    private let authorization: String
+    private let key: ServiceKey
 
     /// - Throws: `invalidParameter` for a URL that can't be used.
     init(_ web: Web, _ options: ServiceOptions, _ key: ServiceKey) throws(StudioError) {
         self.web = web
         self.options = options
         url = try options.base().url
-        authorization = "Bearer \(key.secret)"
+        self.key = key
     }
 
     /// Where the service is.
@@ -28,7 +28,7 @@ struct RunwareClient: Sendable {
         _ tasks: [JSONValue], isDryRun: Bool = false, until deadline: TimeSpan, _ call: CallContext
     ) async throws(StudioError) -> RunwareReply {
         var fields = Fields((.contentType, "application/json"), (.accept, "application/json"))
-        fields.append(.authorization, authorization)
+        fields.append(.authorization, "Bearer \(key.secret)")
         if isDryRun { fields.append(FieldName("X-Runware-Dry-Run"), "1") }
         var request = ClientRequest(.post, url, fields: fields, body: JSONValue.array(tasks).bytes)
         request.maxBody = 64 << 20
@@ -36,10 +36,9 @@ struct RunwareClient: Sendable {
         while true {
             let verdict: Verdict
             do throws(Web.Failure) {
-                verdict = judge(try await web.send(request, until: deadline, call))
+                verdict = judge(ServiceAnswer(try await web.send(request, until: deadline, call), hiding: key))
             } catch {
-                let facts = ServiceFacts(engine: "runware", taskUUID: tasks.first?["taskUUID"]?.string)
-                let problem = Web.error(error, service: "Runware", facts)
+                let problem = Web.error(error, service: "Runware", ServiceFacts(engine: "runware"))
                 if case .failed = error { verdict = .again(problem) } else { verdict = .refuse(problem) }
             }
             switch verdict {
@@ -63,9 +62,9 @@ struct RunwareClient: Sendable {
     }
 
     /// The body is believed first, the status when there is none.
-    private func judge(_ answer: ClientResponse) -> Verdict {
-        let status = answer.head.status.code
-        let retryAfter = answer.head.fields[.retryAfter].flatMap { Int($0.string) }.map { min(max(0, $0), 3600) }
+    private func judge(_ answer: ServiceAnswer) -> Verdict {
+        let status = answer.status
+        let retryAfter = answer.retryAfter
         let isPassing = status == 408 || status == 429 || (500...599).contains(status)
         if let reply = RunwareReply(answer.body) {
             if (200..<300).contains(status) { return .take(reply) }

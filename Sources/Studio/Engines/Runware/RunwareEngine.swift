@@ -36,21 +36,39 @@ package struct RunwareEngine: ImageEngine {
     package func perform(_ job: EngineJob, _ call: CallContext) async throws(StudioError) -> EngineResult {
         let span = job.operation == .video ? client.options.videoDeadline : client.options.deadline
         let deadline = client.web.moment(after: span)
-        let isDryRun = job.arguments.boolean("dryRun") == true
-        var sent = try await send(job, isDryRun: isDryRun, until: deadline, call)
-        if sent.usedMemory, sent.reply.problems.contains(where: Self.isLostPicture) {
-            // The service forgot a picture before we did: send them all anew, once.
-            for case .stored(let image) in job.pictures.values {
-                try await call.work { () throws(StudioError) in remote.forget(image.hash) }
-            }
-            sent = try await send(job, isDryRun: isDryRun, until: deadline, call)
+        if job.arguments.boolean("dryRun") == true {
+            return try dryRun(job, try await ask(job, isDryRun: true, until: deadline, call))
         }
-        if isDryRun { return try dryRun(job, sent.reply) }
-        let reply = try await complete(sent.reply, job, until: deadline, call)
-        return try await result(reply, job, until: deadline, call)
+        let task = ServiceFacts(engine: "runware", taskUUID: job.taskUUID)
+        do throws(StudioError) {
+            let first = try await ask(job, isDryRun: false, until: deadline, call)
+            let reply = try await complete(first, job, until: deadline, call)
+            var result = try await self.result(reply, job, until: deadline, call)
+            result.failures = result.failures.map { $0.after(task) }
+            result.task = task
+            return result
+        } catch {
+            // What this machine says of an argument has nothing to do with the service.
+            throw error.service == nil && error.parameter != nil ? error : error.after(task)
+        }
     }
 
     // MARK: Sending
+
+    /// The first answer to a job.
+    private func ask(
+        _ job: EngineJob, isDryRun: Bool, until deadline: TimeSpan, _ call: CallContext
+    ) async throws(StudioError) -> RunwareReply {
+        let sent = try await send(job, isDryRun: isDryRun, until: deadline, call)
+        guard sent.usedMemory, sent.reply.items.isEmpty, sent.reply.problems.contains(where: Self.isLostPicture) else {
+            return sent.reply
+        }
+        // The service forgot a picture before we did: send them all anew, once.
+        for case .stored(let image) in job.pictures.values {
+            try await call.work { () throws(StudioError) in remote.forget(image.hash) }
+        }
+        return try await send(job, isDryRun: isDryRun, until: deadline, call).reply
+    }
 
     private struct Sent {
         let reply: RunwareReply
@@ -119,7 +137,7 @@ package struct RunwareEngine: ImageEngine {
     private func complete(
         _ first: RunwareReply, _ job: EngineJob, until deadline: TimeSpan, _ call: CallContext
     ) async throws(StudioError) -> RunwareReply {
-        var reply = first
+        var reply = try own(first, job)
         // The service has the task already: our own earlier attempt, or a call that is taken up again.
         let isKnown = reply.problems.contains(where: \.isConflict)
         reply.problems.removeAll(where: \.isConflict)
@@ -128,23 +146,23 @@ package struct RunwareEngine: ImageEngine {
         var wait = client.options.pace.microseconds
         var percent = -1
         while isWaitedFor {
+            let isPending = reply.items.contains { Self.isPending($0, job.operation) }
             reply.items.removeAll { Self.isPending($0, job.operation) }
             if reply.items.count + reply.problems.count >= wanted { break }
+            // Nothing is on its way any more, and it is said why.
+            if !isPending, !reply.problems.isEmpty { break }
             guard client.web.loop.now < deadline else {
-                let problem = RunwareProblem(
-                    code: "stillRunning", message: "it is still running; the same taskUUID goes on waiting",
-                    taskUUID: job.taskUUID)
-                guard !reply.items.isEmpty else { throw late(job) }
-                reply.problems.append(problem)
+                guard !reply.items.isEmpty else { throw late() }
+                reply.problems.append(RunwareProblem(code: "timeoutTask", message: "a part of it is still running"))
                 break
             }
             try await client.web.pause(TimeSpan(microseconds: wait), until: deadline, call)
             wait = min(wait * 3 / 2, 10 * client.options.pace.microseconds)
             let task = RunwareTask.response(to: job.taskUUID)
             do throws(StudioError) {
-                reply = try await client.post([task], until: deadline, call)
+                reply = try own(try await client.post([task], until: deadline, call), job)
             } catch {
-                if error.code == .timeout { throw late(job) }
+                if error.code == .timeout { throw late() }
                 throw error
             }
             let told = reply.items.compactMap { $0["progress"]?.double }.max().map {
@@ -158,11 +176,23 @@ package struct RunwareEngine: ImageEngine {
         return reply
     }
 
-    private func late(_ job: EngineJob) -> StudioError {
-        StudioError(
-            .timeout,
-            "the task is still running at Runware; call again with the same taskUUID to go on waiting, without paying twice",
-            service: ServiceFacts(engine: "runware", taskUUID: job.taskUUID))
+    private func late() -> StudioError {
+        StudioError(.timeout, "the task is still running at Runware", service: ServiceFacts(engine: "runware"))
+    }
+
+    /// What a reply says of this task.
+    /// - Throws: `incompatibleParameters` when the UUID is known as that of another kind of task, an upload say.
+    private func own(_ reply: RunwareReply, _ job: EngineJob) throws(StudioError) -> RunwareReply {
+        var reply = reply
+        reply.items.removeAll { item in item["taskUUID"]?.string.map { $0 != job.taskUUID } ?? false }
+        for item in reply.items {
+            guard let kind = item["taskType"]?.string, kind != RunwareTask.name(job.operation), kind != "getResponse"
+            else { continue }
+            throw StudioError(
+                .incompatibleParameters, parameter: "taskUUID",
+                "`taskUUID` is that of another task at Runware (\(quoted(kind))); leave it out, or give a new one")
+        }
+        return reply
     }
 
     private static func isPending(_ item: JSONView, _ operation: Operation) -> Bool {
@@ -225,11 +255,11 @@ package struct RunwareEngine: ImageEngine {
             guard let url = view["videoURL"]?.string else { throw misunderstood("a video has no link") }
             let isWebM = job.arguments.text("outputFormat") == "WEBM"
             let outputs = outputs
-            let file = try await call.work { () throws(StudioError) -> IncomingFile in
+            let file = try await call.work(mayRefuse: false) { () throws(StudioError) -> IncomingFile in
                 try outputs.receive(kind: "video", id: .random(), fileExtension: isWebM ? "webm" : "mp4")
             }
             try await downloads.video(url, into: file, until: deadline, call)
-            try await call.work { () throws(StudioError) in try outputs.finish(file) }
+            try await call.work(mayRefuse: false) { () throws(StudioError) in try outputs.finish(file) }
             return .file(path: file.path, mimeType: isWebM ? "video/webm" : "video/mp4", bytes: file.count)
         default:
             let prefix = job.operation == .masking ? "maskImage" : "image"

@@ -53,7 +53,7 @@ struct Downloads: Sendable {
                 guard file.count + bytes.count <= Self.maxVideoBytes else {
                     throw failed("is larger than \(Self.maxVideoBytes) bytes")
                 }
-                try await call.work { () throws(StudioError) in try file.append(bytes) }
+                try await call.work(mayRefuse: false) { () throws(StudioError) in try file.append(bytes) }
             })
         guard file.count > 0 else { throw failed("is empty") }
     }
@@ -85,7 +85,7 @@ struct Downloads: Sendable {
                 service: ServiceFacts(engine: engine))
         case 403, 404, 410:
             return StudioError(
-                .serviceRefused, "the result's link at \(engine) has expired (\(head.status.code)); ask again",
+                .serviceRefused, "the result's link at \(engine) has expired (\(head.status.code))",
                 service: ServiceFacts(engine: engine))
         default: return failed("can't be fetched: the server answered \(head.status.code)")
         }

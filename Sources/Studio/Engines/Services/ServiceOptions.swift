@@ -32,6 +32,24 @@ package struct ServiceKey: Sendable, CustomStringConvertible, CustomDebugStringC
         }
     }
 
+    /// What a service said, with an asterisk for each of the key's bytes, so that JSON stays JSON.
+    func hidden(in body: [UInt8]) -> [UInt8] {
+        var body = body
+        // Some writers of JSON escape slashes.
+        let escaped = secret.split(separator: "/", omittingEmptySubsequences: false).joined(separator: #"\/"#)
+        let spellings = Set([secret, escaped])
+        for spelling in spellings.map({ Array($0.utf8) }) {
+            var at = 0
+            while at + spelling.count <= body.count {
+                if body[at] == spelling[0], body[at..<(at + spelling.count)].elementsEqual(spelling) {
+                    for i in at..<(at + spelling.count) { body[i] = UInt8(ascii: "*") }
+                }
+                at += 1
+            }
+        }
+        return body
+    }
+
     package var description: String { "(a key)" }
     package var debugDescription: String { description }
 }

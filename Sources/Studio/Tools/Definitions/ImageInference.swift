@@ -1,8 +1,8 @@
 import JSON
 
 extension ToolDefinition {
-    /// `imageInference`: pictures from words and other pictures.
-    static let imageInference = ToolDefinition(
+    /// `imageInference`: pictures from words and other pictures. Its type is written out because `prepare` names it.
+    static let imageInference: ToolDefinition = ToolDefinition(
         name: "imageInference", title: "Make pictures",
         summary: """
             Makes pictures from a prompt: from nothing, from a picture (seedImage with strength), by repainting a part of \
@@ -138,6 +138,7 @@ extension ToolDefinition {
         ],
         prepare: { arguments throws(StudioError) in
             guard case .json(.object(let extra))? = arguments["extraArgs"] else { return }
+            let declared = Set(ToolDefinition.imageInference.parameters.map(\.name))
             for member in extra {
                 // Where results go is the operator's to allow, whichever way it is asked for.
                 if member.key == "webhookURL" || member.key == "uploadEndpoint" {
@@ -146,12 +147,16 @@ extension ToolDefinition {
                         "`extraArgs.\(member.key)` would have the service send results elsewhere; use `uploadEndpoint`, which goes to allowed hosts"
                     )
                 }
-                guard arguments[member.key] != nil || RunwareTask.kept.contains(member.key) || member.key == "taskType"
-                else { continue }
+                // Ranges, pictures and policies are judged by the arguments; nothing gets past them.
+                let isOurs =
+                    RunwareTask.kept.contains(member.key) || ["taskType", "inputs", "ttl"].contains(member.key)
+                guard isOurs || declared.contains(member.key) else { continue }
+                let mend =
+                    declared.contains(member.key)
+                    ? "give \(quoted(member.key)) as an argument of its own" : "it is set by this server"
                 throw StudioError(
                     .incompatibleParameters, parameter: "extraArgs.\(member.key)",
-                    "`extraArgs.\(member.key)` is set by this server; give \(quoted(member.key)) as an argument of its own"
-                )
+                    "\(quoted(member.key)) can't be in `extraArgs`; \(mend)")
             }
         })
 }
