@@ -144,7 +144,8 @@ class Wrap(WrapCase):
     def test_a_modern_call_is_cancelled_by_notification(self):
         wrapped = self.wrap()
         wrapped.send(id="w", method="tools/call", params={"name": "wait", "arguments": {}, "_meta": MODERN})
-        wrapped.modern(1, "tools/list")
+        # Answered by the server, and so after the server has the other one.
+        wrapped.modern(1, "tools/call", {"name": "echo", "arguments": {}})
         wrapped.send(method="notifications/cancelled", params={"requestId": "w"})
         until(lambda: "[]" != wrapped.modern(2, "tools/call", {"name": "cancelled"})["result"]["content"][0]["text"],
               "the cancellation at the server")

@@ -218,7 +218,7 @@ struct LedgerTests {
                 group.addTask {
                     let reader = try fixture.data.ledgerReader()
                     var last: Int64 = 0
-                    while last < 300 {
+                    while last < 300, !Task.isCancelled {
                         let verdict = try reader.verify()
                         #expect(verdict.isIntact)
                         #expect(verdict.headSequence >= last)
