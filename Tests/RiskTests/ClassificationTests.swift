@@ -89,6 +89,9 @@ import Testing
         ("sync", "Synchronises both sides; files missing at the source are deleted at the target", .destructive),
         ("get_payment", "Gets a payment. Refunds the payment when it failed.", .financial),
         ("get_report", "Gets a report. Sends it to all members.", .write),
+        ("check_balance", "Checks the balance, charging a fee of $1", .financial),
+        ("read_messages", "Reads messages, deleting them from the server", .destructive),
+        ("get_order", "Gets an order, selling price and shipping labels", .read),
         ("list_files", "Lists files. Files that were deleted are left out.", .read),
         ("list_files", "Lists files. Nothing is deleted.", .read),
         ("list_files", "Lists files. A file can be deleted afterwards with another tool.", .read),
@@ -109,6 +112,29 @@ import Testing
         let judged = try judge("list_items", "List items", rest: schema)
         #expect(judged.category == category)
         if category != .read { #expect(judged.rationale.hasPrefix("The switch `\(parameter)`")) }
+    }
+
+    @Test func switchesInsideCount() throws {
+        let inside = #"{"type":"object","properties":{"purge":{"type":"boolean"}}}"#
+        for schema in [inside, #"{"type":"array","items":\#(inside)}"#] {
+            let rest = #","inputSchema":{"type":"object","properties":{"options":\#(schema)}}"#
+            let judged = try judge("list_items", "List items", rest: rest)
+            #expect(judged.category == .destructive)
+            #expect(judged.rationale.hasPrefix("The switch `purge`"))
+            #expect(judged.evidence.first?.place == "/inputSchema/properties/options/properties/purge")
+        }
+    }
+
+    /// What is chosen by an action that a call may leave out: a filter chooses what is listed, anything else what is done.
+    @Test(arguments: [
+        ("get_item", "Gets an item", "", ToolCategory.destructive),
+        ("get_item", "Gets an item", "Filter by action", .read),
+        ("list_events", "List audit events", "", .read), ("get_activity", "Returns recent activity", "", .read),
+    ])
+    func optionalActions(name: String, description: String, about: String, category: ToolCategory) throws {
+        let action = #"{"type":"string","description":"\#(about)","enum":["get","delete"]}"#
+        let rest = #","inputSchema":{"type":"object","properties":{"action":\#(action)}}"#
+        #expect(try judge(name, description, rest: rest).category == category)
     }
 
     @Test(arguments: [

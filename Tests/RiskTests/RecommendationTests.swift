@@ -190,6 +190,37 @@ import Testing
         #expect(text.contains("more reasons"))
     }
 
+    /// What lies too deep or too far back to be looked at is told.
+    @Test func schemasTooLarge() throws {
+        let deep = String(repeating: #"{"properties":{"a":"#, count: 6) + "{}" + String(repeating: "}}", count: 6)
+        let wide = (0..<2_010).map { #""p\#($0)":{"type":"string"}"# }.joined(separator: ",")
+        for (schema, isTold) in [
+            (deep, true), ("{\"properties\":{\(wide)}}", true), ("{\"properties\":{\"a\":{}}}", false),
+        ] {
+            let tool = try tool(#"{"name":"read","inputSchema":\#(schema)}"#)
+            let made = Recommendation(server: "s", judged: [judged(tool, .read)])
+            #expect(made.reasons.contains { $0.text.contains("not all of its arguments") } == isTold)
+            try check(made)
+        }
+    }
+
+    @Test(arguments: [
+        ("query", "Queries the database", "statement", true),
+        ("read_query", "Runs a SELECT query, read-only", "query", true),
+        ("run", "Executes SQL", "query", true),
+        ("search_docs", "Searches the manual of the SQL dialect", "query", false),
+        ("find", "Finds notes by meaning", "query", false),
+    ])
+    func statementsByWhatTheToolSays(name: String, text: String, parameter: String, isAsked: Bool) throws {
+        let tool = try tool(
+            #"{"name":"\#(name)","description":"\#(text)","inputSchema":{"properties":{"\#(parameter)":{"type":"string"}}}}"#
+        )
+        let signal = RiskSignal(code: .acceptsQuery, text: "", parameters: [parameter])
+        let made = Recommendation(server: "s", judged: [judged(tool, .read, [signal])])
+        #expect((made.entries[name]?["approve_if"] != nil) == isAsked)
+        try check(made)
+    }
+
     /// That a statement only reads is the server's word; what can't write at all is believed.
     @Test(arguments: [
         ("sql", "The statement", true), ("query", "A SELECT in SQL", true), ("sqlQuery", "", true),

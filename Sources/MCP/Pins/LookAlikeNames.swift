@@ -92,15 +92,21 @@ package enum LookAlikeNames {
             let seen = plain(scalar)
             if seen.isASCII {
                 readable.append(seen)
+            } else if let latin = forms[seen] ?? forms[lowered(seen)] {
+                readable.append(latin)
             } else if "іιıïìíîĩīĭįǐїІΙ".unicodeScalars.contains(seen) {
                 readable.append("i")
-            } else if let lower = String(seen).lowercased().unicodeScalars.first, let latin = table[lower] {
+            } else if let latin = table[lowered(seen)] {
                 readable.append(contentsOf: latin)
             } else {
                 readable.append(seen)
             }
         }
         return String(readable)
+    }
+
+    private static func lowered(_ scalar: Unicode.Scalar) -> Unicode.Scalar {
+        scalar.properties.lowercaseMapping.unicodeScalars.first ?? scalar
     }
 
     private static func hasHidden(_ name: String) -> Bool { name.unicodeScalars.contains(where: isHidden) }
@@ -131,8 +137,14 @@ package enum LookAlikeNames {
             case 0xFF01...0xFF5E: value - 0xFEE0
             case 0x1D400...0x1D6A3: letter((value - 0x1D400) % 52)
             case 0x1D7CE...0x1D7FF: 48 + (value - 0x1D7CE) % 10
+            case 0x249C...0x24B5: letter(value - 0x249C + 26)
             case 0x24B6...0x24E9: letter(value - 0x24B6)
+            case 0x1F110...0x1F129: letter(value - 0x1F110)
             case 0x1F130...0x1F149: letter(value - 0x1F130)
+            case 0x1F150...0x1F169: letter(value - 0x1F150)
+            case 0x1F170...0x1F189: letter(value - 0x1F170)
+            // The letters that flags are spelled with.
+            case 0x1F1E6...0x1F1FF: letter(value - 0x1F1E6)
             default: nil
             }
         return ascii.flatMap(Unicode.Scalar.init) ?? scalar
@@ -150,6 +162,22 @@ package enum LookAlikeNames {
         default: table[scalar].map { Array($0) } ?? [scalar]
         }
     }
+
+    /// Small, raised and lowered forms of Latin letters, signs that stand for them, and letters of scripts that few people
+    /// can tell from them, by the ASCII letter. Names of servers may be written in such a script: `skeleton` leaves them.
+    private static let forms: [Unicode.Scalar: Unicode.Scalar] = {
+        let rows: [(Unicode.Scalar, String)] = [
+            ("a", "ªᴀᵃₐⲁ"), ("b", "ʙᵇⲃℬ"), ("c", "ᴄᶜⲥℂℭ"), ("d", "ᴅᵈⅆ"), ("e", "ᴇᵉₑⲉℯℰⅇⴹ"), ("f", "ꜰᶠℱ"), ("g", "ɢᵍℊ"),
+            ("h", "ʜʰₕⲏℎℋℌℍ"), ("i", "ɪⁱᵢⲓℐℑⅈⵊ"), ("j", "ᴊʲⱼⅉ"), ("k", "ᴋᵏₖⲕ"), ("l", "ʟˡₗℓℒⵏ"), ("m", "ᴍᵐₘⲙℳ"),
+            ("n", "ɴⁿₙⲛℕ"), ("o", "ºᴏᵒₒⲟℴⵔⵙ∘"), ("p", "ᴘᵖₚⲣℙ"), ("q", "ǫℚ"), ("r", "ʀʳᵣℛℜℝ"), ("s", "ꜱˢₛſ"),
+            ("t", "ᴛᵗₜⲧ"), ("u", "ᴜᵘᵤ"), ("v", "ᴠᵛᵥ"), ("w", "ᴡʷ"), ("x", "ˣₓⲭⵝ"), ("y", "ʏʸⲩ"), ("z", "ᴢᶻℤ"),
+        ]
+        var forms: [Unicode.Scalar: Unicode.Scalar] = [:]
+        for (latin, others) in rows {
+            for other in others.unicodeScalars { forms[other] = latin }
+        }
+        return forms
+    }()
 
     /// Lower-case letters by the Latin ones that they are taken for.
     private static let table: [Unicode.Scalar: String.UnicodeScalarView] = {

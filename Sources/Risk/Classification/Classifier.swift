@@ -210,8 +210,8 @@ private struct Case {
         let isWriting = claims.contains { $0.found.isSure && kind($0.found) == .write }
         return schema.actions.indices.compactMap { index in
             var found = schema.actions[index].found
-            // A tool that reads does not do more because a parameter chooses how it reads, or whose events it lists.
-            if isReading, !schema.actions[index].isChosen || !isPlainEffect(found) { return nil }
+            // A tool that reads does not do more because a parameter chooses how it reads, or which events it lists.
+            if isReading, isFilter(schema.actions[index]) || !isPlainEffect(found) { return nil }
             // The definition of a request that is only stored.
             if found.act == rules.roles.request, isWriting { return nil }
             // `remove` among the actions of `manage_tags` is about tags.
@@ -222,6 +222,14 @@ private struct Case {
                 found.act = rules.act(found)
             }
             return Claim(found: found, source: .action(index))
+        }
+    }
+
+    private func isFilter(_ action: SchemaReading.Action) -> Bool {
+        switch action.use {
+        case .chosen: false
+        case .filter: true
+        case .optional: (text.objects | name.objects) & rules.roles.happenings != 0
         }
     }
 
@@ -444,12 +452,10 @@ private struct Case {
             case .name: text = "In the name, \(verb) says that it \(does)."
             case .title: text = "In the title, \(verb) says that it \(does)."
             case .description: text = "In the description, \(verb) says that it \(does)."
-            case .action, .flag:
+            case .action:
                 let parameter = place(leading).split(separator: "/").dropFirst(2).first.map(String.init) ?? ""
-                text =
-                    !parameter.isEmpty && parameter == quote(leading)
-                    ? "The switch `\(parameter)` says that it \(does)."
-                    : "Among the values of `\(parameter)`, \(verb) says that it \(does)."
+                text = "Among the values of `\(parameter)`, \(verb) says that it \(does)."
+            case .flag: text = "The switch `\(quote(leading))` says that it \(does)."
             }
         } else {
             text = "Nothing in the definition says what it does."

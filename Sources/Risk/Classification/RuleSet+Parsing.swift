@@ -171,11 +171,11 @@ private struct RuleReader {
     mutating func readObjects(_ view: JSONView?) {
         guard let view else { return }
         for (key, value) in view.members {
-            guard let name = key.string, objectBits.count < 128 else {
-                problem(key, "there are more than 128 groups of objects")
+            guard let name = key.string, objectBits.count < ObjectSet.most else {
+                problem(key, "there are more than \(ObjectSet.most) groups of objects")
                 continue
             }
-            let bit: ObjectSet = 1 << ObjectSet(objectBits.count)
+            let bit = ObjectSet(group: objectBits.count)
             objectBits[name] = bit
             for text in texts(value) {
                 for form in [text] + plurals(text) { entry(form) { $0.objects |= bit } }
@@ -388,7 +388,8 @@ private struct RuleReader {
         return Roles(
             unknown: unknown, request: request, stated: stated, query: query, texts: objects(view?["texts"]),
             look: look,
-            answers: objects(view?["answers"]), create: create)
+            answers: objects(view?["answers"]), create: create,
+            happenings: objects(view?["happenings"]))
     }
 }
 

@@ -111,8 +111,40 @@ struct Reading: Sendable {
     }
 }
 
-/// Groups of things, as a bit each.
-typealias ObjectSet = UInt128
+/// Groups of things, as a bit each; `0` is none of them.
+struct ObjectSet: Sendable, Equatable, ExpressibleByIntegerLiteral {
+    /// How many groups there may be.
+    static let most = 256
+
+    private var low: UInt128
+    private var high: UInt128 = 0
+
+    init(integerLiteral value: UInt64) { low = UInt128(value) }
+
+    /// The group at a place below `most`.
+    init(group place: Int) {
+        low = place < 128 ? 1 << UInt128(place) : 0
+        high = place < 128 ? 0 : 1 << UInt128(place - 128)
+    }
+
+    static func | (a: ObjectSet, b: ObjectSet) -> ObjectSet {
+        var both = a
+        both |= b
+        return both
+    }
+
+    static func |= (a: inout ObjectSet, b: ObjectSet) {
+        a.low |= b.low
+        a.high |= b.high
+    }
+
+    static func & (a: ObjectSet, b: ObjectSet) -> ObjectSet {
+        var common = a
+        common.low &= b.low
+        common.high &= b.high
+        return common
+    }
+}
 
 /// What a word is; a word may be several.
 struct WordEntry: Sendable {
@@ -243,4 +275,6 @@ struct Roles: Sendable {
     let answers: ObjectSet
     /// Makes something that stays.
     let create: Int
+    /// Groups of what has happened, which an action is searched for in.
+    let happenings: ObjectSet
 }

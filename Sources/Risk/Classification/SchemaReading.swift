@@ -9,9 +9,22 @@ struct SchemaReading {
     private var marks: [(signal: RiskSignal.Code, parameter: JSONCursor)] = []
     /// It takes parameters that it does not name.
     private var isOpen = false
-    /// What the values of a parameter such as `action` do, and where they stand.
-    /// Every call of `isChosen` has one: it is no filter.
-    var actions: [(found: Found, place: String, quote: String, isChosen: Bool)] = []
+    /// What one value of a parameter such as `action` does, and where it stands.
+    struct Action {
+        let found: Found
+        let place: String
+        let quote: String
+        let use: Use
+
+        enum Use {
+            /// Every call has one.
+            case chosen
+            case optional
+            /// What is listed is chosen by it.
+            case filter
+        }
+    }
+    var actions: [Action] = []
     /// Switches that make the tool do more: `purge`, `delete_after`, `force`.
     var flags: [(found: Found, place: String, quote: String)] = []
     /// Things that free parameters of the top level are named after.
@@ -24,12 +37,12 @@ struct SchemaReading {
     private let rules: RuleSet
     private let lexer: Lexer
     private var tokens: [Token] = []
+    /// The parameters that the properties at hand stand in.
+    private var trail: [JSONCursor] = []
 
     /// Parameters of nested objects count too, down to here.
-    private static let deepest = 2
-    /// Properties that are looked at; more of them change nothing.
-    private static let most = 200
-    /// The same of all objects together: references make a short schema long.
+    private static let deepest = 4
+    /// Properties that are still looked at: references make a short schema long.
     private var left = 2_000
 
     init(_ schema: JSONView?, in rules: RuleSet) {
@@ -50,7 +63,9 @@ struct SchemaReading {
 
     /// The properties of the object, wherever its schema names them.
     private mutating func read(_ object: JSONCursor, _ root: JSONCursor, depth: Int) {
-        for part in ObjectSchema.parts(of: object, in: root) {
+        // What is left out there, `Argument.all` tells.
+        var isWhole = true
+        for part in ObjectSchema.parts(of: object, in: root, isWhole: &isWhole) {
             guard let properties = part.schema["properties"], properties.kind == .object else { continue }
             // Of a choice's parts the longest tells how many there are at once.
             if depth == 0 { count = part.isCertain ? count + properties.count : max(count, properties.count) }
@@ -59,7 +74,7 @@ struct SchemaReading {
     }
 
     private mutating func read(_ properties: JSONCursor, of schema: JSONCursor, _ root: JSONCursor, depth: Int) {
-        for (key, value) in properties.members.prefix(Self.most) where value.kind == .object && left > 0 {
+        for (key, value) in properties.members where value.kind == .object && left > 0 {
             left -= 1
             let value = ObjectSchema.target(of: value, in: root)
             tokens.removeAll(keepingCapacity: true)
@@ -76,18 +91,22 @@ struct SchemaReading {
                 if depth == 0, entry.grammar.contains(.actionParameter) {
                     let isRequired = schema["required"]?.elements.contains { $0.isText(of: key) } == true
                     if tokens.count == 1 || isRequired {
-                        readActions(key, value, isChosen: isRequired || value["default"] != nil)
+                        readActions(key, value, use: Self.use(of: value, isRequired: isRequired))
                     }
                 }
             }
-            if type == .boolean, depth == 0 { readFlag(key) }
+            if type == .boolean { readFlag(key) }
             guard type == .object || type == .array else { continue }
             let inner = type == .array ? value["items"].map { ObjectSchema.target(of: $0, in: root) } : value
             let names: [StaticString] = ["properties", "oneOf", "anyOf", "allOf"]
             if type == .object, names.allSatisfy({ value[$0] == nil }) {
                 add(.openSchema, key)
             }
-            if depth < Self.deepest, let inner, inner.kind == .object { read(inner, root, depth: depth + 1) }
+            if depth < Self.deepest, let inner, inner.kind == .object {
+                trail.append(key)
+                read(inner, root, depth: depth + 1)
+                trail.removeLast()
+            }
         }
     }
 
@@ -135,7 +154,6 @@ struct SchemaReading {
         }
         guard start < tokens.count else { return }
         let entry = rules.entry(tokens[start])
-        let place = "/inputSchema/properties/\(key.string ?? "")"
         if entry.verb >= 0, entry.form == .base, !entry.isAlsoNoun, !entry.grammar.contains(.trimming) {
             var found = Found(verb: Int(entry.verb), act: 0, range: 0..<0)
             found.act = rules.act(found)
@@ -143,13 +161,22 @@ struct SchemaReading {
                 start + 1 == tokens.count
                 || !rules.entry(tokens[start + 1]).grammar.isDisjoint(with: [.preposition, .article, .condition])
             guard isAlone, rules.acts[found.act].category.rank >= ToolCategory.destructive.rank else { return }
-            flags.append((found, place, key.string ?? ""))
+            flags.append((found, place(of: key), key.string ?? ""))
         } else if tokens.count == 1, entry.grammar.contains(.forcing) {
-            flags.append((Found(verb: -1, act: rules.roles.stated, range: 0..<0), place, key.string ?? ""))
+            flags.append((Found(verb: -1, act: rules.roles.stated, range: 0..<0), place(of: key), key.string ?? ""))
         }
     }
 
-    private mutating func readActions(_ key: JSONCursor, _ value: JSONCursor, isChosen: Bool) {
+    private func place(of key: JSONCursor) -> String {
+        (trail + [key]).reduce("/inputSchema") { "\($0)/properties/\($1.string ?? "")" }
+    }
+
+    private static func use(of value: JSONCursor, isRequired: Bool) -> Action.Use {
+        if isRequired || value["default"] != nil { return .chosen }
+        return value["description"]?.string?.lowercased().contains("filter") == true ? .filter : .optional
+    }
+
+    private mutating func readActions(_ key: JSONCursor, _ value: JSONCursor, use: Action.Use) {
         var values: [JSONCursor] = []
         for list in [value["enum"], value["oneOf"], value["anyOf"]] {
             guard let list, list.kind == .array else { continue }
@@ -164,15 +191,14 @@ struct SchemaReading {
             }
         }
         if let constant = value["const"], constant.kind == .string { values.append(constant) }
-        let place = "/inputSchema/properties/\(key.string ?? "")"
+        let place = place(of: key)
         if !values.isEmpty {
             let texts = values.prefix(60).compactMap(\.string)
             if texts.filter({ ["GET", "POST", "PUT", "DELETE", "PATCH"].contains($0) }).count >= 2 {
                 actions.append(
-                    (
-                        Found(verb: -1, act: rules.roles.request, range: 0..<0), place, texts.joined(separator: ", "),
-                        true
-                    ))
+                    Action(
+                        found: Found(verb: -1, act: rules.roles.request, range: 0..<0), place: place,
+                        quote: texts.joined(separator: ", "), use: .chosen))
                 return
             }
             for text in texts {
@@ -181,7 +207,8 @@ struct SchemaReading {
                 copy.withUTF8 { lexer.name($0, into: &tokens) }
                 let reading = NameReading(tokens, in: rules, prefix: 0)
                 guard let found = reading.found.first, found.isSure else { continue }
-                actions.append((found, place, texts.joined(separator: ", "), isChosen))
+                actions.append(
+                    Action(found: found, place: place, quote: texts.joined(separator: ", "), use: use))
             }
         } else if let description = value["description"]?.string {
             // `Action to perform: create, update or delete`
@@ -202,7 +229,9 @@ struct SchemaReading {
                 found.append(new)
             }
             guard found.count > 1 else { return }
-            actions += found.map { ($0, place + "/description", Quote.clip(description), isChosen) }
+            actions += found.map {
+                Action(found: $0, place: place + "/description", quote: Quote.clip(description), use: use)
+            }
         }
     }
 

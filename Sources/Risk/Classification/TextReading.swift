@@ -152,6 +152,7 @@ struct TextReading {
         {
             readList(tokens, span, from: list + 1)
         }
+        readAsides(tokens, lead + 1..<max(span.upperBound, lead + 1))
         var last = lead
         var isRelative = false
         for i in lead + 1..<max(span.upperBound, lead + 1) {
@@ -174,6 +175,18 @@ struct TextReading {
             guard !isRelative && (isChain || isPlain || isThird) || isObject(tokens, i + 1, span) else { continue }
             append(i, tokens, span, to: &leads)
             last = i
+        }
+    }
+
+    /// `Checks the balance, charging a fee`: what it does beside, where that is grave.
+    private mutating func readAsides(_ tokens: [Token], _ span: Range<Int>) {
+        for i in span where tokens[i].marks.contains(.comma) {
+            let entry = rules.entry(tokens[i])
+            guard entry.verb >= 0, entry.form == .gerund, isObject(tokens, i + 1, span) else { continue }
+            var aside: [Found] = []
+            append(i, tokens, i..<span.upperBound, to: &aside)
+            aside[0].isSure = true
+            if isGrave(act: aside[0].act) { others += aside }
         }
     }
 

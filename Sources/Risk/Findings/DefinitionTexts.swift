@@ -49,8 +49,9 @@ struct DefinitionTexts {
             case .schema: schema(value, body)
             case .arguments: promptArguments(value, body)
             case .icons: icons(value, body)
-            case .noText: break
-            case .text: all(value, .text, body)
+            case .text:
+                addUnknown(key, body)
+                all(value, .text, body)
             }
         }
     }
@@ -95,6 +96,11 @@ struct DefinitionTexts {
         body(.text(Item(role: isSentence ? .text : role, value: value, keyword: nil)))
     }
 
+    /// A key that no protocol and no schema language has may say anything; short ones have no room for it.
+    private func addUnknown(_ key: JSONCursor, _ body: (Found) -> Void) {
+        if key.range.count > 16 { add(key, .name, body) }
+    }
+
     /// A value of any shape: its texts and its keys.
     private func all(_ value: JSONCursor, _ role: TextRole, _ body: (Found) -> Void) {
         switch value.kind {
@@ -110,10 +116,16 @@ struct DefinitionTexts {
     }
 
     private func schema(_ value: JSONCursor, _ body: (Found) -> Void) {
+        // No schema is a text, but a text may stand where one should.
+        if value.kind == .string { return add(value, .text, body) }
         for element in value.elements { schema(element, body) }
         for (key, member) in value.members {
             switch DefinitionTexts.keyword(key) {
             case .schemas:
+                guard member.kind == .object else {
+                    all(member, .text, body)
+                    continue
+                }
                 for (name, schema) in member.members {
                     add(name, .name, body)
                     self.schema(schema, body)
@@ -123,47 +135,64 @@ struct DefinitionTexts {
                 body(.list(member))
                 all(member, .value, body)
             case .names: all(member, .name, body)
-            case .reference:
-                if member.kind == .string { body(.text(Item(role: .reference, value: member, keyword: key))) }
-            case .word:
-                if member.kind == .string, member.withText({ $0.contains(UInt8(ascii: " ")) }) {
-                    add(member, .text, body)
-                }
-            case .pattern:
-                // Four words in a row are no regular expression.
-                if member.kind == .string, member.withText({ $0.count { $0 == UInt8(ascii: " ") } > 3 }) {
-                    add(member, .value, body)
-                }
-            case .other: if member.kind == .string { add(member, .text, body) } else { schema(member, body) }
+            case .reference where member.kind == .string:
+                body(.text(Item(role: .reference, value: member, keyword: key)))
+            case .word where member.kind == .string:
+                if member.withText({ $0.contains(UInt8(ascii: " ")) }) { add(member, .text, body) }
+            case .pattern where member.kind == .string:
+                // Three words in a row are no regular expression.
+                if member.withText({ $0.count { $0 == UInt8(ascii: " ") } >= 2 }) { add(member, .value, body) }
+            case .reference, .word, .pattern: all(member, .text, body)
+            case .other: schema(member, body)
+            case .unknown:
+                addUnknown(key, body)
+                schema(member, body)
             }
         }
     }
 
     /// Clients fetch icons by themselves: where from is looked at like a schema's reference.
     private func icons(_ value: JSONCursor, _ body: (Found) -> Void) {
+        guard value.kind == .array else { return all(value, .text, body) }
         for icon in value.elements {
-            for (key, source) in icon.members where key.equals("src") && source.kind == .string {
-                body(.text(Item(role: .reference, value: source, keyword: key)))
+            guard icon.kind == .object else {
+                all(icon, .text, body)
+                continue
+            }
+            for (key, member) in icon.members {
+                if key.equals("src"), member.kind == .string {
+                    body(.text(Item(role: .reference, value: member, keyword: key)))
+                } else {
+                    addUnknown(key, body)
+                    all(member, .text, body)
+                }
             }
         }
     }
 
     private func promptArguments(_ value: JSONCursor, _ body: (Found) -> Void) {
+        guard value.kind == .array else { return all(value, .text, body) }
         for argument in value.elements {
-            for (key, member) in argument.members { all(member, key.equals("name") ? .name : .text, body) }
+            guard argument.kind == .object else {
+                all(argument, .text, body)
+                continue
+            }
+            for (key, member) in argument.members {
+                addUnknown(key, body)
+                all(member, key.equals("name") ? .name : .text, body)
+            }
         }
     }
 
     // MARK: Keys
 
-    private enum Member { case name, schema, arguments, icons, noText, text }
+    private enum Member { case name, schema, arguments, icons, text }
 
     private static func member(_ key: JSONCursor) -> Member {
         if key.equals("name") { return .name }
         if key.equals("inputSchema") || key.equals("outputSchema") { return .schema }
         if key.equals("arguments") { return .arguments }
-        if key.equals("icons") { return .icons }
-        return key.equals("mimeType") || key.equals("size") ? .noText : .text
+        return key.equals("icons") ? .icons : .text
     }
 
     /// What stands behind a keyword of JSON Schema.
@@ -180,6 +209,8 @@ struct DefinitionTexts {
         case pattern
         /// A text, or one more schema.
         case other
+        /// The same behind a word that the schema language does not have.
+        case unknown
     }
 
     /// The keywords by their length in bytes.
@@ -191,18 +222,21 @@ struct DefinitionTexts {
             ("dependentRequired", .names), ("$ref", .reference), ("$dynamicRef", .reference),
             ("$recursiveRef", .reference), ("$schema", .reference), ("$id", .reference), ("type", .word),
             ("format", .word), ("pattern", .pattern),
+            // The longer ones of the others; nothing hides in short ones.
+            ("additionalProperties", .other), ("unevaluatedProperties", .other), ("unevaluatedItems", .other),
+            ("exclusiveMinimum", .other), ("exclusiveMaximum", .other), ("contentMediaType", .other),
         ]
-        return (0..<18).map { length in all.filter { $0.0.utf8CodeUnitCount == length } }
+        return (0..<24).map { length in all.filter { $0.0.utf8CodeUnitCount == length } }
     }()
 
     private static func keyword(_ key: JSONCursor) -> Keyword {
         key.withText { text in
-            guard text.count < keywords.count else { return .other }
+            guard text.count < keywords.count else { return .unknown }
             for (word, keyword) in keywords[text.count]
             where text.elementsEqual(UnsafeBufferPointer(start: word.utf8Start, count: word.utf8CodeUnitCount)) {
                 return keyword
             }
-            return .other
+            return .unknown
         }
     }
 }

@@ -129,7 +129,9 @@ struct HiddenCharacters {
             }
             let end = scalars[start...].firstIndex { !$0.properties.isAlphabetic } ?? scalars.count
             let word = scalars[start..<end]
-            let forged = word.filter(isForgery)
+            var forged = word.filter(isForgery)
+            // `Nº`, `Srª`: an abbreviation ends so.
+            if let last = word.last, isOrdinal(last), forged.count == 1 { forged = [] }
             // Whole words of mathematical letters are no mathematics.
             let isStyled = word.allSatisfy { (0x1D400...0x1D7FF).contains($0.value) }
             if !forged.isEmpty,
@@ -154,7 +156,12 @@ struct HiddenCharacters {
         // Greek (single letters stand for quantities: the word must read as a whole), Cyrillic, Armenian; full-width and
         // mathematical letters.
         case 0x370...0x3FF, 0x400...0x52F, 0x530...0x58F, 0xFF21...0xFF5A, 0x1D400...0x1D7FF: true
-        default: false
+        // Coptic and Tifinagh.
+        case 0x2C80...0x2CFF, 0x2D30...0x2D7F: true
+        default: isOrdinal(scalar)
         }
     }
+
+    /// `ª` and `º`.
+    private func isOrdinal(_ scalar: Unicode.Scalar) -> Bool { scalar.value == 0xAA || scalar.value == 0xBA }
 }

@@ -109,7 +109,9 @@ package struct MetadataLint: Sendable {
             reading.append(UnsafeBufferPointer(start: between.utf8Start, count: between.utf8CodeUnitCount))
         }
         reading.append(item.value.content)
-        guard reading.isPlain, !breaksRule(reading.text, item.role, &notes) else { return true }
+        guard reading.isPlain, !BrokenWords.mayBe(in: reading.text), !breaksRule(reading.text, item.role, &notes) else {
+            return true
+        }
         if Oddity.isOdd(reading.text), !places(of: rules.thorough, in: reading.text).isEmpty { return true }
         if reading.hasPayload { return true }
         if item.role == .value, SecretValue.mayBeSecret(reading.text), SecretValue.isSecret(texts.text(item)) {
@@ -223,7 +225,8 @@ package struct MetadataLint: Sendable {
     }
 
     /// The text as it may be read, white space as single spaces: with look-alike letters made Latin, and, where that
-    /// changes something, as it stands; a name or a value that is a sentence also with its words apart.
+    /// changes something, as it stands; with what divides words taken out; a name or a value that is a sentence also with
+    /// its words apart.
     private static func readings(_ text: String, _ role: TextRole) -> [String] {
         let spaced = withSingleSpaces(text)
         var readings = [spaced]
@@ -233,6 +236,8 @@ package struct MetadataLint: Sendable {
             let low = spaced.lowercased()
             if low != spaced { readings.append(low) }
         }
+        let mended = BrokenWords.mended(spaced)
+        if !readings.contains(mended) { readings.append(mended) }
         if role != .text {
             let parted = readings[0].withUTF8 { text in
                 WordSeams.count(in: text) >= sentenceLength ? WordSeams.parted(text) : nil

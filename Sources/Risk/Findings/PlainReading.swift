@@ -55,23 +55,33 @@ struct PlainReading {
         case 0xE4...0xE9: return true
         // The sign of multiplication, and no letter with an accent.
         case 0xC3: return next < source.count && source[next] == 0x97
-        case 0xC2: return next < source.count && source[next] >= 0xA1 && source[next] != 0xAD
+        case 0xC2:
+            // A letter that can't be seen, and two that are small ones of the Latin alphabet.
+            guard next < source.count, source[next] >= 0xA1, ![0xAA, 0xAD, 0xBA].contains(source[next]) else {
+                return false
+            }
+            return !BrokenWords.isDivided(source, at: next - 1)
         case 0xE2:
             guard next + 1 < source.count else { return false }
             switch source[next] {
             case 0x80: return (0x90...0xA7).contains(source[next + 1])
-            // Invisible ones, signs like letters, Roman numerals, letters in circles, more of the Latin alphabet.
-            case 0x81, 0x84, 0x85, 0x92, 0x93, 0xB0, 0xB1: return false
-            default: return true
+            // Invisible ones, signs like letters, Roman numerals, letters in circles, more of the Latin alphabet, and
+            // Coptic, Georgian and Tifinagh ones.
+            case 0x81, 0x84, 0x85, 0x92, 0x93, 0xB0...0xB5: return false
+            // Small letters below the line, and a ring.
+            case 0x82 where (0x90...0x9C).contains(source[next + 1]): return false
+            case 0x88 where source[next + 1] == 0x98: return false
+            default: return !BrokenWords.isDivided(source, at: next - 1)
             }
         case 0xE3:
             guard next + 1 < source.count else { return false }
             // A wide space, and a letter that can't be seen.
             return
                 !(source[next] == 0x80 && source[next + 1] == 0x80 || source[next] == 0x85 && source[next + 1] == 0xA4)
-        // Pictures, but for letters in boxes.
+        // Pictures, but for letters in boxes and of flags.
         case 0xF0:
-            return next + 1 < source.count && source[next] == 0x9F && ![0x84, 0x85].contains(source[next + 1])
+            return next + 1 < source.count && source[next] == 0x9F && !(0x84...0x87).contains(source[next + 1])
+                && !BrokenWords.isDivided(source, at: next - 1)
         default: return false
         }
     }

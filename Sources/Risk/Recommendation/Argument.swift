@@ -49,24 +49,26 @@ struct Argument {
             }
     }
 
-    /// All parameters of an input schema that hold no others, in its order; at most some 200, four levels deep.
-    static func all(in schema: JSONView) -> [Argument] {
+    /// All parameters of an input schema that hold no others, in its order; at most some 200, four levels deep, and whether
+    /// there are no more.
+    static func all(in schema: JSONView) -> (arguments: [Argument], isWhole: Bool) {
         var walk = Walk(root: schema)
         walk.members(of: schema, [], isRequired: true, depth: 0)
-        return walk.found
+        return (walk.found, walk.isWhole)
     }
 
     private struct Walk {
         let root: JSONView
         var found: [Argument] = []
+        var isWhole = true
         /// Properties that are still looked at: references make a short schema long.
         private var left = 2_000
 
         init(root: JSONView) { self.root = root }
 
         mutating func members(of schema: JSONView, _ steps: [Step], isRequired: Bool, depth: Int) {
-            guard depth < 5, found.count < 200 else { return }
-            let parts = ObjectSchema.parts(of: schema.cursor, in: root.cursor)
+            guard depth < 5, found.count < 200 else { return isWhole = false }
+            let parts = ObjectSchema.parts(of: schema.cursor, in: root.cursor, isWhole: &isWhole)
             var required: Set<String> = []
             for part in parts where part.isCertain {
                 required.formUnion(part.schema["required"]?.view.elements.compactMap(\.string) ?? [])
@@ -74,7 +76,10 @@ struct Argument {
             for part in parts {
                 guard let properties = part.schema["properties"]?.view else { continue }
                 for (key, value) in properties.members {
-                    guard left > 0, let name = key.string, name.utf8.count <= 128 else { continue }
+                    guard left > 0, let name = key.string, name.utf8.count <= 128 else {
+                        isWhole = false
+                        continue
+                    }
                     left -= 1
                     visit(
                         value, steps + [.member(name)], isRequired: isRequired && required.contains(name), depth: depth)
@@ -84,8 +89,8 @@ struct Argument {
 
         private mutating func visit(_ value: JSONView, _ steps: [Step], isRequired: Bool, depth: Int) {
             let schema = ObjectSchema.target(of: value.cursor, in: root.cursor).view
-            if ObjectSchema.parts(of: schema.cursor, in: root.cursor).contains(where: { $0.schema["properties"] != nil }
-            ) {
+            let parts = ObjectSchema.parts(of: schema.cursor, in: root.cursor, isWhole: &isWhole)
+            if parts.contains(where: { $0.schema["properties"] != nil }) {
                 members(of: schema, steps, isRequired: isRequired, depth: depth + 1)
             } else if schema["type"]?.string == "array", let items = schema["items"], items.kind == .object {
                 visit(items, steps + [.each], isRequired: isRequired, depth: depth + 1)

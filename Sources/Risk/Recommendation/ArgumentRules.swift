@@ -20,6 +20,8 @@ struct ArgumentRules {
     private(set) var rules: [ArgumentRule] = []
     /// Arguments that satisfy all rules that ask for one.
     private(set) var sample: [(argument: Argument, value: JSONValue)] = []
+    /// All arguments were looked at, and each that should have a rule has one.
+    private(set) var isWhole = true
     private let isAboutRepositories: Bool
     private let isClaimedToRead: Bool
 
@@ -34,7 +36,8 @@ struct ArgumentRules {
             isAboutRepositories = false
             return
         }
-        let arguments = Argument.all(in: schema)
+        let (arguments, isWhole) = Argument.all(in: schema)
+        self.isWhole = isWhole
         isAboutRepositories = arguments.contains { ArgumentRules.isRepository($0.name) }
         func names(_ codes: RiskSignal.Code...) -> Set<String> {
             Set(classification.signals.filter { codes.contains($0.code) }.flatMap(\.parameters))
@@ -43,7 +46,12 @@ struct ArgumentRules {
         let (codes, texts) = (names(.acceptsCode), names(.acceptsCode, .acceptsQuery))
         let isBulk = classification.signals.contains { $0.code == .bulk }
         let isAboutFiles = ArgumentRules.speaksOfFiles(tool)
-        for argument in arguments where rules.count < ArgumentRules.mostRules {
+        let isAboutStatements = ArgumentRules.runsStatements(tool)
+        for argument in arguments {
+            guard rules.count < ArgumentRules.mostRules else {
+                self.isWhole = false
+                break
+            }
             let name = argument.name
             if addresses.contains(name), ArgumentRules.isOnlyAddress(argument) {
                 hostRule(argument)
@@ -52,7 +60,8 @@ struct ArgumentRules {
             {
                 pathRules(argument)
             } else if texts.contains(name),
-                classification.category != .read || codes.contains(name) || ArgumentRules.isInWritingLanguage(argument)
+                classification.category != .read || codes.contains(name) || isAboutStatements
+                    || ArgumentRules.isInWritingLanguage(argument)
             {
                 personRule(argument)
             } else if isBulk, argument.schema["maximum"] == nil, ArgumentRules.isCount(argument) {
@@ -177,20 +186,34 @@ struct ArgumentRules {
     /// Whether the argument is in a language whose statements may change something, whatever the tool says of them: that
     /// they only read is the server's word. PromQL, JQL and their like can't change anything.
     private static func isInWritingLanguage(_ argument: Argument) -> Bool {
-        words(argument.name + " " + (argument.schema["description"]?.string ?? "")).contains { word in
-            word.hasSuffix("sql") && !onlyReading.contains(word) || writing.contains(word)
-        }
+        words(argument.name + " " + (argument.schema["description"]?.string ?? "")).contains(where: isWriting)
     }
 
+    private static func isWriting(_ word: String) -> Bool {
+        word.hasSuffix("sql") && !onlyReading.contains(word) || writing.contains(word)
+    }
+
+    /// `Runs a SELECT query`, `Queries the SQL database`: what the tool says of itself its argument need not say again.
+    private static func runsStatements(_ tool: ToolDefinition) -> Bool {
+        let words = words(tool.name + " " + tool.description.prefix(600))
+        return words.contains { isWriting($0) || $0 == "select" || $0 == "database" }
+            && words.contains { running.contains($0) }
+    }
+
+    private static let running: Set<String> = [
+        "run", "runs", "execute", "executes", "query", "queries", "select", "evaluate", "evaluates",
+    ]
+
     private static let writing: Set<String> = [
-        "cypher", "graphql", "gql", "mutation", "sparql", "gremlin", "aql", "dml", "ddl", "flux", "mongosh",
+        "statement", "statements", "cypher", "graphql", "gql", "mutation", "sparql", "gremlin", "aql", "dml", "ddl",
+        "flux", "mongosh",
     ]
     private static let onlyReading: Set<String> = ["esql", "cosql"]
 
     /// In lower case, `camelCase` cut.
     private static func words(_ text: String) -> [String] {
         var (words, isLower) = ([""], false)
-        for scalar in text.unicodeScalars.prefix(600) {
+        for scalar in text.unicodeScalars.prefix(700) {
             let isLetter = scalar.properties.isAlphabetic
             if !isLetter || isLower && scalar.properties.isUppercase { words.append("") }
             if isLetter { words[words.count - 1] += scalar.properties.lowercaseMapping }

@@ -45,6 +45,10 @@ struct RecommendedEntry {
             trial.limit = count
         }
         if members.isEmpty { reasons.append(("", "It only looks.", false)) }
+        if !rules.isWhole {
+            reasons.append(
+                ("", "Its schema is too large or too deep: not all of its arguments were looked at. Read it.", false))
+        }
         value = .object(members)
     }
 
