@@ -44,9 +44,6 @@ final class Connection {
         sqlite3_close_v2(handle)
     }
 
-    /// How long to wait for another process that writes.
-    func setBusyTimeout(milliseconds: Int32) { sqlite3_busy_timeout(handle, milliseconds) }
-
     /// Runs statements that give no rows, or whose rows don't matter.
     func execute(_ sql: String) throws(StoreError) {
         let code = sqlite3_exec(handle, sql, nil, nil, nil)

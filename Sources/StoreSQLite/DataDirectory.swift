@@ -3,7 +3,7 @@ import Glibc
 import Store
 import Synchronization
 
-/// A folder with everything that survives: `sluice.db`, `secret.key`, `generation`, `serve.lock`.
+/// A folder with everything that survives: `sluice.db`, `secret.key`, `generation`, `serve.lock`, the ledger's journal.
 package final class DataDirectory: Sendable {
     /// As it was given.
     package let path: String
@@ -56,13 +56,19 @@ package final class DataDirectory: Sendable {
 
     /// Starts the ledger's writer. `corrupt` when the ledger's end is not as it was sealed.
     package func openLedger(_ options: LedgerOptions = LedgerOptions()) throws(StoreError) -> SQLiteLedger {
-        try SQLiteLedger(
-            database: path + "/sluice.db", key: hasher, generation: generation, options: options)
+        let journal = try LedgerJournal(folder: path, key: hasher, options: options)
+        return try SQLiteLedger(folder: path, key: hasher, generation: generation, journal: journal, options: options)
     }
 
-    /// The ledger for looking only; starts nothing.
+    /// The ledger for looking only, after the rows of a killed gateway's journal were put into it.
     package func ledgerReader() throws(StoreError) -> SQLiteLedgerReader {
-        try SQLiteLedgerReader(database: path + "/sluice.db", key: hasher)
+        if let journal = LedgerJournal(leftIn: path, key: hasher) {
+            // A ledger that takes no rows can still be looked at: that is how one learns why.
+            try? SQLiteLedger(
+                folder: path, key: hasher, generation: generation, journal: journal, options: LedgerOptions()
+            ).close()
+        }
+        return try SQLiteLedgerReader(folder: path, key: hasher)
     }
 
     private static func prepare(_ path: String, create: Bool) throws(StoreError) {

@@ -15,13 +15,30 @@ final class LedgerQueue: Sendable {
 
         var isEmpty: Bool { starts.isEmpty }
 
+        init() {}
+
+        /// Rows as the journal keeps them.
+        init(journaled bytes: UnsafeRawBufferPointer) {
+            rows.append(rows: bytes)
+            var start = 0
+            while start < rows.end {
+                starts.append(start)
+                start = rows.next(after: start)
+            }
+        }
+
         /// Adds the rows of `other` behind its own.
         mutating func append(_ other: borrowing Batch) {
+            append(rowsOf: other)
+            completions.append(contentsOf: other.completions)
+            awaited += other.awaited
+        }
+
+        /// The same without those who wait for them.
+        mutating func append(rowsOf other: borrowing Batch) {
             let offset = rows.end
             rows.append(contentsOf: other.rows)
             for start in other.starts { starts.append(start + offset) }
-            completions.append(contentsOf: other.completions)
-            awaited += other.awaited
         }
 
         mutating func removeAll() {
@@ -46,6 +63,8 @@ final class LedgerQueue: Sendable {
 
     private struct State: ~Copyable {
         var batch = Batch()
+        /// Rows that are in the journal, and not yet in the database.
+        var journaled = Batch()
         var sleep = Sleep.none
         var isClosed = false
         /// Somebody writes: only who took the turn may use the writer's connection.
@@ -58,6 +77,9 @@ final class LedgerQueue: Sendable {
 
     /// Bytes of rows that may wait, whatever their number.
     private static let maximumBytes = 64 << 20
+
+    /// Beyond these the thread is woken for rows that are in the journal.
+    private static let comfortableBytes = 1 << 20
 
     private let state: Mutex<State>
     private let capacity: Int
@@ -85,7 +107,9 @@ final class LedgerQueue: Sendable {
             if state.isClosed {
                 return (StoreError(.closed, "the ledger is closed", help: "the gateway is stopping"), false)
             }
-            guard state.batch.starts.count < capacity, state.batch.rows.end < LedgerQueue.maximumBytes else {
+            guard state.batch.starts.count < capacity,
+                state.batch.rows.end + state.journaled.rows.end < LedgerQueue.maximumBytes
+            else {
                 return (
                     StoreError(
                         .queueFull, "\(state.batch.starts.count) rows wait to be written to the ledger",
@@ -150,12 +174,11 @@ final class LedgerQueue: Sendable {
         }
     }
 
-    /// Swaps what waits into `batch`, which must be empty. False when nothing waits and nothing will come. Needs the turn.
-    func take(into batch: inout Batch) -> Bool {
+    /// Swaps what waits into `batch`, which must be empty. Needs the turn.
+    func take(into batch: inout Batch) {
         state.withLock { state in
             swap(&state.batch, &batch)
             isAwaited.store(false, ordering: .relaxed)
-            return !batch.isEmpty || !state.isClosed
         }
     }
 
@@ -174,6 +197,34 @@ final class LedgerQueue: Sendable {
         return isGiven
     }
 
+    /// Keeps rows that are in the journal, for the thread to put into the database. Needs the turn.
+    func keep(_ batch: borrowing Batch) {
+        let mustWake = state.withLock { state in
+            state.journaled.append(rowsOf: batch)
+            let mustWake =
+                switch state.sleep {
+                case .none, .gathering: false
+                case .light: state.journaled.rows.end >= LedgerQueue.comfortableBytes
+                case .deep: true
+                }
+            if mustWake { state.sleep = .none }
+            return mustWake
+        }
+        if mustWake { wakeUp.post() }
+    }
+
+    /// Moves the rows that are in the journal behind those of `batch`.
+    func takeJournaled(into batch: inout Batch) {
+        state.withLock { state in
+            if batch.isEmpty {
+                swap(&state.journaled, &batch)
+            } else {
+                batch.append(rowsOf: state.journaled)
+                state.journaled.removeAll()
+            }
+        }
+    }
+
     /// Puts rows back, before those that came since, and leaves them to the thread. Needs the turn.
     func leaveToThread(_ batch: inout Batch) {
         state.withLock { state in
@@ -184,6 +235,15 @@ final class LedgerQueue: Sendable {
         }
         batch.removeAll()
     }
+
+    /// Whether commits are the thread's now.
+    var needsThread: Bool { state.withLock { $0.needsThread } }
+
+    /// Whether no row will come any more. Those that wait are still to be written.
+    var isClosed: Bool { state.withLock { $0.isClosed } }
+
+    /// Whether no row waits, for the journal or for the database.
+    var isEmpty: Bool { state.withLock { $0.batch.isEmpty && $0.journaled.isEmpty } }
 
     /// Says after a commit of the thread whether callers may do the next one.
     func wroteOnThread(isWell: Bool) {
@@ -211,13 +271,13 @@ final class LedgerQueue: Sendable {
             return false
         }
         if !isThere { wakeUp.sleep(nanoseconds: nanoseconds) }
-        return state.withLock { !$0.batch.isEmpty || $0.isClosed }
+        return state.withLock { !$0.batch.isEmpty || !$0.journaled.isEmpty || $0.isClosed }
     }
 
     /// Sleeps until a row comes, at most a second.
     func sleep() {
         let isThere = state.withLock { state in
-            if state.isClosed || !state.batch.isEmpty { return true }
+            if state.isClosed || !state.batch.isEmpty || !state.journaled.isEmpty { return true }
             state.sleep = .deep
             return false
         }

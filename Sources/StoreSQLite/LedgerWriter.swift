@@ -4,9 +4,11 @@ import Store
 /// The one that writes rows: takes what waits, writes it in one transaction, then tells those who wait. While a transaction
 /// is on its way to the disk the next batch gathers, so the busier it is the less a row costs.
 ///
-/// It has a thread. Commits that never wait for the disk are also made by the callers themselves (`commitNow`), which
-/// saves them two changes of thread; whatever may block is left to the thread. See docs/adr/0007.
-// SAFETY: everything but `queue` is touched only by who holds the queue's turn.
+/// It has a thread, and the database is the thread's alone. Callers may write their rows to the journal themselves
+/// (`commitNow`), which saves them two changes of thread and SQLite's work; the thread puts them into the database
+/// afterwards. See docs/adr/0007 and 0011.
+// SAFETY: `journal`, `nextSeq` and `callersBatch` are touched only by who holds the queue's turn, everything else but
+// `queue` only by the thread, or before it has started.
 final class LedgerWriter: @unchecked Sendable {
     /// Pages in the write-ahead log from which on they are moved into the file.
     private static let checkpointPages: Int32 = 2_000
@@ -37,13 +39,18 @@ final class LedgerWriter: @unchecked Sendable {
     /// SQLite's count of other connections' commits when the chain's end was read; nil: read it again.
     private var seenVersion: Int64?
     private var lastPoll: Int = 0
+    private let journal: LedgerJournal
+    /// False: the journal is only held, so that nobody else writes one, and rows go straight into the database.
+    private let isJournaling: Bool
+    /// The number of the next row that goes into the journal.
+    private var nextSeq: Int64 = 0
     private var callersBatch = LedgerQueue.Batch()
-    private let busyTimeoutMilliseconds: Int32
-    /// Batches that a caller commits before the thread has to go on, so that no caller works for the others for long.
+    /// Batches that a caller journals before the thread has to go on, so that no caller works for the others for long.
     private static let roundsOfCaller = 3
 
     init(
-        database: String, key: SecretKey, queue: LedgerQueue, generation: GenerationFile, options: LedgerOptions
+        database: String, key: SecretKey, queue: LedgerQueue, generation: GenerationFile, journal: LedgerJournal,
+        options: LedgerOptions
     ) throws(StoreError) {
         let db = try Connection(
             path: database, access: .write, busyTimeoutMilliseconds: options.busyTimeoutMilliseconds)
@@ -62,7 +69,8 @@ final class LedgerWriter: @unchecked Sendable {
         dataVersion = try db.prepare("PRAGMA data_version")
         readGeneration = try db.prepare("SELECT value FROM setting WHERE name = 'generation'")
         digest = try RowDigest()
-        busyTimeoutMilliseconds = options.busyTimeoutMilliseconds
+        self.journal = journal
+        isJournaling = options.isJournaling
         self.db = db
         self.key = key
         self.queue = queue
@@ -77,6 +85,12 @@ final class LedgerWriter: @unchecked Sendable {
         // Fails now rather than at the first call.
         try db.transaction("BEGIN") { () throws(StoreError) in try readTail() }
         seenVersion = nil
+        try journal.replay(after: lastSeq) { rows throws(StoreError) in
+            _ = try commitRows(LedgerQueue.Batch(journaled: rows), LedgerQueue.Batch())
+        }
+        journal.clear()
+        if !isJournaling { journal.share() }
+        nextSeq = lastSeq + 1
     }
 
     deinit {
@@ -88,17 +102,21 @@ final class LedgerWriter: @unchecked Sendable {
     /// The thread's whole life.
     func run() {
         var batch = LedgerQueue.Batch()
+        var journaled = LedgerQueue.Batch()
         var pace = Pace()
         while true {
+            let isEnding = queue.isClosed
             queue.seizeForThread()
-            guard queue.take(into: &batch) else { break }
-            let isIdle = batch.isEmpty
-            if isIdle {
-                if !queue.isHealthy { probe() }
-            } else {
-                pace.note(awaited: batch.awaited)
-                write(batch)
-                batch.removeAll()
+            let isDirect = !isJournaling || queue.needsThread
+            if isDirect { queue.take(into: &batch) } else { journalWaiting(&batch, rounds: .max) }
+            queue.takeJournaled(into: &journaled)
+            // Rows that the database did not take a moment ago are tried again once a second.
+            let isIdle = batch.isEmpty && (journaled.isEmpty || !queue.isHealthy)
+            if !batch.isEmpty { pace.note(awaited: batch.awaited) }
+            if !batch.isEmpty || !journaled.isEmpty {
+                write(&journaled, &batch)
+            } else if !queue.isHealthy {
+                probe()
             }
             // After those who wait were told, so that only the next batch can notice.
             if logPages.pointee >= LedgerWriter.checkpointPages {
@@ -106,7 +124,8 @@ final class LedgerWriter: @unchecked Sendable {
                 logPages.pointee = 0
             }
             pollGeneration()
-            _ = queue.giveBack(mayGoOn: false)
+            if isDirect { _ = queue.giveBack(mayGoOn: false) }
+            if isEnding, queue.isEmpty { break }
             if isIdle { queue.sleep() }
             // Rows that nobody waits for, the outcomes, ride along with the next decision, or go after a few milliseconds.
             if queue.doze(nanoseconds: 10_000_000), pace.target > 1 {
@@ -114,25 +133,34 @@ final class LedgerWriter: @unchecked Sendable {
             }
         }
         db.checkpoint(truncate: true)
-        _ = queue.giveBack(mayGoOn: false)
+        if isJournaling, journaled.isEmpty { journal.clear() }
     }
 
-    /// Commits what waits, on the calling thread, unless somebody is at it already. Doesn't wait for other processes
-    /// that write: then the thread does.
+    /// Writes what waits to the journal, on the calling thread, unless somebody is at it already.
     func commitNow() {
         guard queue.seize() else { return }
-        db.setBusyTimeout(milliseconds: 0)
-        var rounds = LedgerWriter.roundsOfCaller
+        journalWaiting(&callersBatch, rounds: LedgerWriter.roundsOfCaller)
+    }
+
+    /// Writes what waits to the journal and tells those who wait. Needs the turn, and gives it back.
+    private func journalWaiting(_ batch: inout LedgerQueue.Batch, rounds: Int) {
+        var rounds = rounds
         repeat {
             rounds -= 1
-            guard queue.take(into: &callersBatch) else { break }
+            queue.take(into: &batch)
+            guard !batch.isEmpty else { continue }
             do throws(StoreError) {
-                let first = try commitRows(callersBatch)
-                tell(callersBatch, first)
-                callersBatch.removeAll()
+                let first = nextSeq
+                for (index, start) in batch.starts.enumerated() { batch.rows.number(start, first + Int64(index)) }
+                let rows = batch.rows.bytes(0, batch.rows.end)
+                try journal.append(rows, first: first, count: batch.starts.count)
+                nextSeq += Int64(batch.starts.count)
+                queue.keep(batch)
+                tell(batch, first)
+                batch.removeAll()
             } catch {
-                // The thread tries again, waits where that helps, and says it if it doesn't.
-                queue.leaveToThread(&callersBatch)
+                // The thread tries the database in its place, and says it if that takes nothing either.
+                queue.leaveToThread(&batch)
                 rounds = 0
             }
         } while !queue.giveBack(mayGoOn: rounds > 0)
@@ -157,19 +185,22 @@ final class LedgerWriter: @unchecked Sendable {
         }
     }
 
-    /// Commits the rows and tells their senders, or tells them all why not.
-    private func write(_ batch: borrowing LedgerQueue.Batch) {
-        db.setBusyTimeout(milliseconds: busyTimeoutMilliseconds)
-        let first: Int64
+    /// Commits the rows, those of the journal first, and tells their senders, or tells them all why not. Rows in the
+    /// journal stay there until the database takes them.
+    /// - Parameter batch: not empty only for who holds the turn.
+    private func write(_ journaled: inout LedgerQueue.Batch, _ batch: inout LedgerQueue.Batch) {
         do throws(StoreError) {
-            first = try commitRows(batch)
+            let first = try commitRows(journaled, batch)
+            if !batch.isEmpty { nextSeq = lastSeq + 1 }
+            journal.settle(upTo: lastSeq)
+            journaled.removeAll()
+            queue.wroteOnThread(isWell: true)
+            tell(batch, first)
         } catch {
             queue.wroteOnThread(isWell: false)
             for completion in batch.completions { completion?(.failure(error)) }
-            return
         }
-        queue.wroteOnThread(isWell: true)
-        tell(batch, first)
+        batch.removeAll()
     }
 
     private func tell(_ batch: borrowing LedgerQueue.Batch, _ first: Int64) {
@@ -178,16 +209,21 @@ final class LedgerWriter: @unchecked Sendable {
         }
     }
 
-    /// The number of the first of the rows, once all are committed.
-    private func commitRows(_ batch: borrowing LedgerQueue.Batch) throws(StoreError) -> Int64 {
+    /// The number of the first row of `batch`, once all are committed.
+    private func commitRows(
+        _ journaled: borrowing LedgerQueue.Batch, _ batch: borrowing LedgerQueue.Batch
+    ) throws(StoreError) -> Int64 {
         do throws(StoreError) {
             try begin.run()
             try readTailIfOthersWrote()
-            let first = lastSeq + 1
-            for index in batch.starts.indices {
-                let end = index + 1 < batch.starts.count ? batch.starts[index + 1] : batch.rows.end
-                try insertRow(batch.rows, batch.starts[index], end)
+            if let start = journaled.starts.first, journaled.rows.number(of: start) != lastSeq + 1 {
+                throw StoreError(
+                    .corrupt, "somebody else wrote rows to the ledger in `\(db.path)`",
+                    help: "run `sluice audit verify`")
             }
+            try insertRows(journaled)
+            let first = lastSeq + 1
+            try insertRows(batch)
             try writeHead()
             try commit.run()
             return first
@@ -196,6 +232,13 @@ final class LedgerWriter: @unchecked Sendable {
             seenVersion = nil
             db.rollback()
             throw error
+        }
+    }
+
+    private func insertRows(_ batch: borrowing LedgerQueue.Batch) throws(StoreError) {
+        for index in batch.starts.indices {
+            let end = index + 1 < batch.starts.count ? batch.starts[index + 1] : batch.rows.end
+            try insertRow(batch.rows, batch.starts[index], end)
         }
     }
 
@@ -260,7 +303,6 @@ final class LedgerWriter: @unchecked Sendable {
     /// Writes something of some size, and takes it away again, to learn whether the disk takes writes again. The seal at
     /// the end alone would prove nothing: it has its place even where there is none for another row.
     private func probe() {
-        db.setBusyTimeout(milliseconds: busyTimeoutMilliseconds)
         do throws(StoreError) {
             try db.transaction { () throws(StoreError) in
                 try readTail()

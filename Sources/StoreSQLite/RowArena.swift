@@ -57,10 +57,14 @@ struct RowArena: ~Copyable, @unchecked Sendable {
     }
 
     /// Adds all rows of `other`.
-    mutating func append(contentsOf other: borrowing RowArena) {
-        reserve(other.count)
-        (memory + count).copyMemory(from: other.memory, byteCount: other.count)
-        count += other.count
+    mutating func append(contentsOf other: borrowing RowArena) { append(rows: other.bytes(0, other.count)) }
+
+    /// Adds rows that `bytes(_:_:)` once gave.
+    mutating func append(rows: UnsafeRawBufferPointer) {
+        guard let source = rows.baseAddress else { return }
+        reserve(rows.count)
+        (memory + count).copyMemory(from: source, byteCount: rows.count)
+        count += rows.count
     }
 
     private mutating func reserve(_ more: Int) {
@@ -76,6 +80,8 @@ struct RowArena: ~Copyable, @unchecked Sendable {
 
     private mutating func begin() {
         reserve(33)
+        // What the memory held before is nobody's business: rows go to a file as they are.
+        (memory + count).initializeMemory(as: UInt8.self, repeating: 0, count: 32)
         memory.storeBytes(of: RowArena.version, toByteOffset: count + 32, as: UInt8.self)
         count += 33
     }
@@ -244,9 +250,30 @@ struct RowArena: ~Copyable, @unchecked Sendable {
         memory.storeBytes(of: seq.bigEndian, toByteOffset: start + 34, as: Int64.self)
     }
 
+    /// The number of the row at `start`.
+    func number(of start: Int) -> Int64 {
+        Int64(bigEndian: (memory + start + 34).loadUnaligned(as: Int64.self))
+    }
+
     /// What the hash of the row from `start` to `end` is taken of.
     func bytes(_ start: Int, _ end: Int) -> UnsafeRawBufferPointer {
         UnsafeRawBufferPointer(start: memory + start, count: end - start)
+    }
+
+    /// Where the row after the one at `start` starts.
+    func next(after start: Int) -> Int {
+        var place = start + 33
+        for _ in 0..<RowArena.columnCount { place += width(place) }
+        return place
+    }
+
+    /// Bytes of the column at `place`.
+    private func width(_ place: Int) -> Int {
+        switch memory.load(fromByteOffset: place, as: UInt8.self) {
+        case Tag.null: 1
+        case Tag.integer: 9
+        default: 5 + Int(UInt32(bigEndian: memory.loadUnaligned(fromByteOffset: place + 1, as: UInt32.self)))
+        }
     }
 
     /// Which columns of the row at `start` are NULL: bit 0 for the first.

@@ -21,9 +21,13 @@ package struct LedgerOptions: Sendable, Hashable {
     package var maximumBytes: Int64?
     /// How long a commit waits for another process that writes.
     package var busyTimeoutMilliseconds: Int32
-    /// Callers promise a `commitNow()` soon after each `append`; without it their rows wait for some milliseconds. Has no
-    /// effect with `.power`: a commit that waits for the disk belongs on the ledger's thread.
+    /// Callers promise a `commitNow()` soon after each `append`, which writes their rows to a journal; without it they
+    /// wait for some milliseconds. For one ledger of a folder at a time. Has no effect with `.power`: a commit that waits
+    /// for the disk belongs on the ledger's thread.
     package var callersCommit: Bool
+
+    /// Whether rows go through the journal.
+    var isJournaling: Bool { callersCommit && durability == .process }
 
     package init(
         durability: Durability = .process, queueCapacity: Int = 8_192, maximumBytes: Int64? = nil,
@@ -45,13 +49,13 @@ package final class SQLiteLedger: Ledger {
     private let thread: Mutex<pthread_t?>
 
     init(
-        database: String, key: SecretKey, generation: GenerationFile, options: LedgerOptions
+        folder: String, key: SecretKey, generation: GenerationFile, journal: LedgerJournal, options: LedgerOptions
     ) throws(StoreError) {
-        queue = LedgerQueue(
-            capacity: options.queueCapacity, callersCommit: options.callersCommit && options.durability == .process)
-        reader = try SQLiteLedgerReader(database: database, key: key)
+        queue = LedgerQueue(capacity: options.queueCapacity, callersCommit: options.isJournaling)
+        reader = try SQLiteLedgerReader(folder: folder, key: key)
         writer = try LedgerWriter(
-            database: database, key: key, queue: queue, generation: generation, options: options)
+            database: folder + "/sluice.db", key: key, queue: queue, generation: generation, journal: journal,
+            options: options)
         var started = pthread_t()
         let context = Unmanaged.passRetained(writer)
         let code = pthread_create(
@@ -88,8 +92,8 @@ package final class SQLiteLedger: Ledger {
         }
     }
 
-    /// Commits on this thread what waits, if it can be done without waiting for anybody; then the completions run here
-    /// too. Does nothing when no row is awaited or another thread is at it.
+    /// Writes what waits to the journal, on this thread; then the completions run here too. Does nothing when no row is
+    /// awaited or another thread is at it.
     package func commitNow() { writer.commitNow() }
 
     package func close() {

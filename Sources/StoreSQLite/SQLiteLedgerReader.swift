@@ -1,29 +1,39 @@
 import Base
+import Glibc
 import Store
 
 /// Looks at the ledger while others write it. Any thread; callers queue for one connection.
 package final class SQLiteLedgerReader: LedgerReader {
+    private let folder: String
     private let connection: SharedConnection
     private let key: SecretKey
 
-    init(database: String, key: SecretKey) throws(StoreError) {
+    init(folder: String, key: SecretKey) throws(StoreError) {
+        self.folder = folder
         connection = SharedConnection(
-            try Connection(path: database, access: .read, busyTimeoutMilliseconds: 5_000))
+            try Connection(path: folder + "/sluice.db", access: .read, busyTimeoutMilliseconds: 5_000))
         self.key = key
     }
 
-    /// One consistent view for the whole of `body`.
+    /// One consistent view for the whole of `body`, with all rows in it that are in the journal now.
     private func read<R: Sendable>(_ body: (Connection) throws(StoreError) -> R) throws(StoreError) -> R {
-        try connection.transaction("BEGIN", body)
+        let journaled = LedgerJournal.lastSequence(in: folder)
+        var milliseconds = 0
+        // A gateway that runs needs some milliseconds for them; one that can't write, or was just killed, is not waited for.
+        while milliseconds < 1_000, try connection.transaction("BEGIN", SQLiteLedgerReader.last) < journaled {
+            usleep(1_000)
+            milliseconds += 1
+        }
+        return try connection.transaction("BEGIN", body)
     }
 
-    package func lastSequence() throws(StoreError) -> Int64 {
-        try read { db throws(StoreError) in
-            let query = try db.prepare("SELECT max(seq) FROM ledger")
-            defer { query.reset() }
-            return try query.step() ? query.integer(0) : 0
-        }
+    private static func last(_ db: Connection) throws(StoreError) -> Int64 {
+        let query = try db.prepare("SELECT max(seq) FROM ledger")
+        defer { query.reset() }
+        return try query.step() ? query.integer(0) : 0
     }
+
+    package func lastSequence() throws(StoreError) -> Int64 { try read(SQLiteLedgerReader.last) }
 
     package func forEachRow(_ query: LedgerQuery, _ body: (LedgerRow) -> Bool) throws(StoreError) {
         guard query.limit > 0 else { return }

@@ -1,0 +1,149 @@
+import Glibc
+import Store
+import StoreSQLite
+import Support
+import Testing
+
+/// Rows that a killed process left in the journal: each that was told is in the ledger afterwards, once and in its place.
+struct LedgerJournalTests {
+    private static let options = LedgerOptions(callersCommit: true)
+
+    private static func journals(_ path: String) -> [String] { (0..<2).map { "\(path)/ledger-\($0).journal" } }
+
+    /// Appends rows one after the other, each in a record of its own, the way a loop does.
+    private static func append(_ numbers: Range<Int>, to ledger: SQLiteLedger, padding: Int = 0) {
+        for number in numbers {
+            var row = decision(number)
+            if padding > 0 { row.evidence = String(repeating: "e", count: padding) }
+            ledger.append(row) { result in precondition((try? result.get()) == Int64(number)) }
+            ledger.commitNow()
+        }
+    }
+
+    /// A folder whose process was killed when rows 1 to `count` were in the journal and none of them in the database.
+    private func killed(_ count: Int) async throws -> Fixture {
+        let fixture = try Fixture()
+        let path = fixture.path
+        await #expect(processExitsWith: .signal(SIGKILL)) { [path = path as String, count = count as Int] in
+            let ledger = try DataDirectory.open(path, create: false).openLedger(LedgerJournalTests.options)
+            let holder = try HeldDatabase(path + "/sluice.db")
+            LedgerJournalTests.append(1..<count + 1, to: ledger)
+            withExtendedLifetime(holder) { _ = kill(getpid(), SIGKILL) }
+        }
+        return fixture
+    }
+
+    private func requests(_ fixture: Fixture) throws -> [String] {
+        let reader = try fixture.data.ledgerReader()
+        #expect(try reader.verify().isIntact)
+        return try reader.rows(LedgerQuery(limit: .max)).map(\.requestID)
+    }
+
+    private func names(_ numbers: ClosedRange<Int>) -> [String] { numbers.map { "req_\($0)" } }
+
+    @Test func whoeverLooksFirstFindsThem() async throws {
+        let fixture = try await killed(20)
+        #expect(try requests(fixture) == names(1...20))
+        #expect(try Self.journals(fixture.path).allSatisfy { try readFile($0).isEmpty })
+    }
+
+    @Test(arguments: [true, false]) func theNextGatewayGoesOnBehindThem(callersCommit: Bool) async throws {
+        let fixture = try await killed(20)
+        let ledger = try fixture.data.openLedger(LedgerOptions(callersCommit: callersCommit))
+        #expect(try ledger.reservations(since: decision(0).time).map(\.seq) == Array(1...20))
+        #expect(try await ledger.append(decision(21)) == 21)
+        ledger.close()
+        #expect(try requests(fixture) == names(1...21))
+    }
+
+    @Test func aTornRecordIsNoneAndThoseBeforeItCount() async throws {
+        let whole = try await killed(3)
+        let bytes = try readFile(Self.journals(whole.path)[0])
+        let record = bytes.count / 3
+        for kept in [0, 1, 47, 48, record - 1, record, record + 1, 3 * record - 1] {
+            let fixture = try await killed(3)
+            let journal = Self.journals(fixture.path)[0]
+            #expect(truncate(journal, off_t(kept)) == 0)
+            #expect(try requests(fixture).count == kept / record)
+            let ledger = try fixture.data.openLedger(Self.options)
+            #expect(try await ledger.append(decision(9)) == Int64(kept / record + 1))
+            ledger.close()
+            #expect(try requests(fixture).last == "req_9")
+        }
+    }
+
+    /// Who can write the folder but has no key can't bring rows into the ledger this way.
+    @Test func aChangedRecordIsNotBelievedNorThoseBehindIt() async throws {
+        let fixture = try await killed(3)
+        let journal = Self.journals(fixture.path)[0]
+        var bytes = try readFile(journal)
+        let place = bytes.count / 3 + 200
+        bytes[place] ^= 1
+        try writeFile(journal, bytes)
+        #expect(try requests(fixture) == names(1...1))
+    }
+
+    @Test func recordsThatDoNotFollowOnTheEndAreLeftOut() async throws {
+        let fixture = try await killed(3)
+        let journal = Self.journals(fixture.path)[0]
+        let bytes = try readFile(journal)
+        try writeFile(journal, Array(bytes[(bytes.count / 3)...]))
+        #expect(try requests(fixture).isEmpty)
+        // Nor do they come back once there is a row before them.
+        let ledger = try fixture.data.openLedger()
+        #expect(try await ledger.append(decision(7)) == 1)
+        ledger.close()
+        #expect(try requests(fixture) == names(7...7))
+    }
+
+    @Test func rowsThatAreInTheDatabaseAlreadyStayOnce() async throws {
+        let fixture = try await killed(5)
+        let journal = Self.journals(fixture.path)[0]
+        let bytes = try readFile(journal)
+        #expect(try requests(fixture).count == 5)
+        // As if the process had been killed between the commit and the end of the journal.
+        try writeFile(journal, bytes)
+        #expect(try requests(fixture) == names(1...5))
+        try writeFile(journal, bytes)
+        let ledger = try fixture.data.openLedger(Self.options)
+        #expect(try await ledger.append(decision(6)) == 6)
+        ledger.close()
+        #expect(try requests(fixture) == names(1...6))
+    }
+
+    @Test func bothFilesAreUsedInTurnsAndNothingIsLost() async throws {
+        let fixture = try Fixture()
+        let path = fixture.path
+        await #expect(processExitsWith: .signal(SIGKILL)) { [path = path as String] in
+            let ledger = try DataDirectory.open(path, create: false).openLedger(LedgerJournalTests.options)
+            // Three rounds of a file's size, and what came last is in no database.
+            for turn in 0..<8 {
+                LedgerJournalTests.append(turn * 100 + 1..<turn * 100 + 101, to: ledger, padding: 4_000)
+                _ = try ledger.lastSequence()
+            }
+            let holder = try HeldDatabase(path + "/sluice.db")
+            LedgerJournalTests.append(801..<900, to: ledger, padding: 4_000)
+            withExtendedLifetime(holder) { _ = kill(getpid(), SIGKILL) }
+        }
+        #expect(try Self.journals(path).allSatisfy { try !readFile($0).isEmpty })
+        #expect(try requests(fixture) == names(1...899))
+    }
+
+    @Test func whatWasToldIsSeenAtOnce() async throws {
+        let fixture = try Fixture()
+        let ledger = try fixture.data.openLedger(Self.options)
+        defer { ledger.close() }
+        let reader = try fixture.data.ledgerReader()
+        for number in 1...50 {
+            Self.append(number..<number + 1, to: ledger)
+            #expect(try reader.lastSequence() == Int64(number))
+        }
+    }
+
+    @Test func onlyOneProcessMayJournal() async throws {
+        let fixture = try Fixture()
+        let ledger = try fixture.data.openLedger(Self.options)
+        defer { ledger.close() }
+        #expect(code { _ = try fixture.openAgain().openLedger(LedgerOptions(busyTimeoutMilliseconds: 5)) } == .locked)
+    }
+}
