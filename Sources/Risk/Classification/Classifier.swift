@@ -46,14 +46,27 @@ private struct Case {
     /// Words in front that most siblings share (`jira_`, `browser_`) say nothing of this tool.
     private static func prefix(_ tokens: [Token], _ name: String, _ server: ServerProfile, _ rules: RuleSet) -> Int {
         guard tokens.count > 1, server.tools.count > 2 else { return 0 }
-        let entry = rules.entry(tokens[0])
-        if entry.verb >= 0, !entry.isAlsoNoun { return 0 }
+        let isVerb = isPlainVerb(tokens[0], rules)
+        // `parse_create_object`, among others such: what is called Parse.
+        guard !isVerb || isPlainVerb(tokens[1], rules) else { return 0 }
         let start = name.utf8.prefix(Int(tokens[0].end))
         // COST: by place; a copy of a definition keeps and releases all its parts.
         let some = min(server.tools.count, 16)
         var shared = 0
-        for place in 0..<some where server.tools[place].name.utf8.starts(with: start) { shared += 1 }
+        for place in 0..<some where server.tools[place].name.utf8.starts(with: start) {
+            if isVerb {
+                var other: [Token] = []
+                var name = server.tools[place].name
+                name.withUTF8 { Lexer(rules: rules).name($0, into: &other) }
+                guard other.count > 1, isPlainVerb(other[1], rules) else { continue }
+            }
+            shared += 1
+        }
         return shared * 5 >= some * 3 ? 1 : 0
+    }
+
+    private static func isPlainVerb(_ token: Token, _ rules: RuleSet) -> Bool {
+        rules.entry(token).verb >= 0 && !rules.entry(token).isAlsoNoun
     }
 
     // MARK: Judging
@@ -197,7 +210,8 @@ private struct Case {
     }
 
     private func undescribedClaims() -> [Claim] {
-        nameClaims().map { claim in
+        // Where the description is in another language, a noun in the name does not make it a read.
+        nameClaims().filter { !text.isForeign || $0.found.isSure || kind($0.found) != .read }.map { claim in
             var claim = claim
             if let act = rules.acts[claim.found.act].undescribed { claim.found.act = act }
             return claim

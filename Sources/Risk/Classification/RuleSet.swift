@@ -176,6 +176,7 @@ struct Grammar: OptionSet, Sendable {
         ("actionParameters", .actionParameter), ("modes", .mode), ("light", .light), ("listing", .listing),
         ("persons", .person), ("facts", .fact), ("being", .being), ("relatives", .relative), ("openers", .opener),
         ("modals", .modal), ("forcing", .forcing), ("restrictions", .restriction), ("trimming", .trimming),
+        ("states", .state), ("strangers", .stranger),
     ]
     static let article = Grammar(rawValue: 1)
     static let conjunction = Grammar(rawValue: 2)
@@ -205,6 +206,8 @@ struct Grammar: OptionSet, Sendable {
     static let forcing = Grammar(rawValue: 1 << 25)
     static let restriction = Grammar(rawValue: 1 << 26)
     static let trimming = Grammar(rawValue: 1 << 27)
+    static let state = Grammar(rawValue: 1 << 28)
+    static let stranger = Grammar(rawValue: 1 << 29)
 }
 
 /// Words in a row that mean something whatever stands around them.

@@ -33,8 +33,7 @@ struct TextReading {
     init(_ tokens: [Token], in rules: RuleSet) {
         self.rules = rules
         guard !tokens.isEmpty else { return }
-        let some = tokens.prefix(40)
-        isForeign = some.lazy.filter { $0.word != 0 }.count * 6 < some.count
+        isForeign = Self.isForeign(tokens.prefix(40), rules)
         var start = 0
         var sentence = 0
         while start < tokens.count {
@@ -52,6 +51,21 @@ struct TextReading {
             sentence += 1
             start = end
         }
+    }
+
+    /// Hardly a word is known, or more little words are of another language than of this one.
+    private static func isForeign(_ tokens: ArraySlice<Token>, _ rules: RuleSet) -> Bool {
+        var (known, strange, ours) = (0, 0, 0)
+        for token in tokens where token.word != 0 {
+            let grammar = rules.entry(token).grammar
+            if grammar.contains(.stranger) {
+                strange += 1
+            } else {
+                known += 1
+                if !grammar.isDisjoint(with: [.article, .preposition, .conjunction, .genitive]) { ours += 1 }
+            }
+        }
+        return known * 6 < tokens.count || strange >= 2 && strange > ours
     }
 
     // MARK: Sentences
@@ -117,7 +131,10 @@ struct TextReading {
             isDetail = true
             return
         }
-        guard let lead = leadingVerb(tokens, span) else {
+        let found = leadingVerb(tokens, span)
+        // `Jobs of an account. Creating and running them is ...`: what is spoken of, not what is done.
+        if number > 0, let found, found == span.lowerBound, rules.entry(tokens[found]).form == .gerund { return }
+        guard let lead = found else {
             readPassive(tokens, span, to: &leads, isLater: false)
             // `Frobnicates the status`: an unknown word that does something to it.
             let first = span.lowerBound
@@ -126,6 +143,8 @@ struct TextReading {
                 && rules.entry(tokens[first + 1]).grammar.contains(.article)
             if number == 0, leads.isEmpty, !isDone {
                 for i in span.prefix(5) where rules.entry(tokens[i]).grammar.contains(.detail) { isDetail = true }
+                // `Latest readings of the sensor`, `All jobs of an account`
+                if rules.entry(tokens[first]).grammar.contains(.state) { isDetail = true }
             }
             return
         }
@@ -245,7 +264,15 @@ struct TextReading {
                 entry.form != .past,
                 entry.form != .noun
             {
-                if !isNegated(tokens, i, span) { append(i, tokens, span, to: &others) }
+                guard !isNegated(tokens, i, span) else { return }
+                append(i, tokens, span, to: &others)
+                // `This signs and sends the transaction`
+                if i + 2 < span.upperBound, isAfterConjunction(tokens, i + 2) {
+                    let next = rules.entry(tokens[i + 2])
+                    if next.verb >= 0, next.form == entry.form, !next.isAlsoNoun {
+                        append(i + 2, tokens, span, to: &others)
+                    }
+                }
                 return
             }
             guard
@@ -268,14 +295,23 @@ struct TextReading {
         guard sentence.form == .past else { return }
         var clause = span.lowerBound
         var isOpen = true
+        var beings = 0
         for i in span {
             let entry = rules.entry(tokens[i])
             if !tokens[i].marks.isDisjoint(with: .breaks), i > span.lowerBound {
                 clause = i
                 isOpen = true
             }
-            // `if it is deleted`, `items that were deleted`: said of the things, not of the tool.
-            if entry.grammar.contains(.relative) { isOpen = false }
+            // `if it is deleted`, `items that were deleted`: said of the things, not of the tool. But of `items that are not
+            // listed are deleted` the second is.
+            if entry.grammar.contains(.relative) {
+                isOpen = false
+                beings = entry.grammar.contains(.subject) ? 2 : 0
+            }
+            if !isOpen, entry.grammar.contains(.being) {
+                beings -= 1
+                isOpen = beings == 0
+            }
             guard isOpen, entry.verb >= 0, entry.form == .past, i > clause else { continue }
             var before = i - 1
             while before > clause, tokens[before].marks.contains(.adverb) { before -= 1 }
@@ -320,6 +356,7 @@ struct TextReading {
                 let isNoun =
                     entry.isAlsoNoun
                     && (entry.form == .base && next.grammar.contains(.fact) || i + 1 >= span.upperBound
+                        || entry.form == .third && isPairOfNouns(tokens, i, span)
                         || entry.form == .third
                             && (next.grammar.contains(.preposition) || !tokens[i + 1].marks.isDisjoint(with: .breaks))
                         || next.grammar.contains(.genitive))
@@ -342,8 +379,10 @@ struct TextReading {
         return nil
     }
 
-    private func colon(_ tokens: [Token], _ span: Range<Int>) -> Int? {
-        span.first { tokens[$0].marks.contains(.colon) }
+    /// `Bids and asks of a market`
+    private func isPairOfNouns(_ tokens: [Token], _ i: Int, _ span: Range<Int>) -> Bool {
+        i + 3 < span.upperBound && isAfterConjunction(tokens, i + 2)
+            && rules.entry(tokens[i + 3]).grammar.contains(.genitive)
     }
 
     /// `Tool to delete ...`, `An interface for managing ...`, `... that lists ...`.
