@@ -83,7 +83,7 @@ let package = Package(
         room("Scanner", uses: ["Base", "JSON", "Policy", "MCP", "Risk", "Runtime", "Store", "Gateway", "Catalogue"]),
         room("Catalogue", uses: ["Base", "JSON", "Policy", "MCP", "Risk", "Attacks", "Store", "CAssets"]),
         room("Console", uses: ["Base", "JSON", "HTTP", "Runtime", "Store", "Gateway"]),
-        room("Studio", uses: ["Base", "JSON", "MCP", "Runtime", "HTTP", "Imaging", "CSodium"]),
+        room("Studio", uses: ["Base", "JSON", "MCP", "Runtime", "HTTP", "Imaging", "CAssets", "CSodium"]),
 
         // Floor 6: programs
         program(

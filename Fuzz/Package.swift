@@ -61,7 +61,8 @@ let package = Package(
             sources: ["Files", "ScanError.swift", "Output/Visible.swift"], swiftSettings: house + [testable]),
         part("Imaging", uses: ["Base", "CCodecs", "COpenCV", "COpenVINO"]),
         part(
-            "Studio", uses: ["Base", "JSON", "MCP", "Runtime", "HTTP", "Imaging", "CSodium"], settings: [testable]),
+            "Studio", uses: ["Base", "JSON", "MCP", "Runtime", "HTTP", "Imaging", "CAssets", "CSodium"],
+            settings: [testable]),
         // The slow twin of the policy engine and its generator, which here takes its choices from the fuzzer's bytes.
         .target(name: "Support", path: "Support", swiftSettings: house),
         .target(

@@ -13,6 +13,7 @@
 
 EMBED(sluice_asset_risk_rules, "risk/rules.json")
 EMBED(sluice_asset_finding_rules, "risk/findings.json")
+EMBED(sluice_asset_studio_prices, "studio/prices.json")
 EMBED(sluice_asset_site_css, "site/site.css")
 EMBED(sluice_asset_site_js, "site/search.js")
 

@@ -100,6 +100,7 @@ package struct StudioError: Error, Sendable, Equatable {
         var advice = ""
         if isPassing, task.wouldPayAgain {
             advice = "; the task may be paid for, and the same call again would pay anew"
+            if task.serviceTaskID != nil { advice += "; call with this error's serviceTaskID to go on with it" }
         } else if isPassing, task.taskUUID != nil {
             advice = "; call again with this error's taskUUID to go on with the task without paying twice"
         }
@@ -115,7 +116,7 @@ package struct ServiceFacts: Sendable, Equatable {
     package var code: String?
     /// The id under which the task can be asked for again: a call with the same `taskUUID` goes on with it.
     package var taskUUID: String?
-    /// The service's own id of the task, where a call can't go on with it.
+    /// The service's own id of the task: a call with the same `serviceTaskID` goes on with it.
     package var serviceTaskID: String?
     /// Whether the task may be paid for, and the same call again would pay for another.
     package var wouldPayAgain: Bool

@@ -37,6 +37,7 @@ class Service:
         self.files = {}
         self.lock = threading.Lock()
         self.released = threading.Event()
+        self.gone = threading.Event()
         service = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -87,6 +88,10 @@ class Service:
             handler.close_connection = True
         elif kind == "hang":  # No answer until the test lets go.
             self.released.wait(30)
+            handler.close_connection = True
+        elif kind == "listen":  # No answer: waits for the client to give up, and notes that it did.
+            if handler.connection.recv(1) == b"":
+                self.gone.set()
             handler.close_connection = True
         elif kind == "status":
             status, body, *fields = rest

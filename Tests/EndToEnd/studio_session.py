@@ -1,6 +1,7 @@
 """sluice-studio over stdio, driven by the official Python client, one process for a whole class of tests."""
 
 import asyncio
+import base64
 import json
 import pathlib
 import shutil
@@ -73,6 +74,19 @@ class Studio:
         """Begins a call; gives a future of its checked result."""
         return asyncio.run_coroutine_threadsafe(self._call(name, arguments, progress), self.loop)
 
+    def ask(self, method, *arguments):
+        """The client's answer to another request than a call: `read_resource`, say."""
+        return asyncio.run_coroutine_threadsafe(getattr(self.session, method)(*arguments), self.loop).result(4 * DEADLINE)
+
+    def links(self):
+        """The URIs of the last call's resource links."""
+        return [block["uri"] for block in self.last["content"] if block["type"] == "resource_link"]
+
+    def read(self, uri):
+        """The bytes of a resource."""
+        content, = self.ask("read_resource", uri).contents
+        return base64.b64decode(content.blob, validate=True)
+
     def call(self, name, progress=None, /, **arguments):
         """Carries out a call and returns its structured content."""
         return self.check(name, self.start(name, arguments, progress).result(4 * DEADLINE))
@@ -81,7 +95,7 @@ class Studio:
         content = result["structuredContent"]
         jsonschema.Draft202012Validator(self.tools[name]["outputSchema"]).validate(content)
         assert json.loads(result["content"][0]["text"]) == content
-        assert result["isError"] == (content["status"] == "error"), content
+        assert result["isError"] == (content["status"] in ("Tool error", "API error")), content
         self.last = result
         return content
 
@@ -97,6 +111,7 @@ class StudioCase(unittest.TestCase):
 
     def failure(self, name, code, /, **arguments):
         content = self.studio.call(name, **arguments)
-        self.assertEqual(content["status"], "error", content)
+        self.assertIn(content["status"], ("Tool error", "API error"), content)
+        self.assertEqual(content["message"], content["error"]["message"])
         self.assertEqual(content["error"]["code"], code, content)
         return content["error"]

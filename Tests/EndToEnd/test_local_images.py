@@ -162,7 +162,8 @@ class LocalImages(unittest.TestCase):
         error = self.failed("imageMasking", inputImage=str(PICTURES / "chelsea.png"), model="runware:35@2")
         self.assertEqual((error["code"], error["parameter"]), ("modelUnavailable", "model"))
         self.assertIn("runware:35@6", error["message"])
-        self.assertIn("runware-35@2.onnx", error["message"])
+        self.assertIn("own/runware-35@2.onnx", error["message"])
+        self.assertNotIn(str(self.folder), error["message"], "where the server's files are is nobody's business")
 
     # Whole pictures
 
@@ -192,6 +193,12 @@ class LocalImages(unittest.TestCase):
                 width, height, found = self.size(item["imagePath"])
                 self.assertEqual((width, height), (512, 512))
                 self.assertEqual(found, channels if channels != 3 else found)
+        _, whole = self.done("imageBackgroundRemoval", "local:people", inputImage=astronaut, model="local:people",
+                             outputFormat="JPG")
+        self.assertIn("laid on white", whole["warning"])
+        _, whole = self.done("imageBackgroundRemoval", "local:people", inputImage=astronaut, model="local:people",
+                             outputFormat="JPG", settings={"rgba": [10, 20, 30, 1]})
+        self.assertNotIn("warning", whole, "nothing is transparent")
         error = self.failed("imageBackgroundRemoval", inputImage=coffee, model="runware:112@5")
         self.assertIn("local:foreground", error["message"])
 
@@ -210,7 +217,10 @@ class LocalImages(unittest.TestCase):
                 self.assertEqual(self.size(item["imagePath"])[:2], (600, 400))
         _, whole = self.done("inpaint", "local:telea", image=coffee, prompt="a fish", model="local:telea",
                              mask_shape="circle", position="center")
-        self.assertIn("prompt", whole["warning"])
+        self.assertIn("`prompt` has no effect", whole["warning"])
+        _, whole = self.done("imageInference", "local:telea", positivePrompt="__BLANK__", model="local:telea", seedImage=coffee,
+                             maskImage=str(mask), numberResults=3, width=512, checkNSFW=False, scheduler="Euler")
+        self.assertEqual(whole["warning"], "`numberResults`, `scheduler`, `width` have no effect with local:telea")
         wrong = self.folder / "wrong.png"
         wrong.write_bytes(png(4, 4, b"\0\xff\xff\xff\xff" * 4, colour=0))
         error = self.failed("inpaint", image=coffee, prompt="", model="local:telea", mask=str(wrong))
@@ -236,6 +246,7 @@ class LocalImages(unittest.TestCase):
                                 model="local:tiny-diffusion", steps=3, numberResults=2, seed=9, outputFormat="PNG")
         self.assertEqual(self.size(item["imagePath"])[:2], (128, 192))
         self.assertEqual([one["seed"] for one in whole["result"]["data"]], [9, 10])
+        self.assertNotIn("warning", whole)
         item, _ = self.done("img2img", "local:tiny-diffusion", image=str(PICTURES / "coffee.png"), prompt="the cat",
                             model="local:tiny-diffusion", strength=0.4, output_format="png")
         self.assertEqual(self.size(item["imagePath"])[:2], (600, 400))

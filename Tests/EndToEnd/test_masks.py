@@ -88,6 +88,10 @@ class Masks(Case):
                         self.assertTrue(data[key].startswith("data:image/"))
                     else:
                         self.assertRegex(data[key], r"^(file|http)://")
+        # A client on another machine reads the link through the gateway.
+        *_, link = self.session.call("imageMasking", {"inputImage": image, "model": "runware:35@8", **PLAIN}).json["result"]["content"]
+        content, = self.session.send("resources/read", {"uri": link["uri"]}).json["result"]["contents"]
+        self.assertEqual((content["uri"], content["mimeType"], content["blob"][:4]), (link["uri"], "image/png", "iVBO"))
 
 
 class Restart(Case):

@@ -113,7 +113,7 @@ class BFL(StudioCase):
                 endpoint, body = self.sent()
                 picture = base64.b64decode(body[name])
                 self.assertEqual({key: body[key] for key in extra}, extra)
-                self.assertEqual("warning" in content, model != "flux.1.1-ultra", "strength has no effect elsewhere")
+                self.assertEqual("`strength` has no effect" in content.get("warning", ""), model != "flux.1.1-ultra")
                 self.assertRegex(content["result"]["data"][0]["imagePath"], r"/d(-\d+)?\.jpg$")
         self.assertEqual(picture, png(text=b""), "nothing about the picture's making leaves this machine")
 
@@ -140,6 +140,9 @@ class BFL(StudioCase):
         endpoint, body = self.sent()
         self.assertEqual((endpoint, base64.b64decode(body["input_image"])), ("flux-kontext-pro", png(text=b"")))
         self.assertIn("no depth model", content["warning"])
+        content = self.success("control", type="depth", image="a.png", prompt="a hall", preprocessed=True, steps=9,
+                               guidance=3, canny_low_threshold=9, seed=1, prompt_upsampling=False)
+        self.assertIn("`canny_low_threshold`, `guidance`, `steps` have no effect with flux-kontext-pro", content["warning"])
         self.assertIn("retired", self.failure("control", "modelUnavailable", type="depth", image="a.png", prompt="x")["message"])
         self.assertIn("pose", self.failure("control", "modelUnavailable", type="pose", image="a.png", prompt="x")["message"])
         # Edges are found on this machine; a picture of one colour has none.
@@ -149,6 +152,14 @@ class BFL(StudioCase):
         self.assertEqual((width, height, set(b"".join(rows))), (64, 48, {0}))
         content = self.success("control", type="canny", image="a.png", prompt="x", model="local:canny")
         self.assertEqual((content["engine"], content["cost"]), ("local", 0))
+        self.assertEqual(content["warning"], "`prompt` has no effect with local:canny")
+        # A finished map is not looked through for edges again.
+        content = self.success("control", type="canny", image="b.png", prompt="x", model="local:canny", preprocessed=True,
+                               seed=4, output_format="png")
+        self.assertIn("`prompt`, `seed` have no effect with local:canny", content["warning"])
+        width, height, rows = pixels(pathlib.Path(content["result"]["data"][0]["imagePath"]).read_bytes())
+        self.assertEqual((width, height, len(set(b"".join(rows)))), (80, 60, 1))
+        self.assertNotEqual(rows[0][0], 0)
 
     def test_every_status(self):
         for status, code, word in [
@@ -176,6 +187,20 @@ class BFL(StudioCase):
                 self.service.statuses[:] = statuses
                 error = self.studio.call("generate", prompt="a boat")["error"]
                 self.assertEqual((error["retryable"], error["serviceTaskID"]), (False, f"f00d-{len(self.service.tasks)}"))
+        # What was paid for is brought by the error's id, also by a server that was started anew.
+        self.service.statuses[:] = [gone]
+        error = self.failure("generate", "serviceRefused", prompt="a boat", model="flux-2-pro")
+        made = len(self.service.tasks)
+        content = self.success("generate", prompt="something else", serviceTaskID=error["serviceTaskID"])
+        self.assertEqual((len(self.service.tasks), content["cost"], content["model"]), (made, 0, "flux-2-pro"))
+        self.assertIn("whatever the other arguments say", content["warning"])
+        self.service.tasks["of-old"] = [{"prompt": "a boat"}, 0]
+        content = self.success("generate", prompt="x", serviceTaskID="of-old")
+        self.assertEqual((content["model"], content["result"]["data"][0]["serviceTaskID"]), ("the service's own", "of-old"))
+        error = self.failure("generate", "serviceFailed", prompt="x", serviceTaskID="nobody-s")
+        self.assertIn("does not know", error["message"])
+        self.failure("generate", "invalidParameter", prompt="x", serviceTaskID="a&id=b")
+        self.assertEqual(len(self.service.tasks), made + 1)
         for step in [("cut",), ("status", 502, b""), ("raw", b"{}", "application/json")]:
             with self.subTest(step):
                 self.service.plan[:] = [step]
@@ -215,7 +240,7 @@ class BFL(StudioCase):
     def test_bad_moments_while_asking(self):
         self.service.plan[:] = [None, ("status", 500, b""), ("cut",), ("raw", b"{}", "application/json"),
                                 ("status", 429, b"", {"Retry_After": 0})]
-        self.assertEqual(self.studio.call("generate", prompt="a boat")["status"], "error", "four times in a row is too often")
+        self.assertEqual(self.studio.call("generate", prompt="a boat")["status"], "API error", "four times in a row is too often")
         self.service.plan[:] = [None, ("status", 500, b""), ("cut",)]
         self.success("generate", prompt="a boat")
 

@@ -32,7 +32,7 @@ class Closed(StudioCase):
             for scheme in ("http", "https"):
                 with self.subTest(f"{scheme}://{host}"):
                     content = self.studio.call("imageUpload", file_path=f"{scheme}://{host}:{port}/a.png")
-                    self.assertEqual(content["status"], "error")
+                    self.assertNotEqual(content["status"], "success")
                     # With a point at its end it is a name, which nobody has.
                     code = "fetchFailed" if scheme == "https" and host == "127.0.0.1." else "urlNotAllowed"
                     self.assertEqual(content["error"]["code"], code)

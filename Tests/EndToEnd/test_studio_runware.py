@@ -4,6 +4,8 @@ import json
 import os
 import pathlib
 import tempfile
+import urllib.error
+import urllib.request
 import uuid
 
 from fake_image_services import MP4, FakeRunware, png
@@ -20,6 +22,7 @@ class Runware(StudioCase):
         cls.addClassCleanup(folder.cleanup)
         key = pathlib.Path(folder.name, "key")
         key.write_text(cls.service.key + "\n")
+        key.chmod(0o644)
         cls.studio = Studio("--runware-key-file", key, "--runware-url", cls.service.url, "--service-deadline", "20s",
                             "--upload-host", f"127.0.0.1:{cls.service.port}")
         cls.addClassCleanup(cls.studio.close)
@@ -85,6 +88,13 @@ class Runware(StudioCase):
         self.service.images.clear()
         self.success("imageUpscale", inputImage="a.png")
         self.assertEqual(len(self.service.images), 1)
+        # Said of an argument that is no picture, it is no reason to send anything again.
+        for name, count in [("outputFormat", 1), ("inputImage", 3)]:
+            self.service.requests.clear()
+            self.service.plan[:] = [("status", 400, {"errors": [{
+                "code": "invalidImage", "message": "no", "parameter": name}]})]
+            self.studio.call("imageUpscale", inputImage="a.png")
+            self.assertEqual(len(self.service.requests), count, name)
 
     def test_photo_maker_adds_its_trigger_word(self):
         content = self.success("photoMaker", positivePrompt="hiker on a ridge", inputImages=["a.png", "b.png"])
@@ -103,6 +113,9 @@ class Runware(StudioCase):
                          {"rgba": [0, 0, 0, 0], "alphaMatting": True})
         content = self.success("imageCaption", inputImage="a.png", model="runware:150@2")
         self.assertEqual((content["caption"], content["cost"]), ("A mug and a lamp.", 0.0006))
+        for name in ("imageCaption", "imageUpscale"):
+            content = self.success(name, inputImage="a.png")
+            self.assertEqual((content["engine"], content["model"]), ("runware", "the service's own"))
 
     def test_masks_of_models_that_are_not_here(self):
         content = self.success("imageMasking", inputImage="a.png", model="runware:35@1", outputType="base64Data",
@@ -129,11 +142,61 @@ class Runware(StudioCase):
                                frameImages=[{"inputImage": "a.png", "frame": "first"}], includeCost=True)
         item, = content["result"]["data"]
         self.assertEqual(pathlib.Path(item["videoPath"]).read_bytes(), MP4)
+        self.assertEqual(self.studio.links(), [f"studio://videos/{item['videoUUID']}"])
+        self.assertEqual(self.studio.read(f"studio://videos/{item['videoUUID']}"), MP4)
         self.assertEqual((content["cost"], item["seed"]), (0.18, 77))
         task, = self.service.tasks("videoInference")
         self.assertEqual(task["deliveryMethod"], "async")
         self.assertEqual(task["frameImages"][0]["frame"], "first")
         self.assertIn("Runware is at 30 %", [message for _, _, message in progress])
+
+    def test_a_video_is_served_in_parts(self):
+        video = MP4 * 13  # Three megabytes and a bit: parts of one each.
+        head = {"taskType": "videoInference", "taskUUID": str(uuid.uuid4())}
+        self.service.plan += [None, ("status", 200, {"data": [
+            {**head, "status": "success", "videoURL": self.service.keep(video, "video/mp4")}]})]
+        content = self.success("videoInference", positivePrompt="slow pan", model="google:3@1", taskUUID=head["taskUUID"])
+        url, size = content["result"]["data"][0]["videoURL"], len(video)
+
+        def get(method="GET", **fields):
+            try:
+                with urllib.request.urlopen(urllib.request.Request(url, headers=fields, method=method)) as answer:
+                    return answer.status, answer.headers.get("Content-Range"), answer.read()
+            except urllib.error.HTTPError as error:
+                return error.code, error.headers.get("Content-Range"), error.read()
+
+        self.assertEqual(get(), (200, None, video))
+        self.assertEqual(get("HEAD"), (200, None, b""))
+        for words, first, last in [("0-0", 0, 0), ("5-104", 5, 104), (f"{size - 10}-", size - 10, size - 1),
+                                   ("-7", size - 7, size - 1), ("100-99999999999", 100, size - 1), (f"-{size + 5}", 0, size - 1)]:
+            with self.subTest(words):
+                whole = (first, last) == (0, size - 1)
+                self.assertEqual(get(Range=f"bytes={words}"), (
+                    200 if whole else 206, None if whole else f"bytes {first}-{last}/{size}", video[first:last + 1]))
+        for words in ("bytes=9-5", "bytes=0-1,5-6", "lines=1-2", "bytes=-", "bytes=x-", "bytes=5"):
+            self.assertEqual(get(Range=words)[0], 200, words)
+        self.assertEqual(get(Range="bytes=0-9", If_Range='"x"')[0], 206, "another field's name")
+        self.assertEqual(get(**{"Range": "bytes=0-9", "If-Range": '"x"'})[0], 200)
+        for words in (f"bytes={size}-", "bytes=-0"):
+            self.assertEqual((get(Range=words)[0], get(Range=words)[2]), (416, b""), words)
+
+    def test_what_was_made_can_be_read_as_a_resource(self):
+        item, = self.success("imageInference", positivePrompt="a boat", outputFormat="PNG")["result"]["data"]
+        uri, = self.studio.links()
+        self.assertEqual(uri, f"studio://pictures/{item['imageUUID']}")
+        self.assertEqual(self.studio.read(uri), pathlib.Path(item["imagePath"]).read_bytes())
+        listed = self.studio.ask("list_resources").resources
+        self.assertEqual((str(listed[0].uri), listed[0].mime_type), (uri, "image/png"), "the newest first")
+        self.assertLessEqual(len(listed), 100)
+        templates = self.studio.ask("list_resource_templates").resource_templates
+        self.assertEqual([str(template.uri_template) for template in templates],
+                         ["studio://pictures/{uuid}", "studio://videos/{uuid}"])
+        self.success("imageMasking", inputImage=uri, model="runware:35@6")
+        for bad in (f"studio://videos/{item['imageUUID']}", f"studio://pictures/{uuid.uuid4()}", "studio://pictures/../x",
+                    "file:///etc/passwd"):
+            with self.subTest(bad), self.assertRaises(Exception) as caught:
+                self.studio.ask("read_resource", bad)
+            self.assertIn("there is no", str(caught.exception))
 
     def test_frames_as_a_text(self):
         self.success("videoInference", positivePrompt="slow pan",
@@ -159,6 +222,19 @@ class Runware(StudioCase):
         self.success("imageInference", positivePrompt="a boat", uploadEndpoint=target, outputFormat="PNG")
         method, path, headers, body = self.service.requests[-1]
         self.assertEqual((method, path, headers["Content-Type"], body[:4]), ("PUT", "/put", "image/png", b"\x89PNG"))
+        # One place is for one result.
+        self.service.requests.clear()
+        error = self.failure("imageInference", "incompatibleParameters", positivePrompt="a boat", uploadEndpoint=target,
+                             numberResults=2)
+        self.assertEqual((error["parameter"], self.service.requests), ("numberResults", []))
+
+    def test_a_cancelled_call_sends_nothing_on(self):
+        self.service.plan[:] = [None, ("listen",)]
+        self.service.gone.clear()
+        call = self.studio.start("imageInference", {"positivePrompt": "a boat", "uploadEndpoint": f"{self.service.base}/put"})
+        until(lambda: self.service.requests and self.service.requests[-1][0] == "PUT", "the upload")
+        call.cancel()
+        self.assertTrue(self.service.gone.wait(DEADLINE), "the connection is closed")
 
     def test_a_result_that_can_not_be_sent_on_is_still_here(self):
         name = str(uuid.uuid4())
@@ -218,8 +294,9 @@ class Runware(StudioCase):
         self.service.plan[:] = [("accept-then-cut",)] + [("status", 502, b"")] * 3
         error = self.studio.call("imageInference", positivePrompt="a boat")["error"]
         made = self.service.made
-        self.success("imageInference", positivePrompt="a boat", taskUUID=error["taskUUID"])
+        content = self.success("imageInference", positivePrompt="something else", taskUUID=error["taskUUID"])
         self.assertEqual(self.service.made, made)
+        self.assertIn("knew this taskUUID already", content["warning"])
 
     def test_a_uuid_of_another_kind_of_task(self):
         self.success("imageUpscale", inputImage="a.png")
@@ -348,6 +425,7 @@ class Runware(StudioCase):
         echo = {"errors": [{"code": "invalidApiKey", "message": f"Bearer {self.service.key} is wrong"}]}
         self.service.plan[:] = [("status", 401, echo)]
         self.assertIn("Bearer ***", self.failure("imageInference", "keyRefused", positivePrompt="a boat")["message"])
+        self.assertRegex(self.studio.log(), r"the key file .* can be read by others than its owner \(mode 644\)")
         self.assertNotIn(self.service.key, json.dumps(self.studio.last) + self.studio.log())
 
 
@@ -371,13 +449,17 @@ class Deadline(StudioCase):
         self.addCleanup(service.close)
         service.polls_needed = 10**6
         env = {"PATH": os.environ["PATH"], "RUNWARE_API_KEY": service.key}
-        self.studio = Studio("--runware-url", service.url, "--service-deadline", "1s", "--video-deadline", "1s", env=env)
+        self.studio = Studio("--runware-url", service.url, "--service-deadline", "1s", "--video-deadline", "1s",
+                             "--upload-host", "127.0.0.1", env=env)
         self.addCleanup(self.studio.close)
         error = self.failure("videoInference", "timeout", positivePrompt="slow pan", model="klingai:5@2")
         self.assertTrue(error["retryable"])
         self.assertIn(error["taskUUID"], service.polls)
         service.plan[:] = [("hang",)]
         self.failure("imageInference", "timeout", positivePrompt="a boat")
+        service.plan[:] = [None, ("hang",)]
+        content = self.success("imageInference", positivePrompt="a boat", uploadEndpoint=f"{service.base}/put")
+        self.assertIn("did not come in time", content["furtherErrors"][0]["message"])
         service.released.set()
 
 

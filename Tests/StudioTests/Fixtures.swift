@@ -102,8 +102,9 @@ final class FakeUploader: ResultUploader {
         if !isEnabled { throw StudioError(.uploadNotAllowed, "this server sends results nowhere") }
     }
 
-    func put(_ bytes: [UInt8], mimeType: String, to endpoint: String) async throws(StudioError) {
-        sent.withLock { $0.append("\(endpoint) \(mimeType)") }
+    func put(_ file: ResultFile, to endpoint: String, _ call: CallContext) async throws(StudioError) {
+        let content = try file.content()
+        sent.withLock { $0.append("\(endpoint) \(file.mimeType) \(content.count == file.bytes)") }
     }
 }
 
@@ -181,7 +182,8 @@ func json(_ text: String) throws -> JSONView {
 /// The error of a failed result, after checking that the result says the same in all three places.
 func failure(_ result: JSONView) throws -> JSONView {
     guard result["isError"]?.bool == true, let structured = result["structuredContent"],
-        structured["status"]?.string == "error", let error = structured["error"]
+        ["Tool error", "API error"].contains(structured["status"]?.string), let error = structured["error"],
+        structured["message"] == error["message"]
     else { throw TestProblem("no failure: \(String(decoding: result.rawBytes, as: UTF8.self))") }
     let text = try json(result["content"]?[0]?["text"]?.string ?? "")
     guard text == structured else { throw TestProblem("text and structured content differ") }

@@ -82,8 +82,9 @@ import Testing
         #expect(
             seen["uploads"]?[0]?.value == [
                 // The fifth is HTTPS to a port that speaks none.
-                ["success"], ["success", "uploadFailed"], ["error", "uploadNotAllowed"], ["error", "invalidParameter"],
-                ["success", "uploadFailed"], ["error", "invalidParameter"],
+                ["success"], ["success", "uploadFailed"], ["Tool error", "uploadNotAllowed"],
+                ["Tool error", "invalidParameter"],
+                ["success", "uploadFailed"], ["Tool error", "invalidParameter"],
             ])
         #expect(
             seen["uploads"]?[1]?.value == [

@@ -2,6 +2,7 @@ import Base
 import HTTP
 import Imaging
 import JSON
+import Support
 import Synchronization
 import Testing
 
@@ -71,7 +72,8 @@ import Testing
     }
 
     @Test func pricesAreExact() throws {
-        let table = PriceTable.standard
+        #expect(PriceTable.embedded == (try readFile(Places.packageRoot + "/Assets/studio/prices.json")))
+        let table = try PriceTable.standard()
         let arguments = ToolArguments(values: ["numberResults": .integer(7)])
         let estimate = table.estimate(
             engine: "runware", operation: .imageInference, model: "civitai:1@2", arguments)
@@ -168,6 +170,35 @@ import Testing
         #expect(full.service?.taskUUID == "task" && full.message == "full")
         let cancelled = StudioError(.cancelled, "cancelled")
         #expect(cancelled.after(known.service) == cancelled)
+    }
+
+    @Test(
+        arguments: [
+            ("bytes=0-0", 10, 0..<1), ("bytes=3-", 10, 3..<10), ("bytes=-4", 10, 6..<10), ("bytes=-40", 10, 0..<10),
+            ("bytes=9-99", 10, 9..<10), ("bytes=10-", 10, nil), ("bytes=-0", 10, nil), ("bytes=0-", 0, nil),
+        ] as [(String, Int, Range<Int>?)])
+    func rangesOfBytes(_ text: String, _ size: Int, _ wanted: Range<Int>?) throws {
+        #expect(try #require(ByteRange(text)).within(size) == wanted)
+    }
+
+    @Test(arguments: [
+        "", "bytes", "bytes=", "bytes=-", "bytes=5", "bytes=9-5", "bytes=0-1,3-4", "Bytes=0-1", "bytes=0x1-2",
+        "bytes=1--2", "bytes=99999999999999999999-", "items=0-1",
+    ])
+    func whatIsNoRangeIsTheWholeFile(_ text: String) { #expect(ByteRange(text) == nil) }
+
+    @Test func argumentsWithoutEffectAreNamedOnce() {
+        let given: [String: ArgumentValue] = [
+            "image": .image("a.png"), "steps": .integer(9), "seed": .integer(0), "prompt": .text("  "),
+            "checkNSFW": .boolean(false), "raw": .boolean(true), "numberResults": .integer(1), "output": .text("x.png"),
+            "estimatedCost": .number(1),
+        ]
+        let all = ToolArguments(values: given)
+        #expect(all.unusedWarning("local:x", reads: ["image"]) == "`raw`, `seed`, `steps` have no effect with local:x")
+        #expect(
+            ToolArguments(values: given, given: ["seed"]).unusedWarning("local:x", reads: [])
+                == "`seed` has no effect with local:x", "defaults are nobody's wish")
+        #expect(all.unusedWarning("local:x", reads: ["image", "raw", "seed", "steps"]) == nil)
     }
 
     @Test func keysThatAreEchoedAreHidden() throws {

@@ -1,8 +1,11 @@
+import Base
+import Imaging
 import JSON
 import MCP
-import Studio
 import Support
 import Testing
+
+@testable import Studio
 
 @Suite struct SessionMachineTests {
     private let bench: TestBench
@@ -56,7 +59,14 @@ import Testing
                 #"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"imageUpload","arguments":[]}}"#,
                 -32600, -32602
             ),
-            (#"{"jsonrpc":"2.0","id":1,"method":"resources/list"}"#, -32600, -32601),
+            (#"{"jsonrpc":"2.0","id":1,"method":"resources/list"}"#, -32600, nil),
+            (#"{"jsonrpc":"2.0","id":1,"method":"resources/templates/list"}"#, -32600, nil),
+            (#"{"jsonrpc":"2.0","id":1,"method":"resources/read"}"#, -32600, -32602),
+            (
+                #"{"jsonrpc":"2.0","id":1,"method":"resources/read","params":{"uri":"file:///etc/passwd"}}"#, -32600,
+                -32002
+            ),
+            (#"{"jsonrpc":"2.0","id":1,"method":"resources/subscribe"}"#, -32600, -32601),
             (#"{"jsonrpc":"2.0","id":1,"method":"initialize"}"#, -32602, -32600),
             (#"{"jsonrpc":"2.0","id":null,"method":"ping"}"#, -32600, -32600),
             (#"{"jsonrpc":"1.0","id":1,"method":"ping"}"#, -32600, -32600),
@@ -126,6 +136,63 @@ import Testing
         #expect(id == second.id)
         let mayAnswer = machine.finish(second.id)
         #expect(!mayAnswer, "a cancelled call gets no response")
+    }
+
+    @Test func whatASessionMadeIsListedTheNewestFirst() throws {
+        var limits = SessionMachine.Limits()
+        limits.resources = 3
+        var machine = SessionMachine(tools: bench.workshop.tools(), limits: limits)
+        _ = machine.receive(initialize())
+        for name in ["a", "b", "a", "c", "d"] {
+            machine.remember([ResourceLink(uri: name, name: name, description: "", mimeType: "image/png", size: 1)])
+        }
+        let answer = try reply(send(&machine, #"{"jsonrpc":"2.0","id":1,"method":"resources/list"}"#))
+        let listed = try #require(answer["result"]?["resources"])
+        #expect(listed.elements.map { $0["uri"]?.string } == ["d", "c", "a"])
+        #expect(listed[0]?["type"] == nil && listed[0]?["mimeType"]?.string == "image/png")
+    }
+
+    @Test func aResourceIsReadOnce() async throws {
+        let session = bench.session()
+        _ = session.receive(initialize()) { _ in }
+        let file = try picture()
+        let image = try bench.workshop.store.put(file, format: .png, width: 40, height: 30, durable: false)
+        func read(_ uri: String, cancelled: Bool = false) async throws -> JSONView? {
+            let message: JSONValue = [
+                "jsonrpc": "2.0", "id": 5, "method": "resources/read", "params": ["uri": .string(uri)],
+            ]
+            guard case .call(let call) = session.receive(message.bytes, progress: { _ in }) else {
+                throw TestProblem("no call")
+            }
+            let again = session.receive(message.bytes) { _ in }
+            guard case .reply(let refused) = again else { throw TestProblem("the id is in use") }
+            #expect(try JSONDocument.parse(refused).root["error"]?["code"]?.int == -32600)
+            if cancelled {
+                _ = session.receive(
+                    Array(#"{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":5}}"#.utf8)
+                ) { _ in }
+            }
+            return try await session.perform(call).map { try JSONDocument.parse($0).root }
+        }
+        let uri = ResourceURI.picture(image.id).text
+        let content = try #require(try await read(uri)?["result"]?["contents"]?[0])
+        #expect(content["uri"]?.string == uri && content["mimeType"]?.string == "image/png")
+        #expect(Base64.decode(content["blob"]?.string ?? "") == file)
+        let unknown = try #require(try await read(ResourceURI.picture(.random()).text))
+        #expect(unknown["error"]?["code"]?.int == -32002 && unknown["error"]?["data"]?["uri"]?.string != nil)
+        #expect(try await read(uri, cancelled: true) == nil)
+        #expect(session.runningCount == 0)
+    }
+
+    @Test func theInstructionsNameEveryCode() throws {
+        var machine = machine(nil)
+        let answer = try reply(machine.receive(initialize()))
+        let text = try #require(answer["result"]?["instructions"]?.string)
+        for code in StudioError.Code.allCases { #expect(text.contains(code.rawValue)) }
+        #expect(answer["result"]?["capabilities"]?["resources"]?.kind == .object)
+        let list = try reply(send(&machine, #"{"jsonrpc":"2.0","id":1,"method":"tools/list"}"#))
+        #expect(
+            list["result"].map { $0.rawBytes.count } ?? .max < 80_000, "it is read at the start of every conversation")
     }
 
     @Test func progressGrowsAndEndsWithTheCall() throws {

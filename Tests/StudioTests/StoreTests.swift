@@ -118,6 +118,37 @@ import Testing
         #expect(throws: StudioError.self) { try put(store(limits), picture(seed: 3)) }
     }
 
+    @Test func recordsOfPicturesThatNeverCameGo() throws {
+        let first = store()
+        let image = try put(first, picture())
+        let index = "\(folder.path)/data/index"
+        let record = try readFile("\(index)/\(image.id.text.prefix(2))/\(image.id.text)")
+        // Died after the record and before the handle: another record of the same picture, or of none.
+        let orphans = (0..<3).map { _ in UUIDText.random().text }
+        for (i, id) in orphans.enumerated() {
+            let path = "\(index)/\(id.prefix(2))/\(id)"
+            try place(path, i == 0 ? record : Array("{}".utf8))
+            if i < 2 { age(path, seconds: 7200) }
+        }
+        let second = store()
+        _ = try put(second, picture(seed: 1))
+        #expect(second.image(image.id) == image)
+        let left = orphans.map { access("\(index)/\($0.prefix(2))/\($0)", F_OK) == 0 }
+        #expect(left == [false, false, true], "a young one may be about to be complete")
+    }
+
+    @Test func severalOutputFoldersShareALimit() throws {
+        let folders = (0..<3).map { _ in OutputFolder(folder: "\(folder.path)/out", totalBytes: 1000) }
+        for i in 0..<60 {
+            _ = try folders[i % 3].write([UInt8](repeating: 7, count: 90), kind: "mask", id: .random(), format: .png)
+            #expect(try listFolder("\(folder.path)/out").count { !$0.hasPrefix(".") } <= 11)
+        }
+        // The same name again is not counted twice.
+        let id = UUIDText.random()
+        for _ in 0..<30 { _ = try folders[0].write([UInt8](repeating: 7, count: 90), kind: "x", id: id, format: .png) }
+        #expect(try listFolder("\(folder.path)/out").count { !$0.hasPrefix(".") } >= 9)
+    }
+
     @Test func severalStoresShareAFolder() throws {
         let pictures = try (0..<24).map { try picture(width: 40, height: 40, seed: UInt8($0)) }
         var limits = ObjectStore.Limits()
@@ -165,7 +196,7 @@ import Testing
         }
         #expect(written.count == 64, "no name was given twice")
         for (path, i) in written { #expect(try readFile(path) == [UInt8](repeating: i, count: 999)) }
-        #expect(try listFolder("\(folder.path)/out").count == 64, "nothing else is left")
+        #expect(try listFolder("\(folder.path)/out").count { !$0.hasPrefix(".") } == 64, "nothing else is left")
     }
 
     @Test func outputsHaveNamesForPeopleAndALimit() throws {

@@ -36,7 +36,7 @@ import Testing
         #expect(content.elements.map { $0["type"]?.string } == ["text", "image", "resource_link"])
         let preview = try PixelImage.decode(#require(Base64.decode(content[1]?["data"]?.string ?? "")))
         #expect((preview.width, preview.height) == (256, 128))
-        #expect(content[2]?["uri"]?.string?.hasPrefix("file:///") == true)
+        #expect(content[2]?["uri"]?.string?.hasPrefix("studio://pictures/") == true)
         // Clients of 2025-03-26 know neither links nor structured content.
         let old = try await bench.call("imageUpload", ["file_path": "wide.jpg"], version: "2025-03-26")
         #expect(old["content"]?.elements.map { $0["type"]?.string } == ["text", "image"])
@@ -97,9 +97,9 @@ import Testing
         #expect(try bench.workshop.store.read(stored) == file)
         let url = try #require(item["maskImageURL"]?.string)
         #expect(url.hasPrefix("http://127.0.0.1:"))
-        #expect(result["content"]?[2]?["uri"]?.string == url)
+        #expect(result["content"]?[2]?["uri"]?.string == "studio://pictures/\(handle.text)")
         // A link that this studio gave out, and a mask's handle, are inputs like any other.
-        for input in [url, handle.text] {
+        for input in [url, handle.text, "studio://pictures/\(handle.text)"] {
             let again = try success(
                 try await bench.call("imageMasking", ["inputImage": .string(input), "model": "runware:35@8"]))
             #expect(again["result"]?["data"]?[0]?["inputImageUUID"]?.string == handle.text)
@@ -197,7 +197,7 @@ import Testing
         #expect(closed.engine.requests.withLock { $0.isEmpty }, "refused before any work")
         let open = try TestBench(uploads: true)
         _ = try success(try await open.call("imageMasking", arguments))
-        #expect(open.uploader.sent.withLock { $0 } == ["http://example.org/put image/webp"])
+        #expect(open.uploader.sent.withLock { $0 } == ["http://example.org/put image/webp true"])
     }
 
     @Test func aModelThatIsNotInstalledIsSaid() async throws {

@@ -15,6 +15,9 @@ SluiceAsset sluice_asset_risk_rules(void);
 // Assets/risk/findings.json
 SluiceAsset sluice_asset_finding_rules(void);
 
+// Assets/studio/prices.json
+SluiceAsset sluice_asset_studio_prices(void);
+
 // Assets/site/site.css
 SluiceAsset sluice_asset_site_css(void);
 

@@ -130,6 +130,9 @@ package struct EngineJob: Sendable {
 
 /// What came of a job.
 package struct EngineResult: Sendable {
+    /// Stands for the model of a call that named none, when the service does not say which it took.
+    static let ownModel = "the service's own"
+
     /// The model that did it.
     package var model: String
     /// What was made, in order.
@@ -172,8 +175,8 @@ package struct EngineItem: Sendable {
         case pixels(PixelImage)
         /// A picture's file as a service made it.
         case picture([UInt8])
-        /// Another file, in a folder of ours: a video.
-        case file(path: String, mimeType: String, bytes: Int)
+        /// A video in the output folder, named after its id.
+        case video(id: UUIDText, path: String, mimeType: String, bytes: Int)
         /// Nothing but its members.
         case none
     }

@@ -19,6 +19,7 @@ package struct LocalCutout: LocalOperation {
     private let own: [OwnModels.Entry]
 
     package let operation = Operation.removeBackground
+    package let reads: Set = ["inputImage", "settings"]
     package let models: [EngineModel]
 
     init(_ shop: LocalShop, masker: Masker) {
@@ -112,10 +113,13 @@ package struct LocalCutout: LocalOperation {
 }
 
 extension PixelImage {
-    /// Without an alpha that is 255 everywhere.
-    var withoutIdleAlpha: PixelImage {
-        guard layout == .rgba8 else { return self }
-        for at in stride(from: 3, to: bytes.count, by: 4) where bytes[at] != 255 { return self }
-        return converted(to: .rgb8)
+    /// Whether any pixel is not wholly opaque.
+    var isTransparent: Bool {
+        guard layout == .rgba8 else { return false }
+        for at in stride(from: 3, to: bytes.count, by: 4) where bytes[at] != 255 { return true }
+        return false
     }
+
+    /// Without an alpha that is 255 everywhere.
+    var withoutIdleAlpha: PixelImage { layout == .rgba8 && !isTransparent ? converted(to: .rgb8) : self }
 }

@@ -7,6 +7,10 @@ package struct LocalDiffusion: LocalOperation {
 
     package let operation: Operation
     package let models: [EngineModel]
+    package let reads: Set = [
+        "prompt", "positivePrompt", "negativePrompt", "image", "seedImage", "maskImage", "width", "height",
+        "aspect_ratio", "steps", "CFGScale", "strength", "seed", "numberResults",
+    ]
 
     /// - Parameter operation: `.generate`, `.editImage` or `.imageInference`.
     init(_ folders: LocalFolders, _ operation: Operation) {
@@ -28,11 +32,7 @@ package struct LocalDiffusion: LocalOperation {
         for number in 0..<count {
             let made = try LocalShop.run { () throws(ImagingError) in
                 try model.make(request) { (done, all) throws(ImagingError) in
-                    do throws(StudioError) {
-                        try call.step(number * all + done, of: count * all, "round \(done) of \(all)")
-                    } catch {
-                        throw ImagingError(.cancelled, error.message)
-                    }
+                    try call.imagingStep(number * all + done, of: count * all, "round \(done) of \(all)")
                 }
             }
             items.append(
@@ -79,6 +79,7 @@ package struct LocalCaptioning: LocalOperation {
     private let folders: LocalFolders
 
     package let operation = Operation.caption
+    package let reads: Set = ["inputImage"]
     package let models: [EngineModel]
 
     init(_ folders: LocalFolders) {
@@ -96,18 +97,11 @@ package struct LocalCaptioning: LocalOperation {
         let picture = try job.pixels("inputImage")
         try call.step("picture read: \(picture.width)×\(picture.height)")
         let text = try LocalShop.run { () throws(ImagingError) in
-            try model.describe(picture) { (words) throws(ImagingError) in
-                do throws(StudioError) {
-                    try call.checkCancelled()
-                } catch {
-                    throw ImagingError(.cancelled, error.message)
-                }
-            }
+            try model.describe(picture) { (words) throws(ImagingError) in try call.imagingStep() }
         }
         var result = EngineResult(
             model: id, items: [EngineItem(.none, members: [JSONMember("text", .string(text))])])
         result.facts = [JSONMember("caption", .string(text))]
-        if job.arguments.isGiven("prompt") { result.warnings = ["\(id) reads no prompt"] }
         return result
     }
 }

@@ -9,6 +9,9 @@ package protocol LocalOperation: Sendable {
     /// The models (or methods) it offers, the one for calls that name none first. Those whose files are missing too.
     var models: [EngineModel] { get }
 
+    /// The arguments of its tools that it reads; of others the result says that they changed nothing.
+    var reads: Set<String> { get }
+
     /// What is missing for this model to work, as a text that says which and how to get it; nil when nothing is. Cheap:
     /// looks for files and loads nothing.
     func shortcoming(_ model: String) -> String?
@@ -66,6 +69,9 @@ package struct LocalEngine: ImageEngine {
         let job = order
         var result = try await call.work { () throws(StudioError) -> EngineResult in try worker.perform(job, call) }
         if result.cost == nil { result.cost = .zero }
+        if let warning = job.arguments.unusedWarning(result.model, reads: worker.reads) {
+            result.warnings.append(warning)
+        }
         return result
     }
 

@@ -16,6 +16,7 @@ package struct LocalFilling: LocalOperation {
     private let own: [OwnModels.Entry]
 
     package let operation: Operation
+    package let reads: Set = ["image", "mask", "mask_shape", "position", "seedImage", "maskImage"]
     package let models: [EngineModel]
 
     /// - Parameter operation: `.inpaint` or `.imageInference`.
@@ -41,40 +42,19 @@ package struct LocalFilling: LocalOperation {
                 "`\(source)` is required: \(model) changes pictures and makes none")
         }
         let picture = try job.pixels(source, as: .rgba8)
-        let mask = try mask(job, maskName, for: picture)
+        if operation == .imageInference, job.pictures[maskName] == nil {
+            throw StudioError(
+                .missingParameter, parameter: maskName,
+                "`\(maskName)` is required: white where something is taken away")
+        }
+        let white = try job.mask(maskName, of: picture)
+        let mask = try LocalShop.run { () throws(ImagingError) in try Mask(white) }
         try call.step(1, of: 2, "picture read: \(picture.width)×\(picture.height)")
         let path = own.first { $0.id == model }?.path
         let filled = try LocalShop.run { () throws(ImagingError) in
             if let path { return try shop.models.fill(picture, mask, with: path) }
             return try picture.filled(mask, by: Self.methods.first { $0.model.id == model }?.method ?? .telea)
         }
-        var result = EngineResult(model: model, items: [EngineItem(.pixels(filled.withoutIdleAlpha))])
-        if let prompt = job.arguments.text(operation == .inpaint ? "prompt" : "positivePrompt"),
-            prompt != "__BLANK__", prompt.utf8.contains(where: { $0 > 0x20 })
-        {
-            result.warnings = ["\(model) takes away what the mask shows and reads no prompt"]
-        }
-        return result
-    }
-
-    private func mask(_ job: EngineJob, _ name: String, for picture: PixelImage) throws(StudioError) -> Mask {
-        guard job.pictures[name] != nil else {
-            guard operation == .inpaint else {
-                throw StudioError(
-                    .missingParameter, parameter: name, "`\(name)` is required: white where something is taken away")
-            }
-            let region = try RegionMask.draw(
-                shape: job.arguments.text("mask_shape") ?? "circle",
-                position: job.arguments.text("position") ?? "center", width: picture.width, height: picture.height)
-            return try LocalShop.run { () throws(ImagingError) in try Mask(region) }
-        }
-        let grey = try job.pixels(name, as: .gray8)
-        guard grey.width == picture.width, grey.height == picture.height else {
-            throw StudioError(
-                .invalidParameter, parameter: name,
-                "`\(name)` is \(grey.width)×\(grey.height); it must have the picture's size, \(picture.width)×\(picture.height)"
-            )
-        }
-        return try LocalShop.run { () throws(ImagingError) in try Mask(grey) }
+        return EngineResult(model: model, items: [EngineItem(.pixels(filled.withoutIdleAlpha))])
     }
 }

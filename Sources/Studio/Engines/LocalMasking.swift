@@ -10,6 +10,7 @@ package struct LocalMasking: LocalOperation {
     private let own: OwnModels?
 
     package let operation = Operation.masking
+    package let reads: Set = ["inputImage", "confidence", "maxDetections", "maskPadding", "maskBlur"]
     package let models = MaskModel.allCases.map { EngineModel(id: $0.rawValue, title: $0.title, covers: $0.summary) }
 
     /// - Parameters:
@@ -34,7 +35,7 @@ package struct LocalMasking: LocalOperation {
     package func shortcoming(_ model: String) -> String? {
         guard let model = MaskModel(rawValue: model) else { return "it is unknown" }
         if model.builtIn == nil, own?.has(model.rawValue) != true {
-            let place = own.map { " at \($0.path(model.rawValue))" } ?? ""
+            let place = own == nil ? "" : ", own/\(OwnModels.name(model.rawValue)) in the models' folder"
             return "it needs a file of your own\(place), in the layout that YOLOv8 exports to ONNX"
         }
         let paths = missing(model)

@@ -18,9 +18,10 @@ package struct OwnModels: Sendable {
     }
 
     /// Where the file of a model would be.
-    func path(_ id: String) -> String {
-        "\(folder)/\(String(id.map { $0 == ":" ? "-" : $0 })).onnx"
-    }
+    func path(_ id: String) -> String { "\(folder)/\(Self.name(id))" }
+
+    /// What the file of a model would be called.
+    static func name(_ id: String) -> String { "\(String(id.map { $0 == ":" ? "-" : $0 })).onnx" }
 
     /// Whether the file of a model is there and readable.
     func has(_ id: String) -> Bool { access(path(id), R_OK) == 0 }
@@ -43,7 +44,7 @@ package struct OwnModels: Sendable {
         let named = names().compactMap { name -> Entry? in
             guard name.hasPrefix("\(purpose)-"), name.hasSuffix(".onnx") else { return nil }
             let short = name.dropFirst(purpose.utf8.count + 1).dropLast(5)
-            guard !short.isEmpty, short.utf8.allSatisfy(Self.isPlain) else { return nil }
+            guard !short.isEmpty, short.utf8.allSatisfy(\.isPlain) else { return nil }
             return Entry(id: "local:\(short)", path: "\(folder)/\(name)")
         }
         return ids.filter(has).map { Entry(id: $0, path: path($0)) } + named
@@ -53,22 +54,12 @@ package struct OwnModels: Sendable {
     func folders() -> [String] {
         names().filter { name in
             var info = stat()
-            return name.utf8.allSatisfy(Self.isPlain) && stat("\(folder)/\(name)", &info) == 0
+            return name.utf8.allSatisfy(\.isPlain) && stat("\(folder)/\(name)", &info) == 0
                 && info.st_mode & S_IFMT == S_IFDIR
         }
     }
 
     private func names() -> ArraySlice<String> { Files.names(in: folder).prefix(Self.mostFiles) }
-
-    /// Letters, digits, `.`, `_`, `-`: what a model's id may consist of.
-    private static func isPlain(_ byte: UInt8) -> Bool {
-        switch byte {
-        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-            UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "."), UInt8(ascii: "_"), UInt8(ascii: "-"):
-            true
-        default: false
-        }
-    }
 }
 
 /// What the local operations on whole pictures share.
@@ -91,9 +82,11 @@ struct LocalShop: Sendable {
         return missing.isEmpty ? nil : LocalShop.text(missing)
     }
 
-    /// Paths of files that are missing, and how to get them.
+    /// Paths of files that are missing, and how to get them. Agents see this, so it says where in the models' folder they
+    /// belong, and not where on this machine that is.
     static func text(_ missing: [String]) -> String {
-        "missing: \(missing.joined(separator: ", ")); run scripts/setup, or name the folder that holds them with "
+        let names = missing.map { $0.split(separator: "/").suffix(2).joined(separator: "/") }
+        return "missing: \(names.joined(separator: ", ")); run scripts/setup, or name the folder that holds them with "
             + "--models DIR or SLUICE_VENDOR"
     }
 }

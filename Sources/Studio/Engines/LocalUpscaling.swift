@@ -11,6 +11,7 @@ package struct LocalUpscaling: LocalOperation {
     private let own: [OwnModels.Entry]
 
     package let operation = Operation.upscale
+    package let reads: Set = ["inputImage", "upscaleFactor"]
     package let models: [EngineModel]
 
     init(_ shop: LocalShop) {
@@ -39,11 +40,7 @@ package struct LocalUpscaling: LocalOperation {
         let large = try LocalShop.run { () throws(ImagingError) in
             guard let path else { return try picture.enlarged(by: factor) }
             return try shop.models.enlarge(picture, by: factor, with: path) { (done, all) throws(ImagingError) in
-                do throws(StudioError) {
-                    try call.step(done, of: all, "part \(done) of \(all) enlarged")
-                } catch {
-                    throw ImagingError(.cancelled, error.message)
-                }
+                try call.imagingStep(done, of: all, "part \(done) of \(all) enlarged")
             }
         }
         var result = EngineResult(model: model, items: [EngineItem(.pixels(large.withoutIdleAlpha))])

@@ -1,4 +1,5 @@
 import Base
+import CAssets
 import JSON
 
 /// What services charge, as far as it is known: for estimates before a call, and for services that do not say what a call
@@ -31,26 +32,13 @@ package struct PriceTable: Sendable, Equatable {
         self.entries = entries
     }
 
-    /// What this program knows: list prices of 2025, in US dollars. An operator's own table comes before it.
-    package static let standard = PriceTable([
-        entry("bfl", "flux-pro-1.1-ultra", cents: 6), entry("bfl", "flux-pro-1.1", cents: 4),
-        entry("bfl", "flux-dev", cents: 2.5), entry("bfl", "flux-pro-1.0-fill", cents: 5),
-        entry("bfl", "flux-kontext-pro", cents: 4), entry("bfl", "flux-kontext-max", cents: 8),
-        entry("bfl", "flux-2-pro", cents: 3), entry("bfl", "flux-2-flex", cents: 6),
-        entry("bfl", "flux-2-max", cents: 7),
-        entry("runware", nil, .masking, cents: 0.06), entry("runware", nil, .caption, cents: 0.06),
-        entry("runware", nil, .modelSearch, cents: 0), entry("runware", "klingai:5@2", .video, cents: 18),
-        entry("runware", "runware:10*", .imageInference, cents: 0.13),
-        entry("runware", "civitai:*", .imageInference, cents: 0.13),
-    ])
+    /// What this program knows, `Assets/studio/prices.json`: list prices of 2025. An operator's own table comes before it.
+    package static func standard() throws(StudioError) -> PriceTable { try PriceTable(json: embedded) }
 
-    /// To a thousandth of a cent.
-    private static func entry(
-        _ engine: String, _ model: String?, _ operation: Operation? = nil, cents: Double
-    ) -> Entry {
-        Entry(
-            engine: engine, model: model, operation: operation,
-            each: ExactDecimal(Int64((cents * 1000).rounded()), scale: 5))
+    /// The embedded file's contents.
+    package static var embedded: [UInt8] {
+        let asset = sluice_asset_studio_prices()
+        return Array(UnsafeBufferPointer(start: asset.bytes, count: asset.count))
     }
 
     /// Reads `[{"engine": "runware", "model": "google:*", "operation": "video", "each": 0.25}, …]`.

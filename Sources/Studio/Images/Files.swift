@@ -63,18 +63,7 @@ enum Files {
         let descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0o600)
         guard descriptor >= 0 else { throw Failure() }
         var failure: Failure?
-        var written = 0
-        bytes.withUnsafeBytes { buffer in
-            while written < buffer.count {
-                let count = Glibc.write(descriptor, buffer.baseAddress?.advanced(by: written), buffer.count - written)
-                if count < 0 {
-                    if errno == EINTR { continue }
-                    failure = Failure()
-                    return
-                }
-                written += count
-            }
-        }
+        do throws(Failure) { try append(bytes, to: descriptor) } catch { failure = error }
         if failure == nil, durable, fsync(descriptor) != 0 { failure = Failure() }
         if close(descriptor) != 0, failure == nil { failure = Failure() }
         if failure == nil { failure = publish(temporary, as: path, replacing: replacing) }
@@ -89,6 +78,21 @@ enum Files {
         if let failure {
             unlink(temporary)
             throw failure
+        }
+    }
+
+    /// Writes all of it where the descriptor stands.
+    static func append(_ bytes: [UInt8], to descriptor: Int32) throws(Failure) {
+        var written = 0
+        while written < bytes.count {
+            let count = bytes.withUnsafeBytes { buffer in
+                Glibc.write(descriptor, buffer.baseAddress?.advanced(by: written), buffer.count - written)
+            }
+            if count < 0 {
+                if errno == EINTR { continue }
+                throw Failure()
+            }
+            written += count
         }
     }
 
@@ -164,23 +168,6 @@ enum Files {
         guard let resolved = realpath(path, nil) else { return nil }
         defer { free(resolved) }
         return String(validatingCString: resolved)
-    }
-
-    /// The `file:` URL of an absolute path.
-    static func url(_ path: String) -> String {
-        var url: [UInt8] = Array("file://".utf8)
-        let digits = Array("0123456789ABCDEF".utf8)
-        for byte in path.utf8 {
-            switch byte {
-            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-                UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "/"), UInt8(ascii: "-"), UInt8(ascii: "."),
-                UInt8(ascii: "_"), UInt8(ascii: "~"):
-                url.append(byte)
-            default:
-                url += [UInt8(ascii: "%"), digits[Int(byte >> 4)], digits[Int(byte & 15)]]
-            }
-        }
-        return String(decoding: url, as: UTF8.self)
     }
 
     /// Seconds since 1970.

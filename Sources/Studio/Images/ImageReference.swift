@@ -20,6 +20,8 @@ package enum ImageReference: Sendable, Equatable {
             self = .bytes(try Self.dataURI(text, maxBytes))
         } else if let id = UUIDText(text) {
             self = .handle(id)
+        } else if case .picture(let id)? = ResourceURI(text) {
+            self = .handle(id)
         } else if Self.isURL(text) {
             self = .url(text)
         } else {

@@ -16,7 +16,7 @@ final class IncomingFile: @unchecked Sendable {
         self.path = path
         temporary = "\(path).\(UUIDText.random().text).part"
         descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0o600)
-        if descriptor < 0 { throw ObjectStore.failure(Files.Failure(), path) }
+        if descriptor < 0 { throw StudioError(storage: Files.Failure()) }
     }
 
     deinit {
@@ -26,17 +26,7 @@ final class IncomingFile: @unchecked Sendable {
 
     /// Adds a part at the end.
     func append(_ bytes: [UInt8]) throws(StudioError) {
-        var written = 0
-        while written < bytes.count {
-            let done = bytes.withUnsafeBytes { buffer in
-                Glibc.write(descriptor, buffer.baseAddress?.advanced(by: written), buffer.count - written)
-            }
-            if done < 0 {
-                if errno == EINTR { continue }
-                throw ObjectStore.failure(Files.Failure(), path)
-            }
-            written += done
-        }
+        do throws(Files.Failure) { try Files.append(bytes, to: descriptor) } catch { throw StudioError(storage: error) }
         count += bytes.count
     }
 
@@ -44,7 +34,7 @@ final class IncomingFile: @unchecked Sendable {
     func finish() throws(StudioError) {
         let isClosed = close(descriptor) == 0
         descriptor = -1
-        guard isClosed, rename(temporary, path) == 0 else { throw ObjectStore.failure(Files.Failure(), path) }
+        guard isClosed, rename(temporary, path) == 0 else { throw StudioError(storage: Files.Failure()) }
         isFinished = true
     }
 }

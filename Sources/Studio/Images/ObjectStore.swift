@@ -35,6 +35,7 @@ package final class ObjectStore: Sendable {
     private let folder: String
     private let limits: Limits
     private let lock: StoreLock
+    private let usage: FolderUsage
     /// When this process last went through the whole folder; 0: never.
     private let swept = Mutex(0)
 
@@ -55,17 +56,14 @@ package final class ObjectStore: Sendable {
         package init() {}
     }
 
-    /// What is on disk.
-    private struct Usage: Equatable {
-        var bytes = 0
-        var count = 0
-    }
+    private typealias Usage = FolderUsage.Sum
 
     /// Touches nothing on disk yet.
     package init(folder: String, limits: Limits = Limits()) {
         self.folder = folder
         self.limits = limits
         lock = StoreLock(path: "\(folder)/store.lock")
+        usage = FolderUsage(path: "\(folder)/usage")
     }
 
     /// Keeps a picture that was probed before.
@@ -79,7 +77,7 @@ package final class ObjectStore: Sendable {
         _ bytes: [UInt8], format: ImageFormat, width: Int, height: Int, durable: Bool
     ) throws(StudioError) -> StoredImage {
         let hash = Hex.encode(sha256(bytes))
-        do throws(Files.Failure) { try Files.makeFolder(folder) } catch { throw Self.failure(error, folder) }
+        do throws(Files.Failure) { try Files.makeFolder(folder) } catch { throw StudioError(storage: error) }
         return try lock.withLock { () throws(StudioError) -> StoredImage in
             sweepIfDue()
             if let known = handle(of: hash), let image = image(known), image.bytes == bytes.count {
@@ -88,13 +86,13 @@ package final class ObjectStore: Sendable {
             }
             // A file without a handle, or a damaged one: what is there already is not counted twice.
             let old = Files.information(objectPath(hash))?.bytes
-            var usage = usage() ?? count()
-            if let old { usage = Usage(bytes: usage.bytes - old, count: usage.count - 1) }
-            if !hasRoom(for: bytes.count, usage) { makeRoom(for: bytes.count, &usage) }
-            guard hasRoom(for: bytes.count, usage) else {
+            var total = usage.read() ?? count()
+            if let old { total = Usage(bytes: total.bytes - old, count: total.count - 1) }
+            if !hasRoom(for: bytes.count, total) { makeRoom(for: bytes.count, &total) }
+            guard hasRoom(for: bytes.count, total) else {
                 throw StudioError(
                     .storageFull,
-                    "the picture folder holds \(usage.bytes) of \(limits.totalBytes) bytes, all used within the "
+                    "the picture folder holds \(total.bytes) of \(limits.totalBytes) bytes, all used within the "
                         + "last \(limits.minimumAge / 60) minutes; try later or start the server with a larger --store-limit"
                 )
             }
@@ -108,9 +106,9 @@ package final class ObjectStore: Sendable {
                 // Last: with it the picture is complete.
                 try Files.write(Array(image.id.text.utf8), to: handlePath(hash), durable: durable)
             } catch {
-                throw Self.failure(error, folder)
+                throw StudioError(storage: error)
             }
-            write(Usage(bytes: usage.bytes + bytes.count, count: usage.count + 1))
+            usage.write(Usage(bytes: total.bytes + bytes.count, count: total.count + 1))
             return image
         }
     }
@@ -134,7 +132,7 @@ package final class ObjectStore: Sendable {
             Files.touch(objectPath(image.hash))
             return bytes
         } catch {
-            throw Self.failure(error, folder)
+            throw StudioError(storage: error)
         }
     }
 
@@ -151,8 +149,6 @@ package final class ObjectStore: Sendable {
     private func handlePath(_ hash: String) -> String { "\(objectPath(hash)).id" }
 
     private func indexPath(_ id: UUIDText) -> String { "\(folder)/index/\(id.text.prefix(2))/\(id.text)" }
-
-    private var usagePath: String { "\(folder)/usage" }
 
     private static func record(of image: StoredImage) -> [UInt8] {
         var writer = JSONWriter()
@@ -185,21 +181,6 @@ package final class ObjectStore: Sendable {
 
     // MARK: What is there
 
-    /// What all processes agree on; nil when nobody has counted yet.
-    private func usage() -> Usage? {
-        guard let bytes = try? Files.read(usagePath, limit: 64) else { return nil }
-        let parts = bytes.split(separator: UInt8(ascii: " ")).compactMap { Int(String(decoding: $0, as: UTF8.self)) }
-        guard parts.count == 2, parts[0] >= 0, parts[1] >= 0 else { return nil }
-        return Usage(bytes: parts[0], count: parts[1])
-    }
-
-    /// A count that can't be written is made anew next time.
-    private func write(_ usage: Usage) {
-        do throws(Files.Failure) {
-            try Files.write(Array("\(usage.bytes) \(usage.count)".utf8), to: usagePath, durable: false)
-        } catch { Files.remove(usagePath) }
-    }
-
     /// Every picture's file, with or without a handle.
     private func objects() -> [(hash: String, bytes: Int, used: Int)] {
         var found: [(hash: String, bytes: Int, used: Int)] = []
@@ -213,9 +194,9 @@ package final class ObjectStore: Sendable {
     }
 
     private func count() -> Usage {
-        objects().reduce(into: Usage()) { usage, object in
-            usage.bytes += object.bytes
-            usage.count += 1
+        objects().reduce(into: Usage()) { total, object in
+            total.bytes += object.bytes
+            total.count += 1
         }
     }
 
@@ -228,31 +209,52 @@ package final class ObjectStore: Sendable {
             return true
         }
         guard isDue else { return }
-        var usage = Usage()
+        var total = Usage()
         for object in objects() {
             if object.used <= now - limits.lifetime {
                 remove(object.hash)
             } else {
-                usage.bytes += object.bytes
-                usage.count += 1
+                total.bytes += object.bytes
+                total.count += 1
             }
         }
+        removeOrphans(before: now - 3_600)
         for path in Files.tree(folder, depth: 2) where path.hasSuffix(".part") {
             if let (_, changed) = Files.information(path), changed < now - 3_600 { Files.remove(path) }
         }
-        write(usage)
+        usage.write(total)
+    }
+
+    /// Removes records of pictures that never became complete.
+    private func removeOrphans(before oldest: Int) {
+        let records = shards("index")
+        // COST: what is complete has as many handles as records, and names are counted faster than files are read.
+        guard records.count > shards("objects").count(where: { $0.hasSuffix(".id") }) else { return }
+        for path in records {
+            guard let id = UUIDText(Files.name(of: path)), let (_, changed) = Files.information(path), changed < oldest,
+                read(id).flatMap({ handle(of: $0.hash) }) != id
+            else { continue }
+            Files.remove(path)
+        }
+    }
+
+    /// The paths of all files in the folders below one of ours.
+    private func shards(_ name: String) -> [String] {
+        Files.names(in: "\(folder)/\(name)").flatMap { shard in
+            Files.names(in: "\(folder)/\(name)/\(shard)").map { "\(folder)/\(name)/\(shard)/\($0)" }
+        }
     }
 
     /// Removes pictures, the longest unused first, down to nine tenths of the limits.
-    private func makeRoom(for bytes: Int, _ usage: inout Usage) {
+    private func makeRoom(for bytes: Int, _ total: inout Usage) {
         let oldEnough = Files.now - limits.minimumAge
         for object in objects().filter({ $0.used <= oldEnough }).sorted(by: { $0.used < $1.used }) {
-            if usage.bytes + bytes <= limits.totalBytes / 10 * 9, usage.count < limits.count / 10 * 9 { break }
+            if total.bytes + bytes <= limits.totalBytes / 10 * 9, total.count < limits.count / 10 * 9 { break }
             remove(object.hash)
-            usage.bytes -= object.bytes
-            usage.count -= 1
+            total.bytes -= object.bytes
+            total.count -= 1
         }
-        write(usage)
+        usage.write(total)
     }
 
     /// The handle first: a picture without one is only a file that nobody finds.
@@ -261,12 +263,15 @@ package final class ObjectStore: Sendable {
         Files.remove(handlePath(hash))
         Files.remove(objectPath(hash))
     }
+}
 
-    static func failure(_ failure: Files.Failure, _ folder: String) -> StudioError {
+extension StudioError {
+    /// What agents are told of a folder of ours that can't be used; not where it is.
+    init(storage failure: Files.Failure) {
         if failure.number == ENOSPC || failure.number == EDQUOT {
-            return StudioError(.storageFull, "the disk that holds the server's data folder is full")
+            self.init(.storageFull, "the disk that holds the server's data folder is full")
+        } else {
+            self.init(.storageFailed, "the server can't use its data folder: \(failure.text)")
         }
-        return StudioError(
-            .storageFailed, "the server can't use its data folder \(quoted(folder, limit: 200)): \(failure.text)")
     }
 }

@@ -4,19 +4,16 @@ import Synchronization
 
 /// The pictures that tools made, as files with readable names for people: `<data>/outputs/mask-<uuid>.png`.
 ///
-/// The folder has a size limit; the oldest files make room, and all go 30 days after they were made. All calls block; use
+/// The folder has a size limit for all processes that write to it together; the oldest files make room, and all go 30 days
+/// after they were made. All calls block; use
 /// them on a worker thread.
 package final class OutputFolder: Sendable {
     private let folder: String
     private let totalLimit: Int
-    private let state = Mutex(State())
-
-    private struct State {
-        /// Nil: to be counted.
-        var bytes: Int?
-        /// Other processes may write here too, so it is counted again after some files.
-        var sinceCount = 0
-    }
+    private let lock: StoreLock
+    private let usage: FolderUsage
+    /// Files of this process since it last counted. People remove files too, so it is counted again now and then.
+    private let sinceCount = Mutex(OutputFolder.recountAfter)
 
     private static let recountAfter = 64
     /// Seconds.
@@ -26,6 +23,9 @@ package final class OutputFolder: Sendable {
     package init(folder: String, totalBytes: Int) {
         self.folder = folder
         totalLimit = totalBytes
+        // Hidden: neither listed nor counted, and no name that a caller can give.
+        lock = StoreLock(path: "\(folder)/.lock")
+        usage = FolderUsage(path: "\(folder)/.usage")
     }
 
     /// Writes `<kind>-<uuid>.<extension>` and returns its absolute path.
@@ -74,10 +74,23 @@ package final class OutputFolder: Sendable {
             .pathNotAllowed, parameter: "output", "there are too many files named \(quoted(name)); give another name")
     }
 
-    /// Begins a file that comes in parts; see ``finish(_:)``.
-    func receive(kind: String, id: UUIDText, fileExtension: String) throws(StudioError) -> IncomingFile {
-        do throws(Files.Failure) { try Files.makeFolder(folder) } catch { throw ObjectStore.failure(error, folder) }
-        return try IncomingFile(path: "\(folder)/\(kind)-\(id.text).\(fileExtension)")
+    /// Begins a video, which comes in parts; see ``finish(_:)``.
+    func receive(video id: UUIDText, isWebM: Bool) throws(StudioError) -> IncomingFile {
+        do throws(Files.Failure) { try Files.makeFolder(folder) } catch { throw StudioError(storage: error) }
+        return try IncomingFile(path: videoPath(id, isWebM: isWebM))
+    }
+
+    private func videoPath(_ id: UUIDText, isWebM: Bool) -> String {
+        "\(folder)/video-\(id.text).\(isWebM ? "webm" : "mp4")"
+    }
+
+    /// Where the video of this id lies; nil if there is none (or no longer).
+    func video(_ id: UUIDText) -> (path: String, mimeType: String)? {
+        for isWebM in [false, true] {
+            let path = videoPath(id, isWebM: isWebM)
+            if Files.exists(path) { return (path, isWebM ? "video/webm" : "video/mp4") }
+        }
+        return nil
     }
 
     /// Gives a file that came in parts its name, and counts it.
@@ -88,23 +101,28 @@ package final class OutputFolder: Sendable {
 
     /// - Returns: false if the name is taken and must not be replaced.
     private func put(_ bytes: [UInt8], _ path: String, replacing: Bool) throws(StudioError) -> Bool {
+        let old = replacing ? Files.information(path)?.bytes ?? 0 : 0
         do throws(Files.Failure) {
             try Files.makeFolder(String(path[..<(path.utf8.lastIndex(of: UInt8(ascii: "/")) ?? path.startIndex)]))
             try Files.write(bytes, to: path, durable: false, replacing: replacing)
         } catch {
             if error.number == EEXIST, !replacing { return false }
-            throw ObjectStore.failure(error, folder)
+            throw StudioError(storage: error)
         }
-        count(path, bytes.count)
+        count(path, bytes.count - old)
         return true
     }
 
+    /// The file is there already, so a count that fails costs no result; the next one makes up for it.
     private func count(_ path: String, _ bytes: Int) {
-        state.withLock { state in
-            state.sinceCount += 1
-            if state.sinceCount > Self.recountAfter { state = State() }
-            let sum = state.bytes.map { $0 + bytes } ?? currentBytes()
-            state.bytes = sum > totalLimit ? makeRoom(keeping: path) : sum
+        let isDue = sinceCount.withLock { files in
+            files = files >= Self.recountAfter ? 1 : files + 1
+            return files == 1
+        }
+        try? lock.withLock { () throws(StudioError) in
+            let known = isDue ? nil : usage.read()
+            let sum = known.map { $0.bytes + bytes } ?? currentBytes()
+            usage.write(FolderUsage.Sum(bytes: sum > totalLimit ? makeRoom(keeping: path) : sum))
         }
     }
 

@@ -16,11 +16,11 @@ final class StoreLock: Sendable {
     func withLock<Value: Sendable>(_ body: () throws(StudioError) -> Value) throws(StudioError) -> Value {
         try threads.withLock { _ throws(StudioError) -> Value in
             let descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
-            guard descriptor >= 0 else { throw ObjectStore.failure(Files.Failure(), path) }
+            guard descriptor >= 0 else { throw StudioError(storage: Files.Failure()) }
             // Closing it gives the lock back.
             defer { close(descriptor) }
             while flock(descriptor, LOCK_EX) != 0 {
-                if errno != EINTR { throw ObjectStore.failure(Files.Failure(), path) }
+                if errno != EINTR { throw StudioError(storage: Files.Failure()) }
             }
             return try body()
         }

@@ -135,14 +135,7 @@ package enum ModelID {
         let afterColon = text.utf8.index(after: colon)
         func isWord(_ part: Substring.UTF8View, dots: Bool) -> Bool {
             !part.isEmpty
-                && part.allSatisfy { byte in
-                    switch byte {
-                    case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-                        UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "_"), UInt8(ascii: "-"):
-                        true
-                    default: dots && byte == UInt8(ascii: ".")
-                    }
-                }
+                && part.allSatisfy { $0.isPlain && (dots || $0 != UInt8(ascii: ".")) }
         }
         guard let at = text.utf8.firstIndex(of: UInt8(ascii: "@")) else {
             return text.hasPrefix("local:") && isWord(text[afterColon...].utf8, dots: true)

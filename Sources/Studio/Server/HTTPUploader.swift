@@ -1,16 +1,23 @@
+import Base
 import HTTP
 import Runtime
 
 /// Sends results by HTTP PUT, to hosts that the operator named and to no other.
 struct HTTPUploader: ResultUploader {
-    private let client: HTTPClient
+    private let web: Web
     /// `host` or `host:port`, lower case.
     private let hosts: [String]
+    /// For one result.
+    private let limit: TimeSpan
+    /// A request's body lies in memory while it is sent: of what is large, one at a time.
+    private let gate = TaskGate(limit: 1)
+    private static let largeBytes = 8 << 20
 
-    /// - Parameter client: of the loop on which tools run.
-    init(client: HTTPClient, hosts: [String]) {
-        self.client = client
+    /// - Parameter limit: for one result.
+    init(_ web: Web, hosts: [String], limit: TimeSpan) {
+        self.web = web
         self.hosts = hosts.map { $0.lowercased() }
+        self.limit = limit
     }
 
     var isEnabled: Bool { !hosts.isEmpty }
@@ -19,13 +26,22 @@ struct HTTPUploader: ResultUploader {
         _ = try url(endpoint)
     }
 
-    func put(_ bytes: [UInt8], mimeType: String, to endpoint: String) async throws(StudioError) {
-        let request = ClientRequest(.put, try url(endpoint), fields: Fields((.contentType, mimeType)), body: bytes)
+    func put(_ file: ResultFile, to endpoint: String, _ call: CallContext) async throws(StudioError) {
+        let url = try url(endpoint)
+        guard file.bytes > Self.largeBytes else { return try await send(file, url, call) }
+        try await gate.run(call) { () async throws(StudioError) in try await send(file, url, call) }
+    }
+
+    private func send(_ file: ResultFile, _ url: HTTPURL, _ call: CallContext) async throws(StudioError) {
+        let body = try await call.work(mayRefuse: false, file.content)
+        let deadline = web.moment(after: limit)
+        let request = ClientRequest(.put, url, fields: Fields((.contentType, file.mimeType)), body: body)
         let status: HTTPStatus
-        do throws(HTTPClientError) {
-            status = try await client.send(request).head.status
+        do throws(Web.Failure) {
+            status = try await web.send(request, until: deadline, call).head.status
         } catch {
-            throw StudioError(.uploadFailed, "the upload endpoint can't be reached: \(error.detail)")
+            let problem = Web.error(error, "the upload endpoint's answer")
+            throw problem.code == .cancelled ? problem : StudioError(.uploadFailed, problem.message)
         }
         guard (200..<300).contains(status.code) else {
             throw StudioError(.uploadFailed, "the upload endpoint answered \(status.code)")

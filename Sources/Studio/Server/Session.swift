@@ -1,3 +1,4 @@
+import Base
 import JSON
 import MCP
 import Synchronization
@@ -39,11 +40,13 @@ package final class Session: Sendable {
     }
 
     private let workers: any Workers
+    private let shelf: any ResourceShelf
     private let state: Mutex<State>
 
     /// A session before its `initialize`.
     package init(tools: ToolRegistry, workers: any Workers, limits: SessionMachine.Limits = SessionMachine.Limits()) {
         self.workers = workers
+        shelf = tools.shelf
         state = Mutex(State(machine: SessionMachine(tools: tools, limits: limits)))
     }
 
@@ -106,14 +109,49 @@ package final class Session: Sendable {
 
     /// Carries out a call. Nil: it was cancelled, and nothing may be sent.
     package func perform(_ call: Call) async -> [UInt8]? {
-        let result = await Self.run(call)
         let id = call.pending.id
+        let answer: [UInt8]
+        var links: [ResourceLink] = []
+        switch call.pending.work {
+        case .tool(let tool, let arguments):
+            let result = await Self.run(tool, arguments, call, &links)
+            answer = RPCWriter.result(id: id, result)
+        case .resource(let uri): answer = await read(uri, call)
+        }
+        let made = links
         let mayAnswer = state.withLock { state in
             guard state.contexts[id] === call.context else { return false }
             state.contexts[id] = nil
+            state.machine.remember(made)
             return state.machine.finish(id)
         }
-        return mayAnswer ? RPCWriter.result(id: id, result) : nil
+        return mayAnswer ? answer : nil
+    }
+
+    /// `resources/read`: the file in base64, written on a worker thread because it is long.
+    private func read(_ uri: ResourceURI, _ call: Call) async -> [UInt8] {
+        let (id, shelf) = (call.pending.id, shelf)
+        do throws(StudioError) {
+            return try await call.context.work { () throws(StudioError) -> [UInt8] in
+                let contents = try shelf.contents(of: uri)
+                return RPCWriter.result(
+                    id: id,
+                    [
+                        "contents": [
+                            [
+                                "uri": .string(uri.text), "mimeType": .string(contents.mimeType),
+                                "blob": .string(Base64.encode(contents.bytes)),
+                            ]
+                        ]
+                    ])
+            }
+        } catch {
+            switch error.code {
+            case .imageNotFound, .fileNotFound: return SessionMachine.noResource(id, error.message, uri.text)
+            case .busy: return RPCWriter.error(id: id, code: .overloaded, message: error.message)
+            default: return RPCWriter.error(id: id, code: .internalError, message: error.message)
+            }
+        }
     }
 
     /// Carries out the calls of a batch at the same time. Nil: all that would be answered was cancelled.
@@ -128,18 +166,23 @@ package final class Session: Sendable {
             [[UInt8(ascii: "[")], Array(answers.joined(separator: [UInt8(ascii: ",")])), [UInt8(ascii: "]")]].joined())
     }
 
-    private static func run(_ call: Call) async -> JSONValue {
-        let pending = call.pending
+    /// - Parameter links: gets what the call made.
+    private static func run(
+        _ tool: any Tool, _ given: JSONView?, _ call: Call, _ links: inout [ResourceLink]
+    ) async -> JSONValue {
+        let dialect = call.pending.dialect
         let arguments: ToolArguments
         do throws(ArgumentProblems) {
-            arguments = try pending.tool.parameters.decode(pending.arguments)
+            arguments = try tool.parameters.decode(given)
         } catch {
-            return Envelope.failure(error.first, others: error.rest, pending.dialect)
+            return Envelope.failure(error.first, others: error.rest, dialect)
         }
         do throws(StudioError) {
-            return Envelope.success(try await pending.tool.call(arguments, call.context), pending.dialect)
+            let outcome = try await tool.call(arguments, call.context)
+            links = outcome.links
+            return Envelope.success(outcome, dialect)
         } catch {
-            return Envelope.failure(error, pending.dialect)
+            return Envelope.failure(error, dialect)
         }
     }
 

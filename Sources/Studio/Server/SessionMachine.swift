@@ -20,14 +20,20 @@ package struct SessionMachine: Sendable {
         case nothing
     }
 
+    /// What takes a while.
+    package enum Work: Sendable {
+        /// Arguments are not checked yet.
+        case tool(any Tool, JSONView?)
+        /// `resources/read`.
+        case resource(ResourceURI)
+    }
+
     /// A call that was accepted.
     package struct PendingCall: Sendable {
         /// The request to answer.
         package let id: RequestID
-        /// The tool that was named.
-        package let tool: any Tool
-        /// Not checked yet.
-        package let arguments: JSONView?
+        /// What was asked for.
+        package let work: Work
         /// Whether the caller gave a progress token.
         package let wantsProgress: Bool
         /// What the result may contain.
@@ -42,6 +48,8 @@ package struct SessionMachine: Sendable {
         package var running = 64
         /// Messages in one batch.
         package var batch = 64
+        /// Results of this session that `resources/list` tells of; the oldest go first.
+        package var resources = 100
 
         /// 32 MiB a message, 64 calls at once.
         package init() {}
@@ -50,6 +58,8 @@ package struct SessionMachine: Sendable {
     /// What was agreed in `initialize`; nil before it.
     package private(set) var version: ProtocolVersion?
     private var running: [RequestID: Running] = [:]
+    /// What the calls of this session made, the newest last.
+    private var made: [ResourceLink] = []
     private let tools: ToolRegistry
     private let limits: Limits
 
@@ -130,12 +140,9 @@ package struct SessionMachine: Sendable {
         }
         guard let version else { return error(id, .invalidRequest, "send `initialize` first") }
         switch message.method {
-        case "tools/list":
-            if let cursor = message.params?["cursor"], cursor.kind != .null {
-                return error(id, .invalidParams, "unknown cursor; this server's list has one page")
-            }
-            return .reply(RPCWriter.result(id: id, tools.list(Dialect(version))))
+        case "tools/list", "resources/list", "resources/templates/list": return list(id, message, Dialect(version))
         case "tools/call": return call(id, message, Dialect(version))
+        case "resources/read": return read(id, message, Dialect(version))
         default: return methodNotFound(id, message.method)
         }
     }
@@ -148,6 +155,43 @@ package struct SessionMachine: Sendable {
         let version = ProtocolVersion.answer(toInitializeFor: asked)
         self.version = version
         return .reply(RPCWriter.result(id: id, Greeting.result(version)))
+    }
+
+    private func list(_ id: RequestID, _ message: RPCMessage, _ dialect: Dialect) -> Action {
+        if let cursor = message.params?["cursor"], cursor.kind != .null {
+            return error(id, .invalidParams, "unknown cursor; this server's list has one page")
+        }
+        let result: JSONValue =
+            switch message.method {
+            case "resources/list": ["resources": .array(made.reversed().map(\.json))]
+            case "resources/templates/list": ResourceURI.templates
+            default: tools.list(dialect)
+            }
+        return .reply(RPCWriter.result(id: id, result))
+    }
+
+    private mutating func read(_ id: RequestID, _ message: RPCMessage, _ dialect: Dialect) -> Action {
+        guard let text = message.params?["uri"]?.string else {
+            return error(id, .invalidParams, "resources/read needs params.uri, a string")
+        }
+        guard let uri = ResourceURI(text) else {
+            return .reply(Self.noResource(id, "there is no \(quoted(text, limit: 200))", text))
+        }
+        guard running.count < limits.running else {
+            return error(id, .overloaded, "\(running.count) calls of this session are running; wait for one to end")
+        }
+        return begin(id, .resource(uri), message, dialect)
+    }
+
+    /// SPEC: MCP 2025-11-25, resources, "Error Handling": -32002 for what is not there.
+    static func noResource(_ id: RequestID, _ text: String, _ uri: String) -> [UInt8] {
+        RPCWriter.error(id: id, number: -32_002, message: text, data: ["uri": .string(uri)])
+    }
+
+    private mutating func begin(_ id: RequestID, _ work: Work, _ message: RPCMessage, _ dialect: Dialect) -> Action {
+        let token = message.progressToken?.value
+        running[id] = Running(progressToken: token)
+        return .call(PendingCall(id: id, work: work, wantsProgress: token != nil, dialect: dialect))
     }
 
     private mutating func call(_ id: RequestID, _ message: RPCMessage, _ dialect: Dialect) -> Action {
@@ -169,11 +213,7 @@ package struct SessionMachine: Sendable {
                         StudioError(.busy, "\(running.count) calls of this session are running; wait for one to end"),
                         dialect)))
         }
-        let token = message.progressToken?.value
-        running[id] = Running(progressToken: token)
-        return .call(
-            PendingCall(
-                id: id, tool: tool, arguments: call.arguments, wantsProgress: token != nil, dialect: dialect))
+        return begin(id, .tool(tool, call.arguments), message, dialect)
     }
 
     private mutating func notification(_ message: RPCMessage) -> Action {
@@ -189,6 +229,13 @@ package struct SessionMachine: Sendable {
     /// Ends a call. False: it was cancelled, so no response may be sent.
     package mutating func finish(_ id: RequestID) -> Bool {
         running.removeValue(forKey: id) != nil
+    }
+
+    /// Remembers what a call made, for `resources/list`.
+    package mutating func remember(_ links: [ResourceLink]) {
+        made.removeAll { old in links.contains { $0.uri == old.uri } }
+        made += links
+        if made.count > limits.resources { made.removeFirst(made.count - limits.resources) }
     }
 
     /// The progress notification for a report, or nil: the call is over, wants no progress, or the value did not grow.
@@ -228,9 +275,15 @@ package enum Greeting {
 
     private static let instructions = """
         Image tools: some run on this machine, some at a service that the operator has set up; `engine`, `model` and \
-        `cost` in each result say which. Give a picture as a local path inside a readable folder, an https URL, or upload \
-        it once with imageUpload and use its UUID. Failures have isError true and an error object with code, parameter, \
-        message and retryable.
+        `cost` (US dollars) in each result say which. Give a picture as a local path inside a readable folder, an https \
+        URL, or upload it once with imageUpload and use its UUID. In `result.data` each thing made has its UUID (a handle \
+        that every tool takes), by outputType a URL (which expires), data URI or base64, and its Path on the server's \
+        machine; resource links can be read from anywhere. `warning` says what to know about a result; `partial` that a \
+        part of the call failed: furtherErrors.
+        Failures have isError true, `message`, and `error`: `code`; `parameter`, the argument at fault, or null; `message`; \
+        `retryable`, whether the same call may succeed later; and if a service was asked `engine`, `serviceCode` (its own \
+        words), `retryAfter` (seconds), and `taskUUID` or `serviceTaskID`: give it again to go on with the same task \
+        without paying twice. Codes: \(StudioError.Code.allCases.map(\.rawValue).joined(separator: ", ")).
         """
 
     static func result(_ version: ProtocolVersion) -> JSONValue {
@@ -239,7 +292,7 @@ package enum Greeting {
         info.append(("version", .string(Self.version)))
         return [
             "protocolVersion": .string(version.rawValue),
-            "capabilities": ["tools": [:]],
+            "capabilities": ["tools": [:], "resources": [:]],
             "serverInfo": .members(info),
             "instructions": .string(instructions),
         ]

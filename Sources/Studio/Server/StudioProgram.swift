@@ -56,7 +56,7 @@ package enum StudioProgram {
             throw Failure(message: error.message)
         }
         let local = LocalEngine.standard(vendor: options.vendorFolder, cache: "\(data)/cache")
-        for shortcoming in local.shortcomings { logLine(shortcoming) }
+        for shortcoming in local.shortcomings { logLine("\(shortcoming) (looked for in \(options.vendorFolder))") }
         let links = FileLinks(lifetime: options.linkLifetime)
         let publisher = LinkPublisher(group: group, loop: loop, links: links, workers: workers)
         let client = await loop.run { HTTPClient(on: loop) }
@@ -67,15 +67,18 @@ package enum StudioProgram {
         let outputs = OutputFolder(folder: "\(data)/outputs", totalBytes: options.storeLimit)
         let web = Web(client: client, loop: loop)
         let engines: EngineRouter
+        let prices: PriceTable
         do throws(StudioError) {
+            prices = options.prices.before(try .standard())
             engines = try Self.engines(options, local, web, data, outputs, imageLimits)
         } catch {
             throw Failure(message: error.message)
         }
         let workshop = Workshop(
             roots: roots, store: ObjectStore(folder: data, limits: storeLimits),
-            outputs: outputs, links: links, engines: engines, prices: options.prices.before(.standard),
-            publisher: publisher, uploader: HTTPUploader(client: client, hosts: options.uploadHosts),
+            outputs: outputs, links: links, engines: engines, prices: prices,
+            publisher: publisher,
+            uploader: HTTPUploader(web, hosts: options.uploadHosts, limit: options.runware.deadline),
             fetcher: options.fetches ? HTTPPictureFetcher(web, hosts: options.fetchHosts) : nil, limits: imageLimits)
         let tools = workshop.tools(options.profiles)
         var sessionLimits = SessionMachine.Limits()
@@ -217,39 +220,5 @@ package enum StudioProgram {
             }
         }
         return "vendor"
-    }
-}
-
-/// Something that happens once, for one who waits.
-package final class EndSignal: Sendable {
-    private struct State {
-        var hasFired = false
-        var waiter: CheckedContinuation<Void, Never>?
-    }
-
-    private let state = Mutex(State())
-
-    /// Not fired yet.
-    package init() {}
-
-    /// Any thread, any number of times.
-    package func fire() {
-        let waiter = state.withLock { state in
-            state.hasFired = true
-            defer { state.waiter = nil }
-            return state.waiter
-        }
-        waiter?.resume()
-    }
-
-    /// Returns once ``fire()`` was called. One waiter only.
-    package func wait() async {
-        await withCheckedContinuation { continuation in
-            let hasFired = state.withLock { state in
-                if !state.hasFired { state.waiter = continuation }
-                return state.hasFired
-            }
-            if hasFired { continuation.resume() }
-        }
     }
 }

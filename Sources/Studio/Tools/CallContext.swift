@@ -1,4 +1,5 @@
 import Base
+import Imaging
 import Synchronization
 
 /// One call while it runs: whether it was cancelled, and where progress goes. Used from the loop and from worker threads.
@@ -64,6 +65,18 @@ package final class CallContext: Sendable {
         try checkCancelled()
         state.withLock { ($0.done, $0.total) = (done, total) }
         report?(ProgressReport(progress: done, total: total, message: message))
+    }
+
+    /// The same for pixel work, which ends with the error of its own module.
+    func imagingStep(_ done: Int, of total: Int, _ message: String) throws(ImagingError) {
+        do throws(StudioError) { try step(done, of: total, message) } catch {
+            throw ImagingError(.cancelled, error.message)
+        }
+    }
+
+    /// Ends the pixel work of a cancelled call.
+    func imagingStep() throws(ImagingError) {
+        do throws(StudioError) { try checkCancelled() } catch { throw ImagingError(.cancelled, error.message) }
     }
 
     /// Tells the caller that one more step is done, when nobody knows how many there will be, or the last one is.

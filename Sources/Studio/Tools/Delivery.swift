@@ -21,17 +21,20 @@ struct Delivery: Sendable {
 
     /// One thing on disk.
     private struct Made: Sendable {
-        /// Of the object in our store, or of the video.
-        let handle: String
+        let resource: ResourceURI
+        /// Its handle: of the object in our store, or of the video.
+        let id: UUIDText
         let path: String
         let mimeType: String
         let bytes: Int
         /// Empty for videos, which never travel inside an answer.
-        let file: [UInt8]
-        let width: Int
-        let height: Int
-        let preview: Preview?
-        let coverage: Double?
+        var file: [UInt8] = []
+        var width = 0
+        var height = 0
+        var preview: Preview?
+        var coverage: Double?
+        /// Whether it was transparent and could not stay so.
+        var isFlattened = false
         var url: String?
     }
 
@@ -66,6 +69,10 @@ struct Delivery: Sendable {
                 } catch { lost.append(error) }
             }
         }
+        if made.contains(where: { $0?.isFlattened == true }) {
+            result.warnings.append(
+                "JPG knows no transparency, so what is transparent was laid on white; ask for PNG or WEBP to keep it")
+        }
         let task = result.task
         result.failures += lost.map { $0.after(task) }
         let files = made.compactMap { $0 }
@@ -75,7 +82,7 @@ struct Delivery: Sendable {
             previews: files.compactMap(\.preview),
             links: files.map { file in
                 ResourceLink(
-                    uri: file.url ?? Files.url(file.path), name: Files.name(of: file.path),
+                    uri: file.resource.text, name: Files.name(of: file.path),
                     description: file.width > 0
                         ? "The \(definition.product), \(file.width)×\(file.height) pixels"
                         : "The \(definition.product)",
@@ -88,10 +95,8 @@ struct Delivery: Sendable {
     private func write(_ item: EngineItem, _ previews: Bool) throws(StudioError) -> Made? {
         switch item.content {
         case .none: return nil
-        case .file(let path, let mimeType, let bytes):
-            return Made(
-                handle: UUIDText.random().text, path: path, mimeType: mimeType, bytes: bytes, file: [], width: 0,
-                height: 0, preview: nil, coverage: nil)
+        case .video(let id, let path, let mimeType, let bytes):
+            return Made(resource: .video(id), id: id, path: path, mimeType: mimeType, bytes: bytes)
         case .pixels(let picture):
             return try keep(try encoded(picture), picture, previews)
         case .picture(let bytes):
@@ -131,14 +136,11 @@ struct Delivery: Sendable {
             let kind = definition.operation == .masking ? "mask" : definition.name
             path = try workshop.outputs.write(file, kind: kind, id: stored.id, format: format)
         }
-        var coverage: Double?
-        if definition.annotatesCoverage {
-            let values = picture.layout == .gray8 ? picture.bytes : picture.converted(to: .gray8).bytes
-            coverage = Double(values.count { $0 != 0 }) / Double(max(1, values.count))
-        }
+        let coverage = definition.annotatesCoverage ? try? Mask(picture.converted(to: .gray8)).coverage : nil
         return Made(
-            handle: stored.id.text, path: path, mimeType: format.mimeType, bytes: file.count, file: file,
-            width: picture.width, height: picture.height, preview: preview, coverage: coverage)
+            resource: .picture(stored.id), id: stored.id, path: path, mimeType: format.mimeType, bytes: file.count,
+            file: file, width: picture.width, height: picture.height, preview: preview, coverage: coverage,
+            isFlattened: format == .jpeg && picture.isTransparent)
     }
 
     // MARK: The answer
@@ -148,22 +150,20 @@ struct Delivery: Sendable {
         guard let endpoint = output.uploadEndpoint else { return [] }
         var failures: [StudioError] = []
         for file in files {
+            let content = ResultFile(mimeType: file.mimeType, bytes: file.bytes) { () throws(StudioError) -> [UInt8] in
+                if !file.file.isEmpty { return file.file }
+                do throws(Files.Failure) {
+                    return try Files.read(file.path, limit: file.bytes)
+                } catch { throw StudioError(storage: error) }
+            }
             do throws(StudioError) {
-                let bytes = try await body(of: file)
-                try await workshop.uploader.put(bytes, mimeType: file.mimeType, to: endpoint)
-            } catch { failures.append(error.about("uploadEndpoint")) }
-            try call.checkCancelled()
+                try await workshop.uploader.put(content, to: endpoint, call)
+            } catch {
+                if error.code == .cancelled { throw error }
+                failures.append(error.about("uploadEndpoint"))
+            }
         }
         return failures
-    }
-
-    private func body(of file: Made) async throws(StudioError) -> [UInt8] {
-        guard file.file.isEmpty else { return file.file }
-        return try await call.work(mayRefuse: false) { () throws(StudioError) -> [UInt8] in
-            do throws(Files.Failure) {
-                return try Files.read(file.path, limit: file.bytes)
-            } catch { throw ObjectStore.failure(error, file.path) }
-        }
     }
 
     private func item(_ item: EngineItem, _ file: Made?, _ job: EngineJob, _ result: EngineResult) -> JSONValue {
@@ -179,7 +179,7 @@ struct Delivery: Sendable {
         if let file {
             let prefix: String
             if case .pictures(let name) = definition.yields { prefix = name } else { prefix = "video" }
-            members.append(("\(prefix)UUID", .string(file.handle)))
+            members.append(("\(prefix)UUID", .string(file.id.text)))
             if let url = file.url {
                 members.append(("\(prefix)URL", .string(url)))
             } else if output.form == .dataURI {

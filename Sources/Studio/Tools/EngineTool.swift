@@ -49,12 +49,18 @@ struct EngineTool: Tool {
             do throws(StudioError) { try workshop.uploader.check(endpoint) } catch {
                 throw error.about("uploadEndpoint")
             }
+            if let count = arguments.integer("numberResults"), count > 1 {
+                throw StudioError(
+                    .incompatibleParameters, parameter: "numberResults",
+                    "`uploadEndpoint` is one place for one result, and each of \(count) would replace the one before; make \(count) calls, or leave it out"
+                )
+            }
         }
         let choice = try workshop.engines.choose(definition.operation, model: definition.model(arguments))
         let estimate = workshop.prices.estimate(
             engine: choice.engine.name, operation: definition.operation, model: choice.model, arguments)
         try refuseIfDearer(estimate, arguments)
-        if arguments.boolean("dryRun") == true, choice.engine.name != "runware" {
+        if arguments.boolean("dryRun") == true, choice.engine.name != Service.runware.rawValue {
             return dryRun(choice, estimate)
         }
         let pictures = try await workshop.resolve(arguments.pictures, call)
@@ -91,57 +97,39 @@ struct EngineTool: Tool {
 }
 
 extension ToolDefinition {
-    /// JSON Schema of the structured result, failures included.
+    /// JSON Schema of the structured result, failures included. What members mean that all results share stands in the
+    /// server's instructions, once.
     var outputSchema: JSONValue {
         let uuid: JSONValue = ["type": "string", "format": "uuid"]
         var properties: [(String, JSONValue)] = [("taskType", ["const": .string(taskType)]), ("taskUUID", uuid)]
         var required: [JSONValue] = ["taskType", "taskUUID"]
         if echo != nil { properties.append(("inputImageUUID", uuid)) }
-        func file(_ prefix: String, _ what: String, inline: Bool) {
-            properties.append(
-                (
-                    "\(prefix)UUID",
-                    ["type": "string", "format": "uuid", "description": .string("Handle of the \(what).")]
-                ))
-            properties.append(("\(prefix)URL", ["type": "string", "description": "With outputType URL; expires."]))
-            if inline {
-                properties.append(("\(prefix)DataURI", ["type": "string", "description": "With outputType dataURI."]))
-                properties.append(
-                    ("\(prefix)Base64Data", ["type": "string", "description": "With outputType base64Data."]))
-            }
-            properties.append(
-                (
-                    "\(prefix)Path",
-                    ["type": "string", "description": .string("The \(what)'s file on the server's machine.")]
-                ))
+        func file(_ prefix: String, inline: Bool) {
+            let names = ["URL"] + (inline ? ["DataURI", "Base64Data"] : []) + ["Path"]
+            properties.append(("\(prefix)UUID", uuid))
+            properties += names.map { ("\(prefix)\($0)", ["type": "string"]) }
             required += [.string("\(prefix)UUID"), .string("\(prefix)Path")]
         }
         switch yields {
         case .pictures(let prefix):
-            file(prefix, product, inline: true)
-            properties.append(("width", ["type": "integer", "minimum": 1, "description": "Pixels."]))
+            file(prefix, inline: true)
+            properties.append(("width", ["type": "integer", "minimum": 1]))
             properties.append(("height", ["type": "integer", "minimum": 1]))
-        case .video: file("video", product, inline: false)
+        case .video: file("video", inline: false)
         case .facts: break
         }
         properties += members
-        properties.append(("cost", ["type": "number", "minimum": 0, "description": "US dollars, with includeCost."]))
+        properties.append(("cost", ["type": "number", "minimum": 0]))
         return Envelope.schema(
             item: [
                 "type": "object", "properties": .members(properties), "required": .array(required),
                 "additionalProperties": false,
             ],
             facts: [
-                ("engine", ["type": "string", "description": "Where the work was done."]),
-                ("model", ["type": "string", "description": "The model that did it."]),
-                ("cost", ["type": "number", "minimum": 0, "description": "US dollars for the whole call."]),
-                ("width", ["type": "integer", "minimum": 1, "description": "Pixels of the first result."]),
-                ("height", ["type": "integer", "minimum": 1]),
-                ("warning", ["type": "string", "description": "Something to know about the result."]),
-                (
-                    "partial",
-                    ["type": "boolean", "description": "Whether a part of the call failed: see furtherErrors."]
-                ),
+                ("engine", ["type": "string"]), ("model", ["type": "string"]),
+                ("cost", ["type": "number", "minimum": 0]),
+                ("width", ["type": "integer", "minimum": 1]), ("height", ["type": "integer", "minimum": 1]),
+                ("warning", ["type": "string"]), ("partial", ["type": "boolean"]),
             ] + facts)
     }
 }

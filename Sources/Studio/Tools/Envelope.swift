@@ -19,24 +19,27 @@ enum Envelope {
             ])
         }
         if dialect.hasStructuredResults {
-            for link in outcome.links {
-                content.append([
-                    "type": "resource_link", "uri": .string(link.uri), "name": .string(link.name),
-                    "description": .string(link.description), "mimeType": .string(link.mimeType),
-                    "size": .int(link.size),
-                ])
-            }
+            content += outcome.links.map(\.block)
         }
         return result(content, structured, isError: false, dialect)
     }
 
     /// The result of a call that failed. `others` are further problems of the same call.
     static func failure(_ error: StudioError, others: [StudioError] = [], _ dialect: Dialect) -> JSONValue {
-        var members: [(String, JSONValue)] = [("status", "error"), ("error", describe(error))]
+        var members: [(String, JSONValue)] = [
+            ("status", .string(status(error))), ("message", .string(error.message)), ("error", describe(error)),
+        ]
         if !others.isEmpty { members.append(("furtherErrors", .array(others.map(describe)))) }
         let structured = JSONValue.members(members)
         return result([textBlock(structured)], structured, isError: true, dialect)
     }
+
+    /// The originals' words: theirs for what a service was asked, and for all else.
+    private static func status(_ error: StudioError) -> String {
+        error.service == nil ? failures[0] : failures[1]
+    }
+
+    private static let failures = ["Tool error", "API error"]
 
     private static func describe(_ error: StudioError) -> JSONValue {
         var members: [(String, JSONValue)] = [
@@ -89,30 +92,21 @@ enum Envelope {
     }
 
     private static func schema(_ members: [(String, JSONValue)], required: [JSONValue]) -> JSONValue {
+        // What these mean is said once, in the server's instructions: each tool's schema has to be complete in itself.
         let error: JSONValue = [
             "type": "object",
             "properties": [
-                "code": [
-                    "type": "string", "enum": .array(StudioError.Code.allCases.map { .string($0.rawValue) }),
-                    "description": "What kind of failure; stable, fit for programs.",
-                ],
-                "parameter": ["type": ["string", "null"], "description": "The argument at fault, if it is one."],
-                "message": ["type": "string", "description": "What is wrong and how to mend it."],
-                "retryable": ["type": "boolean", "description": "Whether the same call may succeed later."],
-                "engine": ["type": "string", "description": "The service that was asked."],
-                "serviceCode": ["type": "string", "description": "The service's own code."],
-                "taskUUID": ["type": "string", "description": "Give it again to go on with the same task."],
-                "serviceTaskID": [
-                    "type": "string", "description": "The service's own id of a task that may be paid for.",
-                ],
-                "retryAfter": ["type": "integer", "minimum": 0, "description": "Seconds to wait."],
+                "code": ["type": "string"], "parameter": ["type": ["string", "null"]], "message": ["type": "string"],
+                "retryable": ["type": "boolean"], "engine": ["type": "string"], "serviceCode": ["type": "string"],
+                "taskUUID": ["type": "string"], "serviceTaskID": ["type": "string"],
+                "retryAfter": ["type": "integer", "minimum": 0],
             ],
             "required": ["code", "parameter", "message", "retryable"],
             "additionalProperties": false,
         ]
         let properties: [(String, JSONValue)] =
             [
-                ("status", ["type": "string", "enum": ["success", "error"]]),
+                ("status", ["type": "string"]),
                 ("message", ["type": "string"]),
             ] + members + [
                 ("error", error),
@@ -127,7 +121,10 @@ enum Envelope {
                 "oneOf",
                 [
                     ["properties": ["status": ["const": "success"]], "required": .array(required)],
-                    ["properties": ["status": ["const": "error"]], "required": ["error"]],
+                    [
+                        "properties": ["status": ["enum": .array(failures.map { .string($0) })]],
+                        "required": ["message", "error"],
+                    ],
                 ]
             ),
             ("additionalProperties", .bool(false)),

@@ -52,7 +52,7 @@ struct ImageUploadTool: Tool {
             "additionalProperties": false,
         ],
         facts: [
-            ("engine", ["type": "string", "description": "Where the work was done."]),
+            ("engine", ["type": "string"]),
             ("cost", ["type": "number", "const": 0]),
         ])
 
@@ -95,7 +95,7 @@ struct ImageUploadTool: Tool {
             facts: [JSONMember("engine", "local"), JSONMember("cost", 0)], previews: [preview],
             links: [
                 ResourceLink(
-                    uri: Files.url(workshop.store.path(of: image)),
+                    uri: ResourceURI.picture(image.id).text,
                     name: "\(image.id.text).\(image.format.fileExtension)",
                     description: "The uploaded picture", mimeType: image.format.mimeType, size: image.bytes)
             ])

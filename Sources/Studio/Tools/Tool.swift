@@ -74,7 +74,7 @@ package struct Preview: Sendable, Equatable {
 
 /// A `resource_link` content block.
 package struct ResourceLink: Sendable, Equatable {
-    /// `http:` while its link lasts, or `file:`.
+    /// One of ``ResourceURI``.
     package let uri: String
     /// A file name.
     package let name: String
@@ -84,4 +84,17 @@ package struct ResourceLink: Sendable, Equatable {
     package let mimeType: String
     /// Bytes.
     package let size: Int
+
+    /// As `resources/list` has it.
+    var json: JSONValue { .members(members) }
+
+    /// As a content block.
+    var block: JSONValue { .members([("type", "resource_link")] + members) }
+
+    private var members: [(String, JSONValue)] {
+        [
+            ("uri", .string(uri)), ("name", .string(name)), ("description", .string(description)),
+            ("mimeType", .string(mimeType)), ("size", .int(size)),
+        ]
+    }
 }

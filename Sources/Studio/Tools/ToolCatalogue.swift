@@ -8,7 +8,7 @@ extension Workshop {
                 tools += [ListVideoModelsTool(), GetVideoModelInfoTool(), ImageUploadTool(workshop: self)]
             }
         }
-        return ToolRegistry(tools)
+        return ToolRegistry(tools, shelf: self)
     }
 }
 

@@ -6,9 +6,13 @@ package struct ToolRegistry: Sendable {
     /// In the order of the list, which never changes while the program runs.
     package let tools: [any Tool]
 
+    /// What these tools made.
+    package let shelf: any ResourceShelf
+
     /// Names must differ.
-    package init(_ tools: [any Tool]) {
+    package init(_ tools: [any Tool], shelf: any ResourceShelf) {
         self.tools = tools
+        self.shelf = shelf
     }
 
     /// The tool of exactly this name.

@@ -27,7 +27,7 @@ package final class Workshop: Sendable {
     /// Brings everything together; touches nothing on disk.
     package init(
         roots: AllowedRoots, store: ObjectStore, outputs: OutputFolder, links: FileLinks, engines: EngineRouter,
-        prices: PriceTable = .standard, publisher: any FilePublisher, uploader: any ResultUploader,
+        prices: PriceTable = PriceTable([]), publisher: any FilePublisher, uploader: any ResultUploader,
         fetcher: (any PictureFetcher)? = nil, limits: ImageLimits
     ) {
         self.roots = roots
@@ -187,5 +187,17 @@ package protocol ResultUploader: Sendable {
     var isEnabled: Bool { get }
     /// Refuses an endpoint that must not be written to; called before any work is done.
     func check(_ endpoint: String) throws(StudioError)
-    func put(_ bytes: [UInt8], mimeType: String, to endpoint: String) async throws(StudioError)
+    /// Sends one result.
+    /// - Throws: `uploadNotAllowed`, `uploadFailed`, `cancelled`.
+    func put(_ file: ResultFile, to endpoint: String, _ call: CallContext) async throws(StudioError)
+}
+
+/// A result to be sent on.
+package struct ResultFile: Sendable {
+    /// Of the file.
+    package let mimeType: String
+    /// Its size.
+    package let bytes: Int
+    /// Reads it; blocks.
+    package let content: @Sendable () throws(StudioError) -> [UInt8]
 }

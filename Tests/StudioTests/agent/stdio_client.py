@@ -41,7 +41,7 @@ async def main(program, pictures, vendor, data):
             content = result["structuredContent"]
             outputs[name].validate(content)
             assert json.loads(result["content"][0]["text"]) == content
-            assert result["isError"] == (content["status"] == "error")
+            assert result["isError"] == (content["status"] != "success")
             return result, content
 
         async def note(done, total, message):

@@ -19,6 +19,8 @@ package struct BFLEngine: ImageEngine {
     private let narrowGate = TaskGate(limit: 6)
     /// Whether a retired model may be replaced by its successor.
     private let substitutes: Bool
+    /// Where to ask for the tasks of late, by their ids: a call may take one up again.
+    private let tickets = TicketBook()
 
     init(
         _ web: Web, _ options: ServiceOptions, _ key: ServiceKey, local: LocalEngine, limits: ImageLimits,
@@ -31,10 +33,10 @@ package struct BFLEngine: ImageEngine {
         self.substitutes = substitutes
         base = try options.base()
         downloads = Downloads(
-            web: web, engine: "bfl", home: base.url.origin, pace: options.pace, maxPictureBytes: limits.maxBytes)
+            web: web, service: .bfl, options: options, home: base.url.origin, maxPictureBytes: limits.maxBytes)
     }
 
-    package let name = "bfl"
+    package let name = Service.bfl.rawValue
 
     package func models(_ operation: Operation) -> [EngineModel] { [] }
 
@@ -58,18 +60,7 @@ package struct BFLEngine: ImageEngine {
             job.model = next
         }
         let deadline = web.moment(after: options.deadline)
-        let map = try await controlMap(job, call)
-        let order = job
-        let request = try await call.work { () throws(StudioError) -> BFLRequest in try BFLRequest(order, map: map) }
-        let isNarrow = request.endpoint == "flux-kontext-max"
-        let (ticket, ready) = try await (isNarrow ? narrowGate : gate).run(call) {
-            () async throws(StudioError) -> (Ticket, Ready) in
-            let ticket = try await submit(request, until: deadline, call)
-            do throws(StudioError) {
-                try call.step("accepted by BFL")
-                return (ticket, try await wait(for: ticket, until: deadline, call))
-            } catch { throw error.after(Self.facts(ticket.id)) }
-        }
+        let (ticket, ready, told) = try await finished(job, until: deadline, call)
         let picture: [UInt8]
         do throws(StudioError) {
             picture = try await downloads.picture(ready.sample, until: deadline, call)
@@ -77,13 +68,60 @@ package struct BFLEngine: ImageEngine {
         var members = [JSONMember("serviceTaskID", .string(ticket.id))]
         if let seed = ready.seed { members.append(JSONMember("seed", .int(seed))) }
         return EngineResult(
-            model: request.endpoint, items: [EngineItem(.picture(picture), members: members)],
-            cost: ready.cost ?? ticket.cost, warnings: warnings + request.warnings, task: Self.facts(ticket.id))
+            model: ticket.endpoint ?? EngineResult.ownModel,
+            items: [EngineItem(.picture(picture), members: members)],
+            cost: ticket.isPaid ? .zero : ready.cost ?? ticket.cost, warnings: warnings + told,
+            task: Self.facts(ticket.id))
     }
 
-    /// What errors say of a task that BFL has accepted (nil: perhaps): it can't be asked for again.
+    /// The job's task once it is ready, and what there is to know about it: a new task, or the one that the call names.
+    private func finished(
+        _ job: EngineJob, until deadline: TimeSpan, _ call: CallContext
+    ) async throws(StudioError) -> (BFLTicket, Ready, [String]) {
+        if let id = job.arguments.text("serviceTaskID") {
+            let ticket: BFLTicket
+            if let kept = tickets.ticket(id) { ticket = kept } else { ticket = try known(id) }
+            return (
+                ticket, try await followed(ticket, until: deadline, call),
+                [
+                    "this is the result of the task `serviceTaskID` names, whatever the other arguments say; it was paid "
+                        + "for when it was given to BFL"
+                ]
+            )
+        }
+        let map = try await controlMap(job, call)
+        let request = try await call.work { () throws(StudioError) -> BFLRequest in try BFLRequest(job, map: map) }
+        let isNarrow = request.endpoint == "flux-kontext-max"
+        return try await (isNarrow ? narrowGate : gate).run(call) {
+            () async throws(StudioError) -> (BFLTicket, Ready, [String]) in
+            let ticket = try await submit(request, until: deadline, call)
+            tickets.keep(ticket)
+            return (ticket, try await followed(ticket, until: deadline, call), request.warnings)
+        }
+    }
+
+    /// Waits for an accepted task; errors say how to come back to it.
+    private func followed(
+        _ ticket: BFLTicket, until deadline: TimeSpan, _ call: CallContext
+    ) async throws(StudioError) -> Ready {
+        do throws(StudioError) {
+            try call.step("accepted by BFL")
+            return try await wait(for: ticket, until: deadline, call)
+        } catch { throw error.after(Self.facts(ticket.id)) }
+    }
+
+    /// A task of another run of this program: asked for where BFL is configured to be.
+    private func known(_ id: String) throws(StudioError) -> BFLTicket {
+        guard id.utf8.allSatisfy(\.isPlain) else {
+            throw StudioError(
+                .invalidParameter, parameter: "serviceTaskID", "\(quoted(id)) is no id of a task at BFL")
+        }
+        return BFLTicket(id: id, poll: try pollingURL("\(base.text)/v1/get_result?id=\(id)"), isPaid: true)
+    }
+
+    /// What errors say of a task that BFL has accepted (nil: perhaps): the same call pays for another.
     private static func facts(_ task: String?) -> ServiceFacts {
-        ServiceFacts(engine: "bfl", serviceTaskID: task, wouldPayAgain: true)
+        ServiceFacts(engine: Service.bfl.rawValue, serviceTaskID: task, wouldPayAgain: true)
     }
 
     /// Edges are found here; other maps come from the caller.
@@ -107,13 +145,6 @@ package struct BFLEngine: ImageEngine {
 
     // MARK: The conversation
 
-    /// An accepted task.
-    private struct Ticket: Sendable {
-        let id: String
-        let poll: HTTPURL
-        let cost: ExactDecimal?
-    }
-
     /// A finished one.
     private struct Ready: Sendable {
         let sample: String
@@ -123,35 +154,30 @@ package struct BFLEngine: ImageEngine {
 
     /// The service has no key against doing work twice, so a request whose fate is unknown is not sent again.
     private func submit(
-        _ request: BFLRequest, until deadline: TimeSpan, _ call: CallContext
-    ) async throws(StudioError) -> Ticket {
+        _ order: BFLRequest, until deadline: TimeSpan, _ call: CallContext
+    ) async throws(StudioError) -> BFLTicket {
         let url: HTTPURL
         do throws(HTTPError) {
-            url = try HTTPURL("\(base.text)/v1/\(request.endpoint)", allowPrivate: true)
+            url = try HTTPURL("\(base.text)/v1/\(order.endpoint)", allowPrivate: true)
         } catch { throw StudioError(.internalError, error.detail) }
-        var message = ClientRequest(.post, url, fields: fields(hasBody: true), body: request.body.bytes)
+        var message = ClientRequest(.post, url, fields: fields(hasBody: true), body: order.body.bytes)
         message.maxBody = 1 << 20
         message.headTimeout = .seconds(60)
-        var attempt = 0
-        while true {
-            let problem: StudioError
-            switch await attemptOnce(message, until: deadline, call) {
-            case .success(let answer) where [200, 202].contains(answer.status):
-                return try ticket(answer.body)
+        let request = message
+        let answer = try await web.repeating(options, until: deadline, call) {
+            () async -> Web.Attempt<ServiceAnswer> in
+            switch await attemptOnce(request, until: deadline, call) {
             case .success(let answer):
-                problem = BFLReply.problem(answer)
-                guard [429, 503].contains(answer.status) else {
-                    throw (400..<500).contains(answer.status) ? problem : problem.after(Self.facts(nil))
-                }
+                if [200, 202].contains(answer.status) { return .done(answer) }
+                let problem = BFLReply.problem(answer)
+                if [429, 503].contains(answer.status) { return .again(problem) }
+                return .refused((400..<500).contains(answer.status) ? problem : problem.after(Self.facts(nil)))
             case .failure(let failure):
-                problem = unreachable(failure)
-                guard case .failed = failure, failure.isNotSent else { throw problem.after(Self.facts(nil)) }
+                let problem = Service.bfl.silent(failure)
+                return failure.isNotSent ? .again(problem) : .refused(problem.after(Self.facts(nil)))
             }
-            let wait = max(options.backoff(attempt), .seconds(Int64(problem.service?.retryAfter ?? 0)))
-            attempt += 1
-            guard attempt <= options.retries, web.moment(after: wait) < deadline else { throw problem }
-            try await web.pause(wait, until: deadline, call)
         }
+        return try ticket(answer.body, order.endpoint)
     }
 
     private func attemptOnce(
@@ -164,13 +190,14 @@ package struct BFLEngine: ImageEngine {
         }
     }
 
-    private func ticket(_ body: [UInt8]) throws(StudioError) -> Ticket {
+    private func ticket(_ body: [UInt8], _ endpoint: String) throws(StudioError) -> BFLTicket {
         guard let root = try? JSONDocument.parse(body).root, let id = root["id"]?.string, id.utf8.count <= 200 else {
-            throw BFLReply.misunderstood("its answer has no task id").after(Self.facts(nil))
+            throw Service.bfl.misunderstood("its answer has no task id").after(Self.facts(nil))
         }
         let text = root["polling_url"]?.string ?? "\(base.text)/v1/get_result?id=\(id)"
         do throws(StudioError) {
-            return Ticket(id: id, poll: try pollingURL(text), cost: BFLReply.dollars(root["cost"]))
+            return BFLTicket(
+                id: id, poll: try pollingURL(text), endpoint: endpoint, cost: BFLReply.dollars(root["cost"]))
         } catch { throw error.after(Self.facts(id)) }
     }
 
@@ -178,23 +205,19 @@ package struct BFLEngine: ImageEngine {
     private func pollingURL(_ text: String) throws(StudioError) -> HTTPURL {
         do throws(HTTPError) {
             let url = try HTTPURL(text)
-            let home = base.url.origin
-            if url.origin.host == home.host, url.origin.port == home.port,
-                (url.origin.trust == nil) == (home.trust == nil)
-            {
-                return try HTTPURL(text, allowPrivate: true)
-            }
+            if url.origin.isSame(as: base.url.origin) { return try HTTPURL(text, allowPrivate: true) }
             guard url.origin.trust != nil, url.origin.port == 443, BFLEndpoint.isOwnHost(url.origin.host) else {
                 throw HTTPError(.badURL, "\(url.origin.host) is none of BFL's hosts")
             }
             return url
         } catch {
-            throw BFLReply.misunderstood("it wants to be asked at a place that may not have the key: \(error.detail)")
+            throw Service.bfl.misunderstood(
+                "it wants to be asked at a place that may not have the key: \(error.detail)")
         }
     }
 
     private func wait(
-        for ticket: Ticket, until deadline: TimeSpan, _ call: CallContext
+        for ticket: BFLTicket, until deadline: TimeSpan, _ call: CallContext
     ) async throws(StudioError) -> Ready {
         var request = ClientRequest(.get, ticket.poll, fields: fields(hasBody: false))
         request.maxBody = 1 << 20
@@ -211,7 +234,7 @@ package struct BFLEngine: ImageEngine {
             case .failure(let failure):
                 failures += 1
                 if case .late = failure { throw late(ticket) }
-                guard case .failed = failure, failures <= options.retries else { throw unreachable(failure) }
+                guard case .failed = failure, failures <= options.retries else { throw Service.bfl.silent(failure) }
             case .success(let answer):
                 switch BFLReply.status(answer) {
                 case .pending(let progress):
@@ -237,9 +260,9 @@ package struct BFLEngine: ImageEngine {
         }
     }
 
-    private func late(_ ticket: Ticket) -> StudioError {
+    private func late(_ ticket: BFLTicket) -> StudioError {
         StudioError(
-            .timeout, "the task \(quoted(ticket.id)) is still running at BFL", service: ServiceFacts(engine: "bfl"))
+            .timeout, "the task \(quoted(ticket.id)) is still running at BFL", service: Service.bfl.facts)
     }
 
     private func fields(hasBody: Bool) -> Fields {
@@ -247,9 +270,5 @@ package struct BFLEngine: ImageEngine {
         if hasBody { fields.append(.contentType, "application/json") }
         fields.append(FieldName("x-key"), key.secret)
         return fields
-    }
-
-    private func unreachable(_ failure: Web.Failure) -> StudioError {
-        Web.error(failure, service: "BFL", ServiceFacts(engine: "bfl"))
     }
 }

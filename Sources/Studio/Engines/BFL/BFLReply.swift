@@ -21,14 +21,16 @@ enum BFLReply {
             let status = root["status"]?.string
         else {
             if code == 404 { return .unknownTask }
-            if (200..<300).contains(code) { return .passing(misunderstood("its answer about the task has no status")) }
+            if (200..<300).contains(code) {
+                return .passing(Service.bfl.misunderstood("its answer about the task has no status"))
+            }
             let error = problem(answer)
             return code == 429 || code == 408 || (500...599).contains(code) ? .passing(error) : .failed(error)
         }
         switch status {
         case "Ready":
             guard let sample = root["result"]?["sample"]?.string else {
-                return .failed(misunderstood("the task is ready but has no picture"))
+                return .failed(Service.bfl.misunderstood("the task is ready but has no picture"))
             }
             return .ready(sample: sample, seed: root["result"]?["seed"]?.int, cost: dollars(root["cost"]))
         case "Request Moderated":
@@ -85,14 +87,10 @@ enum BFLReply {
             }
         return StudioError(
             code, parameter: parameter, words,
-            service: ServiceFacts(engine: "bfl", code: "\(status)", retryAfter: answer.retryAfter))
+            service: ServiceFacts(engine: Service.bfl.rawValue, code: "\(status)", retryAfter: answer.retryAfter))
     }
 
     static func refused(_ code: StudioError.Code, _ status: String, _ text: String) -> StudioError {
-        StudioError(code, text, service: ServiceFacts(engine: "bfl", code: status))
-    }
-
-    static func misunderstood(_ what: String) -> StudioError {
-        StudioError(.serviceFailed, "BFL was not understood: \(what)", service: ServiceFacts(engine: "bfl"))
+        StudioError(code, text, service: ServiceFacts(engine: Service.bfl.rawValue, code: status))
     }
 }

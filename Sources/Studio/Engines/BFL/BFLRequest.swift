@@ -5,8 +5,15 @@ import JSON
 /// What is sent to an endpoint of Black Forest Labs, and what the caller should know about it.
 struct BFLRequest: Sendable {
     let endpoint: String
-    let body: JSONValue
-    var warnings: [String] = []
+    /// Things to know about the result, arguments without effect among them.
+    private(set) var warnings: [String] = []
+    private let job: EngineJob
+    private var members: [(String, JSONValue)] = []
+    /// The arguments that were read.
+    private var read: Set = ["prompt"]
+
+    /// As it is sent.
+    var body: JSONValue { .members(members) }
 
     /// Builds it. Reads and encodes pictures, so it blocks: worker threads only.
     /// - Parameter map: the control map, where one was made here.
@@ -15,71 +22,58 @@ struct BFLRequest: Sendable {
             throw StudioError(.modelUnavailable, parameter: "model", "\(quoted(job.model ?? "")) is no model of BFL's")
         }
         self.endpoint = endpoint
-        let arguments = job.arguments
-        var members: [(String, JSONValue)] = [("prompt", .string(arguments.text("prompt") ?? ""))]
-        var warnings: [String] = []
+        self.job = job
+        members.append(("prompt", .string(job.arguments.text("prompt") ?? "")))
         switch job.operation {
-        case .editImage:
-            try Self.edit(job, endpoint, &members, &warnings)
-        case .inpaint:
-            let picture = try job.pixels("image", as: .rgb8)
-            members.append(("image", .string(try Self.png(picture))))
-            members.append(("mask", .string(try Self.png(try Self.mask(job, picture)))))
-            members += [("steps", arguments["steps"]?.json ?? 50), ("guidance", arguments["guidance"]?.json ?? 60)]
-        case .control:
-            let picture: String
-            if let map { picture = try Self.png(map) } else { picture = try Self.outgoing("image", job) }
-            members.append(("input_image", .string(picture)))
-            let type = arguments.text("type") ?? ""
-            warnings.append(
-                "BFL serves no \(type) model any more, so its map went to \(endpoint) as the picture to follow")
-            for name in ["steps", "guidance"] where arguments.isGiven(name) {
-                warnings.append("\(endpoint) knows no \(name), so it was left out")
-            }
-        default:
-            try Self.size(job, endpoint, &members, &warnings)
+        case .editImage: try edit()
+        case .inpaint: try repaint()
+        case .control: try follow(map)
+        default: try size()
         }
-        for name in ["seed", "safety_tolerance", "prompt_upsampling"] where arguments.isGiven(name) {
-            if name == "prompt_upsampling", endpoint.hasPrefix("flux-2") {
-                warnings.append("\(endpoint) knows no prompt_upsampling, so it was left out")
-                continue
-            }
-            if let value = arguments[name] { members.append((name, value.json)) }
+        for name in ["seed", "safety_tolerance", "prompt_upsampling"] where job.arguments.isGiven(name) {
+            if name == "prompt_upsampling", endpoint.hasPrefix("flux-2") { continue }
+            read.insert(name)
+            if let value = job.arguments[name] { members.append((name, value.json)) }
         }
         // WEBP is written here: not every endpoint knows it.
         members.append(("output_format", job.format == .jpeg ? "jpeg" : "png"))
-        body = .members(members)
-        self.warnings = warnings
+        if let warning = job.arguments.unusedWarning(endpoint, reads: read) { warnings.append(warning) }
     }
 
     // MARK: Sizes
 
+    /// Both sides, if both are known; they are read then.
+    private mutating func sides() -> (width: Int, height: Int)? {
+        guard let width = job.arguments.integer("width"), let height = job.arguments.integer("height") else {
+            return nil
+        }
+        read.formUnion(["width", "height"])
+        return (width, height)
+    }
+
     /// Text to picture: each endpoint knows sizes in its own way.
-    private static func size(
-        _ job: EngineJob, _ endpoint: String, _ members: inout [(String, JSONValue)], _ warnings: inout [String]
-    ) throws(StudioError) {
+    private mutating func size() throws(StudioError) {
         let arguments = job.arguments
-        if endpoint == "flux-pro-1.1-ultra" || endpoint.hasPrefix("flux-kontext") {
-            if let ratio = arguments.text("aspect_ratio") {
-                members.append(("aspect_ratio", .string(ratio)))
-            } else if arguments.isGiven("width") || arguments.isGiven("height"),
-                let width = arguments.integer("width"), let height = arguments.integer("height")
-            {
-                members.append(("aspect_ratio", .string(try ratio(width, height))))
-                warnings.append("\(endpoint) chooses its own size, so only the form of width and height counts")
-            }
-            if endpoint == "flux-pro-1.1-ultra", arguments.boolean("raw") == true { members.append(("raw", true)) }
+        let sides = sides()
+        read.insert("aspect_ratio")
+        guard endpoint == "flux-pro-1.1-ultra" || endpoint.hasPrefix("flux-kontext") else {
+            if let sides { try fit(sides.width, sides.height) }
             return
         }
-        guard let width = arguments.integer("width"), let height = arguments.integer("height") else { return }
-        try fit(width, height, endpoint, &members, &warnings)
+        if let ratio = arguments.text("aspect_ratio") {
+            members.append(("aspect_ratio", .string(ratio)))
+        } else if let sides, arguments.isGiven("width") || arguments.isGiven("height") {
+            members.append(("aspect_ratio", .string(try Self.ratio(sides.width, sides.height))))
+            warnings.append("\(endpoint) chooses its own size, so only the form of width and height counts")
+        }
+        if endpoint == "flux-pro-1.1-ultra" {
+            read.insert("raw")
+            if arguments.boolean("raw") == true { members.append(("raw", true)) }
+        }
     }
 
     /// SPEC: BFL: 256…1440 in steps of 32 for FLUX.1, steps of 16 up to 4 megapixels for FLUX.2.
-    private static func fit(
-        _ width: Int, _ height: Int, _ endpoint: String, _ members: inout [(String, JSONValue)],
-        _ warnings: inout [String]
-    ) throws(StudioError) {
+    private mutating func fit(_ width: Int, _ height: Int) throws(StudioError) {
         let (step, limit) = endpoint.hasPrefix("flux-2") ? (16, 2048) : (32, 1440)
         for (name, side) in [("width", width), ("height", height)] {
             guard side <= limit else {
@@ -108,38 +102,28 @@ struct BFLRequest: Sendable {
 
     // MARK: Pictures
 
-    private static func edit(
-        _ job: EngineJob, _ endpoint: String, _ members: inout [(String, JSONValue)], _ warnings: inout [String]
-    ) throws(StudioError) {
-        let arguments = job.arguments
-        let picture = JSONValue.string(try outgoing("image", job))
-        let hasStrength = arguments.isGiven("strength")
+    /// Picture and text to picture.
+    private mutating func edit() throws(StudioError) {
+        read.insert("image")
+        let picture = JSONValue.string(try outgoing("image"))
+        let sides = sides()
         if endpoint.hasPrefix("flux-kontext") || endpoint.hasPrefix("flux-2") {
             members.append(("input_image", picture))
-            if hasStrength { warnings.append("\(endpoint) edits as the prompt says and knows no strength") }
-            if let width = arguments.integer("width"), let height = arguments.integer("height") {
-                if endpoint.hasPrefix("flux-2") {
-                    try fit(width, height, endpoint, &members, &warnings)
-                } else {
-                    members.append(("aspect_ratio", .string(try ratio(width, height))))
-                }
+            if let sides, endpoint.hasPrefix("flux-2") {
+                try fit(sides.width, sides.height)
+            } else if let sides {
+                members.append(("aspect_ratio", .string(try Self.ratio(sides.width, sides.height))))
             }
             return
         }
         members.append(("image_prompt", picture))
         if endpoint == "flux-pro-1.1-ultra" {
-            let strength = arguments.number("strength") ?? 0.85
+            read.insert("strength")
+            let strength = job.arguments.number("strength") ?? 0.85
             members.append(("image_prompt_strength", .real(((1 - strength) * 1000).rounded() / 1000)))
-            if let width = arguments.integer("width"), let height = arguments.integer("height") {
-                members.append(("aspect_ratio", .string(try ratio(width, height))))
-            }
-            return
-        }
-        if hasStrength {
-            warnings.append("\(endpoint) takes the picture as a hint and knows no strength; flux.1.1-ultra does")
-        }
-        if let width = arguments.integer("width"), let height = arguments.integer("height") {
-            try fit(width, height, endpoint, &members, &warnings)
+            if let sides { members.append(("aspect_ratio", .string(try Self.ratio(sides.width, sides.height)))) }
+        } else if let sides {
+            try fit(sides.width, sides.height)
         } else if case .stored(let image)? = job.pictures["image"] {
             // The source's own form, as large as the endpoint makes it.
             let scale = min(1, 1440 / Double(max(image.width, image.height)))
@@ -150,21 +134,30 @@ struct BFLRequest: Sendable {
         }
     }
 
-    /// A given mask, or the region that was named.
-    private static func mask(_ job: EngineJob, _ picture: PixelImage) throws(StudioError) -> PixelImage {
-        guard job.pictures["mask"] != nil else {
-            return try RegionMask.draw(
-                shape: job.arguments.text("mask_shape") ?? "circle",
-                position: job.arguments.text("position") ?? "center", width: picture.width, height: picture.height)
+    private mutating func repaint() throws(StudioError) {
+        read.formUnion(["image", "mask", "mask_shape", "position", "steps", "guidance"])
+        let picture = try job.pixels("image", as: .rgb8)
+        members.append(("image", .string(try Self.png(picture))))
+        members.append(("mask", .string(try Self.png(try job.mask("mask", of: picture)))))
+        members += [
+            ("steps", job.arguments["steps"]?.json ?? 50), ("guidance", job.arguments["guidance"]?.json ?? 60),
+        ]
+    }
+
+    /// A picture that follows the structure of another.
+    private mutating func follow(_ map: PixelImage?) throws(StudioError) {
+        read.formUnion(["type", "image", "preprocessed"])
+        let picture: String
+        if let map {
+            read.formUnion(["canny_low_threshold", "canny_high_threshold"])
+            picture = try Self.png(map)
+        } else {
+            picture = try outgoing("image")
         }
-        let mask = try job.pixels("mask", as: .gray8)
-        guard mask.width == picture.width, mask.height == picture.height else {
-            throw StudioError(
-                .invalidParameter, parameter: "mask",
-                "the mask has \(mask.width)×\(mask.height) pixels; it must be as large as the picture, \(picture.width)×\(picture.height)"
-            )
-        }
-        return mask
+        members.append(("input_image", .string(picture)))
+        warnings.append(
+            "BFL serves no \(job.arguments.text("type") ?? "") model any more, so its map went to \(endpoint) as the picture to follow"
+        )
     }
 
     private static func png(_ picture: PixelImage) throws(StudioError) -> String {
@@ -175,7 +168,7 @@ struct BFLRequest: Sendable {
         }
     }
 
-    private static func outgoing(_ name: String, _ job: EngineJob) throws(StudioError) -> String {
+    private func outgoing(_ name: String) throws(StudioError) -> String {
         Base64.encode(try RemotePictures.outgoing(try job.file(name), limits: job.limits).file)
     }
 }

@@ -32,57 +32,38 @@ struct RunwareClient: Sendable {
         if isDryRun { fields.append(FieldName("X-Runware-Dry-Run"), "1") }
         var request = ClientRequest(.post, url, fields: fields, body: JSONValue.array(tasks).bytes)
         request.maxBody = 64 << 20
-        var attempt = 0
-        while true {
-            let verdict: Verdict
+        let message = request
+        return try await web.repeating(options, until: deadline, call) {
             do throws(Web.Failure) {
-                verdict = judge(ServiceAnswer(try await web.send(request, until: deadline, call), hiding: key))
+                return judge(ServiceAnswer(try await web.send(message, until: deadline, call), hiding: key))
             } catch {
-                let problem = Web.error(error, service: "Runware", ServiceFacts(engine: "runware"))
-                if case .failed = error { verdict = .again(problem) } else { verdict = .refuse(problem) }
-            }
-            switch verdict {
-            case .take(let reply): return reply
-            case .refuse(let error): throw error
-            case .again(let error):
-                let asked = TimeSpan.seconds(Int64(error.service?.retryAfter ?? 0))
-                let wait = max(options.backoff(attempt), asked)
-                attempt += 1
-                guard attempt <= options.retries, web.moment(after: wait) < deadline else { throw error }
-                try await web.pause(wait, until: deadline, call)
+                let problem = Service.runware.silent(error)
+                if case .failed = error { return .again(problem) }
+                return .refused(problem)
             }
         }
     }
 
-    /// What to do about an answer.
-    private enum Verdict {
-        case take(RunwareReply)
-        case refuse(StudioError)
-        case again(StudioError)
-    }
-
     /// The body is believed first, the status when there is none.
-    private func judge(_ answer: ServiceAnswer) -> Verdict {
+    private func judge(_ answer: ServiceAnswer) -> Web.Attempt<RunwareReply> {
         let status = answer.status
         let retryAfter = answer.retryAfter
         let isPassing = status == 408 || status == 429 || (500...599).contains(status)
         if let reply = RunwareReply(answer.body) {
-            if (200..<300).contains(status) { return .take(reply) }
+            if (200..<300).contains(status) { return .done(reply) }
             if let problem = reply.problems.first {
                 // A task's own refusal, the conflict of UUIDs above all, is for the engine to understand.
-                if status == 400 { return .take(reply) }
+                if status == 400 { return .done(reply) }
                 let error = problem.error(retryAfter: retryAfter)
-                return isPassing ? .again(error) : .refuse(error)
+                return isPassing ? .again(error) : .refused(error)
             }
         }
         if (200..<300).contains(status) {
-            return .again(
-                StudioError(
-                    .serviceFailed, "Runware's answer can't be understood", service: ServiceFacts(engine: "runware")))
+            return .again(Service.runware.misunderstood("its answer is neither results nor errors"))
         }
         let error = RunwareProblem(
             code: RunwareProblem.code(status: status), message: "the service answered \(status) without saying why"
         ).error(retryAfter: retryAfter)
-        return isPassing ? .again(error) : .refuse(error)
+        return isPassing ? .again(error) : .refused(error)
     }
 }

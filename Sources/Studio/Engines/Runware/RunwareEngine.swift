@@ -20,12 +20,12 @@ package struct RunwareEngine: ImageEngine {
     ) throws(StudioError) {
         client = try RunwareClient(web, options, key)
         downloads = Downloads(
-            web: web, engine: "runware", home: client.home, pace: options.pace, maxPictureBytes: limits.maxBytes)
+            web: web, service: .runware, options: options, home: client.home, maxPictureBytes: limits.maxBytes)
         remote = RemotePictures(folder: folder)
         self.outputs = outputs
     }
 
-    package let name = "runware"
+    package let name = Service.runware.rawValue
 
     package func models(_ operation: Operation) -> [EngineModel] { [] }
 
@@ -39,11 +39,16 @@ package struct RunwareEngine: ImageEngine {
         if job.arguments.boolean("dryRun") == true {
             return try dryRun(job, try await ask(job, isDryRun: true, until: deadline, call))
         }
-        let task = ServiceFacts(engine: "runware", taskUUID: job.taskUUID)
+        let task = ServiceFacts(engine: name, taskUUID: job.taskUUID)
         do throws(StudioError) {
             let first = try await ask(job, isDryRun: false, until: deadline, call)
             let reply = try await complete(first, job, until: deadline, call)
             var result = try await self.result(reply, job, until: deadline, call)
+            if job.arguments.isGiven("taskUUID"), first.problems.contains(where: \.isConflict) {
+                result.warnings.append(
+                    "Runware knew this taskUUID already, so this is the result of that task's first call, whatever the "
+                        + "other arguments say now; give a new taskUUID, or none, for a new result")
+            }
             result.failures = result.failures.map { $0.after(task) }
             result.task = task
             return result
@@ -60,7 +65,9 @@ package struct RunwareEngine: ImageEngine {
         _ job: EngineJob, isDryRun: Bool, until deadline: TimeSpan, _ call: CallContext
     ) async throws(StudioError) -> RunwareReply {
         let sent = try await send(job, isDryRun: isDryRun, until: deadline, call)
-        guard sent.usedMemory, sent.reply.items.isEmpty, sent.reply.problems.contains(where: Self.isLostPicture) else {
+        guard sent.usedMemory, sent.reply.items.isEmpty,
+            sent.reply.problems.contains(where: { Self.isLostPicture($0, job) })
+        else {
             return sent.reply
         }
         // The service forgot a picture before we did: send them all anew, once.
@@ -120,15 +127,21 @@ package struct RunwareEngine: ImageEngine {
             reply = try await client.post([RunwareTask.response(to: name)], until: deadline, call)
         }
         guard let uuid = reply.items.first?["imageUUID"]?.string.flatMap({ UUIDText($0) }) else {
-            throw reply.problems.first?.error() ?? misunderstood("its answer to an upload has no imageUUID")
+            throw reply.problems.first?.error()
+                ?? Service.runware.misunderstood("its answer to an upload has no imageUUID")
         }
         try await call.work { () throws(StudioError) in remote.remember(uuid.text, image.hash) }
         try call.step("picture sent to Runware")
         return uuid.text
     }
 
-    private static func isLostPicture(_ problem: RunwareProblem) -> Bool {
-        problem.code.contains("mage") && (problem.bucket == .notFound || problem.code.hasPrefix("invalid"))
+    private static func isLostPicture(_ problem: RunwareProblem, _ job: EngineJob) -> Bool {
+        guard problem.code.contains("mage"), problem.bucket == .notFound || problem.code.hasPrefix("invalid") else {
+            return false
+        }
+        // Said of an argument that is no picture, it is about something else: `invalidOutputImageFormat`.
+        guard let name = problem.parameter else { return true }
+        return job.pictures.keys.contains { $0 == name || $0.hasPrefix("\(name)[") || $0.hasPrefix("\(name).") }
     }
 
     // MARK: Waiting
@@ -177,7 +190,7 @@ package struct RunwareEngine: ImageEngine {
     }
 
     private func late() -> StudioError {
-        StudioError(.timeout, "the task is still running at Runware", service: ServiceFacts(engine: "runware"))
+        StudioError(.timeout, "the task is still running at Runware", service: Service.runware.facts)
     }
 
     /// What a reply says of this task.
@@ -206,7 +219,8 @@ package struct RunwareEngine: ImageEngine {
     private func dryRun(_ job: EngineJob, _ reply: RunwareReply) throws(StudioError) -> EngineResult {
         if let problem = reply.problems.first { throw problem.error() }
         return EngineResult(
-            model: job.model ?? "unknown", items: [], cost: Self.sum(reply.items.map { $0["cost"]?.decimal }),
+            model: job.model ?? EngineResult.ownModel, items: [],
+            cost: Self.sum(reply.items.map { $0["cost"]?.decimal }),
             message: "Nothing was done: this was a dry run.")
     }
 
@@ -227,11 +241,11 @@ package struct RunwareEngine: ImageEngine {
             }
         }
         guard !items.isEmpty else {
-            throw failures.first ?? misunderstood("its answer holds neither a result nor an error")
+            throw failures.first ?? Service.runware.misunderstood("its answer holds neither a result nor an error")
         }
         if items.count < reply.items.count { try call.step("some results could not be brought here") }
         return EngineResult(
-            model: job.model ?? reply.items.first?["model"]?.string ?? "runware", items: items,
+            model: job.model ?? reply.items.first?["model"]?.string ?? EngineResult.ownModel, items: items,
             cost: Self.sum(reply.items.map { $0["cost"]?.decimal }), facts: Self.facts(items, job.operation),
             failures: failures)
     }
@@ -252,15 +266,17 @@ package struct RunwareEngine: ImageEngine {
         switch job.operation {
         case .caption, .modelSearch: return .none
         case .video:
-            guard let url = view["videoURL"]?.string else { throw misunderstood("a video has no link") }
+            guard let url = view["videoURL"]?.string else { throw Service.runware.misunderstood("a video has no link") }
             let isWebM = job.arguments.text("outputFormat") == "WEBM"
             let outputs = outputs
+            let id = UUIDText.random()
             let file = try await call.work(mayRefuse: false) { () throws(StudioError) -> IncomingFile in
-                try outputs.receive(kind: "video", id: .random(), fileExtension: isWebM ? "webm" : "mp4")
+                try outputs.receive(video: id, isWebM: isWebM)
             }
             try await downloads.video(url, into: file, until: deadline, call)
             try await call.work(mayRefuse: false) { () throws(StudioError) in try outputs.finish(file) }
-            return .file(path: file.path, mimeType: isWebM ? "video/webm" : "video/mp4", bytes: file.count)
+            return .video(
+                id: id, path: file.path, mimeType: isWebM ? "video/webm" : "video/mp4", bytes: file.count)
         default:
             let prefix = job.operation == .masking ? "maskImage" : "image"
             if let url = view["\(prefix)URL"]?.string {
@@ -269,7 +285,9 @@ package struct RunwareEngine: ImageEngine {
             let inline =
                 view["\(prefix)Base64Data"]?.string
                 ?? view["\(prefix)DataURI"]?.string.flatMap { $0.split(separator: ",").last.map(String.init) }
-            guard let inline, let bytes = Base64.decode(inline) else { throw misunderstood("a picture has no link") }
+            guard let inline, let bytes = Base64.decode(inline) else {
+                throw Service.runware.misunderstood("a picture has no link")
+            }
             return .picture(bytes)
         }
     }
@@ -316,9 +334,5 @@ package struct RunwareEngine: ImageEngine {
             return []
         }
         return [JSONMember("caption", text.value)]
-    }
-
-    private func misunderstood(_ what: String) -> StudioError {
-        StudioError(.serviceFailed, "Runware was not understood: \(what)", service: ServiceFacts(engine: "runware"))
     }
 }

@@ -88,7 +88,8 @@ struct RunwareProblem: Sendable, Equatable {
         return StudioError(
             code, parameter: parameter, "Runware: \(String(message.prefix(500))) (\(String(self.code.prefix(80))))",
             service: ServiceFacts(
-                engine: "runware", code: String(self.code.prefix(80)), taskUUID: taskUUID, retryAfter: retryAfter))
+                engine: Service.runware.rawValue, code: String(self.code.prefix(80)), taskUUID: taskUUID,
+                retryAfter: retryAfter))
     }
 
     /// What a status alone says, for answers without a body that can be read.

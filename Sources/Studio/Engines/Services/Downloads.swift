@@ -5,39 +5,32 @@ import Runtime
 /// Brings results from a service here before their links expire: into memory for pictures, into a file for videos.
 struct Downloads: Sendable {
     let web: Web
-    /// What errors call the service.
-    let engine: String
+    let service: Service
+    let options: ServiceOptions
     /// The service itself, whose files may lie at a private address if it does; all others have to be public and https.
     let home: Origin
-    let pace: TimeSpan
     let maxPictureBytes: Int
 
-    /// Videos of a few seconds weigh a few megabytes.
-    static let maxVideoBytes = 512 << 20
+    /// Videos of a few seconds weigh a few megabytes. As much memory as sending one to an `uploadEndpoint` takes.
+    static let maxVideoBytes = 256 << 20
 
     /// A picture's file.
     func picture(_ url: String, until deadline: TimeSpan, _ call: CallContext) async throws(StudioError) -> [UInt8] {
-        var attempt = 0
-        while true {
-            var request = ClientRequest(.get, try target(url), fields: Fields((.accept, "image/*")))
-            request.maxBody = maxPictureBytes
-            let problem: StudioError
+        var message = ClientRequest(.get, try target(url), fields: Fields((.accept, "image/*")))
+        message.maxBody = maxPictureBytes
+        let request = message
+        return try await web.repeating(options, until: deadline, call) {
             do throws(Web.Failure) {
                 let answer = try await web.send(request, until: deadline, call)
-                guard let refused = refusal(answer.head, wants: "image/") else { return answer.body }
-                problem = refused
+                guard let problem = refusal(answer.head, wants: "image/") else { return .done(answer.body) }
+                return problem.isRetryable ? .again(problem) : .refused(problem)
             } catch {
-                if case .failed(let failure) = error, failure.code == .bodyTooLarge {
-                    throw failed("is larger than \(maxPictureBytes) bytes")
+                guard case .failed(let failure) = error else { return .refused(unreadable(error)) }
+                if failure.code == .bodyTooLarge {
+                    return .refused(failed("is larger than \(maxPictureBytes) bytes"))
                 }
-                guard case .failed(let failure) = error else {
-                    throw Web.error(error, "the result")
-                }
-                problem = failed("can't be fetched: \(failure.detail)")
+                return .again(failed("can't be fetched: \(failure.detail)"))
             }
-            attempt += 1
-            guard problem.isRetryable, attempt < 3 else { throw problem }
-            try await web.pause(pace, until: deadline, call)
         }
     }
 
@@ -47,7 +40,7 @@ struct Downloads: Sendable {
     ) async throws(StudioError) {
         let request = ClientRequest(.get, try target(url), fields: Fields((.accept, "video/*")))
         try await web.stream(
-            request, until: deadline, call,
+            request, until: deadline, call, failure: unreadable,
             head: { head throws(StudioError) in if let problem = refusal(head, wants: "video/") { throw problem } },
             part: { bytes throws(StudioError) in
                 guard file.count + bytes.count <= Self.maxVideoBytes else {
@@ -61,11 +54,7 @@ struct Downloads: Sendable {
     private func target(_ url: String) throws(StudioError) -> HTTPURL {
         do throws(HTTPError) {
             let parsed = try HTTPURL(url)
-            if parsed.origin.host == home.host, parsed.origin.port == home.port,
-                (parsed.origin.trust == nil) == (home.trust == nil)
-            {
-                return try HTTPURL(url, allowPrivate: home.allowPrivate)
-            }
+            if parsed.origin.isSame(as: home) { return try HTTPURL(url, allowPrivate: home.allowPrivate) }
             guard parsed.origin.trust != nil else { throw HTTPError(.unsupportedScheme, "it is not https") }
             return parsed
         } catch {
@@ -81,17 +70,21 @@ struct Downloads: Sendable {
                 !type.hasPrefixIgnoringCase("binary/octet-stream")
             else { return nil }
             return StudioError(
-                .serviceFailed, "the result of \(engine) is of type \(quoted(type.string)), not \(kind)…",
-                service: ServiceFacts(engine: engine))
+                .serviceFailed, "the result of \(service.title) is of type \(quoted(type.string)), not \(kind)…",
+                service: service.facts)
         case 403, 404, 410:
             return StudioError(
-                .serviceRefused, "the result's link at \(engine) has expired (\(head.status.code))",
-                service: ServiceFacts(engine: engine))
+                .serviceRefused, "the result's link at \(service.title) has expired (\(head.status.code))",
+                service: service.facts)
         default: return failed("can't be fetched: the server answered \(head.status.code)")
         }
     }
 
     private func failed(_ what: String) -> StudioError {
-        StudioError(.serviceFailed, "the result of \(engine) \(what)", service: ServiceFacts(engine: engine))
+        StudioError(.serviceFailed, "the result of \(service.title) \(what)", service: service.facts)
+    }
+
+    private func unreadable(_ failure: Web.Failure) -> StudioError {
+        Web.error(failure, "the result of \(service.title)", service.facts)
     }
 }

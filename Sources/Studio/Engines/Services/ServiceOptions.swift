@@ -17,8 +17,15 @@ package struct ServiceKey: Sendable, CustomStringConvertible, CustomDebugStringC
         secret = String(decoding: bytes, as: UTF8.self)
     }
 
-    /// The first line of a file that only its owner should be able to read.
+    /// The first line of a file that only its owner should be able to read; others are told of on standard error, and not
+    /// refused: secrets that a container is given often are so.
     package init(file: String) throws(StudioError) {
+        var information = stat()
+        if stat(file, &information) == 0, information.st_mode & 0o077 != 0 {
+            logLine(
+                "the key file \(quoted(file, limit: 200)) can be read by others than its owner (mode "
+                    + "\(String(information.st_mode & 0o777, radix: 8))); make it private: chmod 600")
+        }
         let bytes: [UInt8]
         do throws(Files.Failure) {
             bytes = try Files.read(file, limit: 4096)

@@ -25,19 +25,17 @@ struct Web: Sendable {
         TimeSpan(microseconds: loop.now.microseconds &+ span.microseconds)
     }
 
-    /// Why a service was not heard.
-    static func error(_ failure: Failure, service: String, _ facts: ServiceFacts) -> StudioError {
+    /// Why nothing was heard of `what`, with what is known of the service that was asked.
+    static func error(_ failure: Failure, _ what: String, _ facts: ServiceFacts? = nil) -> StudioError {
         switch failure {
         case .cancelled: return StudioError(.cancelled, "the call was cancelled")
-        case .late: return StudioError(.timeout, "\(service) did not answer in time", service: facts)
+        case .late: return StudioError(.timeout, "\(what) did not come in time", service: facts)
         case .failed(let error):
             switch error.code {
             case .bodyTooLarge, .malformedResponse:
-                return StudioError(
-                    .serviceFailed, "\(service)'s answer can't be read: \(error.detail)", service: facts)
+                return StudioError(.serviceFailed, "\(what) can't be read: \(error.detail)", service: facts)
             default:
-                return StudioError(
-                    .serviceUnreachable, "\(service) can't be reached: \(error.detail)", service: facts)
+                return StudioError(.serviceUnreachable, "\(what) can't be had: \(error.detail)", service: facts)
             }
         }
     }
@@ -57,27 +55,29 @@ struct Web: Sendable {
     }
 
     /// Sends a request and hands over the answer's body part by part; `head` may refuse it before any of it is read.
+    /// - Parameter failure: what to say when nothing more comes.
     func stream(
         _ request: ClientRequest, until deadline: TimeSpan, _ call: CallContext,
+        failure: (Failure) -> StudioError,
         head: (ResponseHead) throws(StudioError) -> Void,
         part: ([UInt8]) async throws(StudioError) -> Void
     ) async throws(StudioError) {
         let guardian: Guardian
         do throws(Failure) { guardian = try Guardian(self, deadline, call) } catch {
-            throw Self.error(error, "the file")
+            throw failure(error)
         }
         defer { guardian.end() }
         let stream: ClientStream
         do throws(HTTPClientError) {
             stream = try await client.stream(guardian.bounded(request), cancel: guardian.cancel)
-        } catch { throw Self.error(guardian.meaning(of: error), "the file") }
+        } catch { throw failure(guardian.meaning(of: error)) }
         do throws(StudioError) {
             try head(stream.head)
             while true {
                 let bytes: [UInt8]?
                 do throws(HTTPClientError) {
                     bytes = try await stream.next()
-                } catch { throw Self.error(guardian.meaning(of: error), "the file") }
+                } catch { throw failure(guardian.meaning(of: error)) }
                 guard let bytes else { return }
                 try await part(bytes)
             }
@@ -87,12 +87,32 @@ struct Web: Sendable {
         }
     }
 
-    /// What a failure means when nothing more is known.
-    static func error(_ failure: Failure, _ what: String) -> StudioError {
-        switch failure {
-        case .cancelled: StudioError(.cancelled, "the call was cancelled")
-        case .late: StudioError(.timeout, "\(what) took too long")
-        case .failed(let error): StudioError(.serviceUnreachable, "\(what) can't be reached: \(error.detail)")
+    /// What one attempt came to.
+    enum Attempt<Value: Sendable>: Sendable {
+        case done(Value)
+        case refused(StudioError)
+        /// It failed of something that passes.
+        case again(StudioError)
+    }
+
+    /// Tries until it is done or refused, `options.retries` times more at most, and waits between: longer each time, and as
+    /// long as the service asks for.
+    func repeating<Value: Sendable>(
+        _ options: ServiceOptions, until deadline: TimeSpan, _ call: CallContext,
+        _ attempt: () async -> Attempt<Value>
+    ) async throws(StudioError) -> Value {
+        var failures = 0
+        while true {
+            switch await attempt() {
+            case .done(let value): return value
+            case .refused(let error): throw error
+            case .again(let error):
+                let asked = TimeSpan.seconds(Int64(error.service?.retryAfter ?? 0))
+                let wait = max(options.backoff(failures), asked)
+                failures += 1
+                guard failures <= options.retries, moment(after: wait) < deadline else { throw error }
+                try await pause(wait, until: deadline, call)
+            }
         }
     }
 

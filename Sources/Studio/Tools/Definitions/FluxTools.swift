@@ -34,6 +34,9 @@ enum FluxParameters {
                 "output_format", .choice(["jpeg", "png", "webp"]), "File format; wins over the suffix of output."),
             .optional("safety_tolerance", .integer(0...6), "0 is strictest.", default: .integer(2)),
             .optional("prompt_upsampling", .boolean, "Lets the service rewrite the prompt.", default: .boolean(false)),
+            .optional(
+                "serviceTaskID", .text(maxBytes: 200),
+                "The serviceTaskID of an earlier error: brings that task's result without paying for another."),
         ] + OutputChoice.money
 
     static let members: [(String, JSONValue)] = [

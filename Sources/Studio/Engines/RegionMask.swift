@@ -1,5 +1,24 @@
 import Imaging
 
+extension EngineJob {
+    /// The mask of an inpainting, white where to repaint: the one that was given, or the region that was named. Blocks.
+    func mask(_ name: String, of picture: PixelImage) throws(StudioError) -> PixelImage {
+        guard pictures[name] != nil else {
+            return try RegionMask.draw(
+                shape: arguments.text("mask_shape") ?? "circle", position: arguments.text("position") ?? "center",
+                width: picture.width, height: picture.height)
+        }
+        let mask = try pixels(name, as: .gray8)
+        guard mask.width == picture.width, mask.height == picture.height else {
+            throw StudioError(
+                .invalidParameter, parameter: name,
+                "`\(name)` has \(mask.width)×\(mask.height) pixels; it must be as large as the picture, \(picture.width)×\(picture.height)"
+            )
+        }
+        return mask
+    }
+}
+
 /// The regions that Flux Studio's `inpaint` names by form and place.
 enum RegionMask {
     /// White where to repaint, black elsewhere, with the original's numbers: `ground` is the lower 40 %, whatever the form;
