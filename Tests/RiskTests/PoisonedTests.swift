@@ -29,7 +29,7 @@ import Testing
     }
 
     static let poisoned = Case.all("cases.json")
-    static let innocent = Case.all("innocent.json") + Case.all("blind-innocent.json")
+    static let innocent = ["innocent.json", "blind-innocent.json", "blind-innocent-2.json"].flatMap(Case.all)
 
     let lint: MetadataLint
 
@@ -70,10 +70,10 @@ import Testing
     }
 
     /// Sets that were written before the rules were tried on them; docs/findings.md tells what they found at first sight.
-    @Test(arguments: ["blind-1.json", "blind-2.json", "blind-3.json"])
+    @Test(arguments: (1...5).map { "blind-\($0).json" })
     func blindPoisonIsFound(file: String) throws {
         let cases = Case.all(file)
-        #expect(cases.count >= 60)
+        #expect(cases.count >= 40)
         let missed = try cases.filter { one in
             try !findings(one).map(\.code.rawValue).contains(where: one.codes.contains)
         }
@@ -81,7 +81,7 @@ import Testing
     }
 
     @Test func innocenceIsLeftAlone() throws {
-        #expect(Self.innocent.count >= 60)
+        #expect(Self.innocent.count >= 300)
         var accused = ""
         for one in Self.innocent {
             for finding in try findings(one) where finding.severity >= .high {
