@@ -178,6 +178,42 @@ import Testing
         #expect(judged.category == category && judged.severity == severity)
     }
 
+    @Test(arguments: [
+        ("set_env", "Sets the variables. Variables that are not in the list are removed.", ToolCategory.destructive),
+        ("list_files", "Lists files. Files that were deleted are left out.", .read),
+        ("get_key", "Gets a key. It is returned only when it is created or is regenerated.", .read),
+        ("call_it", "Calls a function. This signs and sends the transaction.", .financial),
+        ("latest_entry", "Most recent entry, so you can extend or delete it", .read),
+        ("latest_reading", "Latest readings of the sensor", .read),
+        ("get_book", "Bids and asks of a market", .read),
+        ("list_jobs", "The jobs of an account. Creating and running them is another tool's.", .read),
+        ("remove_files_from_group", "Removes files from a group", .write),
+        ("remove_file", "Removes a file from a folder", .destructive),
+        ("clear_it", "Removes cached data", .write), ("create_alert", "Creates a price alert", .write),
+        ("start_timer", "Starts a timer", .write), ("write_register", "Writes a value to a register", .execute),
+        ("run_scan", "Runs a scan on the given code", .execute), ("build_context", "Builds context from notes", .read),
+        ("add_expense", "Adds an expense", .financial), ("confirm_order", "Confirms the order", .financial),
+    ])
+    func wordsInTheirPlaces(name: String, description: String, category: ToolCategory) throws {
+        #expect(try judge(name, description).category == category)
+    }
+
+    /// Little words tell another language, although some of its words look English.
+    @Test func otherLanguages() throws {
+        let judged = try judge("status", "Resume o manifest local do projeto e a lista de envio em uma pasta")
+        #expect(judged.category == .execute && judged.confidence == .low)
+        #expect(try judge("list_contacts", "Obtiene los contactos de una cuenta para el usuario").category == .read)
+    }
+
+    /// A server that is called like a verb names its tools after itself.
+    @Test func namesAfterTheServer() throws {
+        let names = ["parse_create_object", "parse_delete_object", "parse_find_object"]
+        let tools = try names.map { try tool(#"{"name":"\#($0)"}"#) }
+        let server = ServerProfile(name: "s", tools: tools)
+        let judged = tools.map { Classifier(rules: .standard).classify($0, in: server).category }
+        #expect(judged == [.write, .destructive, .read])
+    }
+
     @Test func whatALabelDoesNotSay() throws {
         let amount = #","inputSchema":{"type":"object","properties":{"amount":{"type":"number"}}}"#
         #expect(try judge("tip_author", "Tips an author", rest: amount).category == .financial)

@@ -396,6 +396,12 @@ struct TextReading {
             // `Streams, bitrate and tags of a file`: nouns.
             if i + 1 < span.upperBound, rules.entry(tokens[i + 1]).grammar.contains(.genitive) { continue }
             let before = rules.entry(tokens[i - 1]).grammar
+            // `..., so you can extend it`: what somebody may do then.
+            if i >= span.lowerBound + 3, rules.entry(tokens[i - 2]).grammar.contains(.person),
+                rules.entry(tokens[i - 3]).grammar.contains(.preposition)
+            {
+                continue
+            }
             if before.contains(.purpose) || before.contains(.auxiliary), entry.form != .past { return i }
             if tokens[i].marks.contains(.dash) || tokens[i].marks.contains(.colon),
                 entry.form == .base || entry.form == .third
