@@ -31,6 +31,8 @@ final class LedgerJournal: @unchecked Sendable {
     private static let maximumBytes = 64 << 20
 
     private let key: SecretKey
+    /// Milliseconds to wait for other processes.
+    private var patience: Int32 = 2_000
     private var files: [File] = []
     private var active = 0
     /// Rows up to this one are in the database.
@@ -47,14 +49,20 @@ final class LedgerJournal: @unchecked Sendable {
             guard descriptor >= 0 else { throw LedgerJournal.error(errno, path) }
             files.append(File(path: path, descriptor: descriptor))
         }
-        var patience = options.busyTimeoutMilliseconds
-        while flock(files[0].descriptor, LOCK_EX | LOCK_NB) != 0 {
-            // Whoever shares it has put into the database what was left in it.
-            if !options.isJournaling, flock(files[0].descriptor, LOCK_SH | LOCK_NB) == 0 { break }
-            patience -= 5
-            guard errno == EWOULDBLOCK, patience > 0 else {
+        patience = options.busyTimeoutMilliseconds
+        // Whoever shares it has put into the database what was left in it.
+        try lock(options.isJournaling ? [LOCK_EX] : [LOCK_EX, LOCK_SH])
+    }
+
+    /// Takes the first of `kinds` that can be had, and waits for it as long as `patience` lasts.
+    private func lock(_ kinds: [Int32]) throws(StoreError) {
+        var left = patience
+        while !kinds.contains(where: { flock(files[0].descriptor, $0 | LOCK_NB) == 0 }) {
+            left -= 5
+            guard errno == EWOULDBLOCK, left > 0 else {
                 throw StoreError(
-                    .locked, "another process writes the ledger in `\(folder)`", help: "end it, or try again")
+                    .locked, "another process writes the ledger whose journal is `\(files[0].path)`",
+                    help: "end it, or try again")
             }
             usleep(5_000)
         }
@@ -88,6 +96,8 @@ final class LedgerJournal: @unchecked Sendable {
     func append(_ rows: UnsafeRawBufferPointer, first: Int64, count: Int) throws(StoreError) {
         if files[active].end >= LedgerJournal.turnBytes, files[1 - active].last <= settled.load(ordering: .acquiring) {
             active = 1 - active
+            // Who looks at the ledger reads the whole file.
+            if files[active].end > 2 * LedgerJournal.turnBytes { _ = ftruncate(files[active].descriptor, 0) }
             files[active].end = 0
         }
         let (descriptor, end) = (files[active].descriptor, files[active].end)
@@ -128,8 +138,9 @@ final class LedgerJournal: @unchecked Sendable {
         }
     }
 
-    /// From now on others may write the ledger too, all of them without a journal.
-    func share() { _ = flock(files[0].descriptor, LOCK_SH) }
+    /// From now on others may write the ledger too, all of them without a journal. Another process may be quicker: the
+    /// lock is given up for a moment.
+    func share() throws(StoreError) { try lock([LOCK_SH]) }
 
     private static func error(_ code: Int32, _ path: String) -> StoreError {
         let message = "cannot write the ledger's journal `\(path)`: \(errorText(code))"

@@ -45,8 +45,9 @@ final class LedgerWriter: @unchecked Sendable {
     /// The number of the next row that goes into the journal.
     private var nextSeq: Int64 = 0
     private var callersBatch = LedgerQueue.Batch()
-    /// Batches that a caller journals before the thread has to go on, so that no caller works for the others for long.
-    private static let roundsOfCaller = 3
+    /// Batches that one holder of the turn journals: no caller works for the others for long, and the thread, to which the
+    /// database is left, comes to it however busy they are.
+    private static let mostRounds = 3
 
     init(
         database: String, key: SecretKey, queue: LedgerQueue, generation: GenerationFile, journal: LedgerJournal,
@@ -89,7 +90,7 @@ final class LedgerWriter: @unchecked Sendable {
             _ = try commitRows(LedgerQueue.Batch(journaled: rows), LedgerQueue.Batch())
         }
         journal.clear()
-        if !isJournaling { journal.share() }
+        if !isJournaling { try journal.share() }
         nextSeq = lastSeq + 1
     }
 
@@ -108,7 +109,7 @@ final class LedgerWriter: @unchecked Sendable {
             let isEnding = queue.isClosed
             queue.seizeForThread()
             let isDirect = !isJournaling || queue.needsThread
-            if isDirect { queue.take(into: &batch) } else { journalWaiting(&batch, rounds: .max) }
+            if isDirect { queue.take(into: &batch) } else { journalWaiting(&batch) }
             queue.takeJournaled(into: &journaled)
             // Rows that the database did not take a moment ago are tried again once a second.
             let isIdle = batch.isEmpty && (journaled.isEmpty || !queue.isHealthy)
@@ -139,12 +140,12 @@ final class LedgerWriter: @unchecked Sendable {
     /// Writes what waits to the journal, on the calling thread, unless somebody is at it already.
     func commitNow() {
         guard queue.seize() else { return }
-        journalWaiting(&callersBatch, rounds: LedgerWriter.roundsOfCaller)
+        journalWaiting(&callersBatch)
     }
 
     /// Writes what waits to the journal and tells those who wait. Needs the turn, and gives it back.
-    private func journalWaiting(_ batch: inout LedgerQueue.Batch, rounds: Int) {
-        var rounds = rounds
+    private func journalWaiting(_ batch: inout LedgerQueue.Batch) {
+        var rounds = LedgerWriter.mostRounds
         repeat {
             rounds -= 1
             queue.take(into: &batch)
@@ -191,7 +192,11 @@ final class LedgerWriter: @unchecked Sendable {
     private func write(_ journaled: inout LedgerQueue.Batch, _ batch: inout LedgerQueue.Batch) {
         do throws(StoreError) {
             let first = try commitRows(journaled, batch)
-            if !batch.isEmpty { nextSeq = lastSeq + 1 }
+            if !batch.isEmpty {
+                nextSeq = lastSeq + 1
+                // These passed it by. What came behind the gap in a file would not be found again.
+                if isJournaling { journal.clear() }
+            }
             journal.settle(upTo: lastSeq)
             journaled.removeAll()
             queue.wroteOnThread(isWell: true)

@@ -2,6 +2,7 @@ import Glibc
 import Store
 import StoreSQLite
 import Support
+import Synchronization
 import Testing
 
 /// Rows that a killed process left in the journal: each that was told is in the ledger afterwards, once and in its place.
@@ -15,8 +16,14 @@ struct LedgerJournalTests {
         for number in numbers {
             var row = decision(number)
             if padding > 0 { row.evidence = String(repeating: "e", count: padding) }
-            ledger.append(row) { result in precondition((try? result.get()) == Int64(number)) }
+            let told = Atomic<Bool>(false)
+            ledger.append(row) { result in
+                precondition((try? result.get()) == Int64(number))
+                told.store(true, ordering: .releasing)
+            }
             ledger.commitNow()
+            // The ledger's thread may be at it just now.
+            while !told.load(ordering: .acquiring) { usleep(100) }
         }
     }
 
@@ -127,6 +134,75 @@ struct LedgerJournalTests {
         }
         #expect(try Self.journals(path).allSatisfy { try !readFile($0).isEmpty })
         #expect(try requests(fixture) == names(1...899))
+    }
+
+    /// While the database refuses rows and right afterwards they pass the journal by; the next ones are in it again.
+    @Test func rowsBehindOnesThatPassedItByAreFound() async throws {
+        let fixture = try Fixture()
+        let path = fixture.path
+        await #expect(processExitsWith: .signal(SIGKILL)) { [path = path as String] in
+            let options = LedgerOptions(busyTimeoutMilliseconds: 500, callersCommit: true)
+            let ledger = try DataDirectory.open(path, create: false).openLedger(options)
+            let first = try HeldDatabase(path + "/sluice.db")
+            LedgerJournalTests.append(1..<4, to: ledger)
+            while ledger.isHealthy { usleep(500) }
+            first.release()
+            let told = try await ledger.append(decision(4))
+            precondition(told == 4)
+            let second = try HeldDatabase(path + "/sluice.db")
+            LedgerJournalTests.append(5..<9, to: ledger)
+            withExtendedLifetime(second) { _ = kill(getpid(), SIGKILL) }
+        }
+        #expect(try requests(fixture) == names(1...8))
+    }
+
+    /// A disk that takes half a record, and nothing after it: the row is refused, and what comes later is found.
+    @Test func aFullDiskRefusesAndLosesNothing() async throws {
+        let fixture = try Fixture()
+        let path = fixture.path
+        await #expect(processExitsWith: .signal(SIGKILL)) { [path = path as String] in
+            let ledger = try DataDirectory.open(path, create: false).openLedger(LedgerJournalTests.options)
+            LedgerJournalTests.append(1..<4, to: ledger)
+            signal(SIGXFSZ, SIG_IGN)
+            var limit = rlimit()
+            getrlimit(__rlimit_resource_t(RLIMIT_FSIZE.rawValue), &limit)
+            limit.rlim_cur = try rlim_t(readFile(LedgerJournalTests.journals(path)[0]).count) + 100
+            setrlimit(__rlimit_resource_t(RLIMIT_FSIZE.rawValue), &limit)
+            for number in 4..<6 {
+                do throws(StoreError) {
+                    _ = try await ledger.append(decision(number))
+                    preconditionFailure("a full disk took row \(number)")
+                } catch {}
+            }
+            precondition(!ledger.isHealthy)
+            limit.rlim_cur = limit.rlim_max
+            setrlimit(__rlimit_resource_t(RLIMIT_FSIZE.rawValue), &limit)
+            let told = try await ledger.append(decision(4))
+            precondition(told == 4 && ledger.isHealthy)
+            let holder = try HeldDatabase(path + "/sluice.db")
+            LedgerJournalTests.append(5..<9, to: ledger)
+            withExtendedLifetime(holder) { _ = kill(getpid(), SIGKILL) }
+        }
+        #expect(try requests(fixture) == names(1...8))
+    }
+
+    /// Only the first look waits for rows that nobody puts into the database.
+    @Test func whoLooksAtALedgerThatTakesNothingWaitsOnce() async throws {
+        let fixture = try Fixture()
+        let ledger = try fixture.data.openLedger(
+            LedgerOptions(busyTimeoutMilliseconds: 60_000, callersCommit: true))
+        defer { ledger.close() }
+        let holder = try HeldDatabase(fixture.database)
+        Self.append(1..<2, to: ledger)
+        let reader = try fixture.data.ledgerReader()
+        #expect(try reader.lastSequence() == 0)
+        let start = ContinuousClock.now
+        for _ in 0..<20 { #expect(try reader.lastSequence() == 0) }
+        #expect(ContinuousClock.now - start < .seconds(10))
+        holder.release()
+        let later = try fixture.data.ledgerReader()
+        #expect(try later.lastSequence() == 1)
+        #expect(try reader.lastSequence() == 1)
     }
 
     @Test func whatWasToldIsSeenAtOnce() async throws {
