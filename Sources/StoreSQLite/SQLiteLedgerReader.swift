@@ -1,12 +1,15 @@
 import Base
 import Glibc
 import Store
+import Synchronization
 
 /// Looks at the ledger while others write it. Any thread; callers queue for one connection.
 package final class SQLiteLedgerReader: LedgerReader {
     private let folder: String
     private let connection: SharedConnection
     private let key: SecretKey
+    /// The last row of the journal that was waited for in vain.
+    private let missed = Atomic<Int64>(0)
 
     init(folder: String, key: SecretKey) throws(StoreError) {
         self.folder = folder
@@ -18,9 +21,15 @@ package final class SQLiteLedgerReader: LedgerReader {
     /// One consistent view for the whole of `body`, with all rows in it that are in the journal now.
     private func read<R: Sendable>(_ body: (Connection) throws(StoreError) -> R) throws(StoreError) -> R {
         let journaled = LedgerJournal.lastSequence(in: folder)
+        guard journaled != missed.load(ordering: .relaxed) else { return try connection.transaction("BEGIN", body) }
         var milliseconds = 0
-        // A gateway that runs needs some milliseconds for them; one that can't write, or was just killed, is not waited for.
-        while milliseconds < 1_000, try connection.transaction("BEGIN", SQLiteLedgerReader.last) < journaled {
+        // A gateway that runs needs some milliseconds for them. One that can't write, or was just killed, is waited for
+        // once, or each look would take a second for as long as that lasts.
+        while try connection.transaction("BEGIN", SQLiteLedgerReader.last) < journaled {
+            guard milliseconds < 1_000 else {
+                missed.store(journaled, ordering: .relaxed)
+                break
+            }
             usleep(1_000)
             milliseconds += 1
         }
