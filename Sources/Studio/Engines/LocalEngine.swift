@@ -61,13 +61,17 @@ package struct LocalEngine: ImageEngine {
     }
 
     package func perform(_ job: EngineJob, _ call: CallContext) async throws(StudioError) -> EngineResult {
+        try await call.work { () throws(StudioError) in try carryOut(job, call) }
+    }
+
+    /// Does a job where it is called. Blocks: worker threads only.
+    func carryOut(_ job: EngineJob, _ call: CallContext) throws(StudioError) -> EngineResult {
         guard let (worker, model) = find(job.operation, job.model) else {
             throw StudioError(.internalError, "the local engine was asked for what it does not do")
         }
         var order = job
         order.model = model
-        let job = order
-        var result = try await call.work { () throws(StudioError) -> EngineResult in try worker.perform(job, call) }
+        var result = try worker.perform(order, call)
         if result.cost == nil { result.cost = .zero }
         if let warning = job.arguments.unusedWarning(result.model, reads: worker.reads) {
             result.warnings.append(warning)

@@ -1,16 +1,20 @@
 import Runtime
+import Synchronization
 
 /// Threads for image work, with a bounded queue: what does not fit is refused at once as `busy`. What must not be refused
 /// waits in the same queue; sessions bound how many calls there are.
-package struct WorkerPool: Workers {
+package final class WorkerPool: Workers {
     private let pool: BlockingPool
-    private let queue: Int
+    /// Pieces of work that may be there at once, waiting ones included.
+    private let limit: Int
+    /// Pieces of work that were taken on and have not ended.
+    private let taken = Mutex(0)
 
     /// - Parameters:
     ///   - threads: calls that are worked on at once.
     ///   - queue: calls that may wait.
     package init(threads: Int, queue: Int) throws(RuntimeError) {
-        self.queue = queue
+        limit = threads + queue
         pool = try BlockingPool(threads: threads, name: "image", maxQueued: .max)
     }
 
@@ -19,7 +23,14 @@ package struct WorkerPool: Workers {
         mayRefuse: Bool = true, _ body: @escaping @Sendable () throws(StudioError) -> Value
     ) async throws(StudioError) -> Value {
         let busy = StudioError(.busy, "too many image calls are waiting; try again in a moment")
-        if mayRefuse, pool.waiting >= queue { throw busy }
+        // Counted here, and not by what waits in the pool: many calls may get this far before the first gets there.
+        let isTaken = taken.withLock { taken in
+            if mayRefuse, taken >= limit { return false }
+            taken += 1
+            return true
+        }
+        guard isTaken else { throw busy }
+        defer { taken.withLock { $0 -= 1 } }
         let result: Result<Value, StudioError>
         do {
             result = try await pool.run {

@@ -20,7 +20,7 @@ struct Delivery: Sendable {
     private static let maxPreviews = 4
 
     /// One thing on disk.
-    private struct Made: Sendable {
+    fileprivate struct Made: Sendable {
         let resource: ResourceURI
         /// Its handle: of the object in our store, or of the video.
         let id: UUIDText
@@ -38,27 +38,35 @@ struct Delivery: Sendable {
         var url: String?
     }
 
-    /// Writes everything and puts the result together. It may be paid for, so what fails takes nothing else with it.
-    func outcome(of given: EngineResult, _ job: EngineJob, engine: String) async throws(StudioError) -> ToolOutcome {
-        var result = given
-        var made: [Made?] = []
-        var lost: [StudioError] = []
-        result.items = []
+    /// What an engine made, in files.
+    struct Written: Sendable {
+        /// With the items whose files could be written.
+        fileprivate var result: EngineResult
+        fileprivate var made: [Made?] = []
+        fileprivate var lost: [StudioError] = []
+    }
+
+    /// Writes everything. It may be paid for, so what fails takes nothing else with it. Blocks: worker threads only.
+    func write(_ given: EngineResult) throws(StudioError) -> Written {
+        var written = Written(result: given)
+        written.result.items = []
         for (i, item) in given.items.enumerated() {
-            let previews = i < Self.maxPreviews
             do throws(StudioError) {
-                made.append(
-                    try await call.work(mayRefuse: false) { () throws(StudioError) -> Made? in
-                        try self.write(item, previews)
-                    })
-                result.items.append(item)
+                written.made.append(try write(item, i < Self.maxPreviews))
+                written.result.items.append(item)
             } catch {
                 if error.code == .cancelled { throw error }
-                lost.append(error)
+                written.lost.append(error)
             }
         }
-        if result.items.isEmpty, let error = lost.first { throw error.after(result.task) }
-        if !result.items.isEmpty { try call.step("\(definition.product) written") }
+        if written.result.items.isEmpty, let error = written.lost.first { throw error.after(given.task) }
+        if !written.result.items.isEmpty { try call.step("\(definition.product) written") }
+        return written
+    }
+
+    /// Puts the result together, and sends it where it is wanted as well.
+    func outcome(of written: Written, _ job: EngineJob, engine: String) async throws(StudioError) -> ToolOutcome {
+        var (result, made, lost) = (written.result, written.made, written.lost)
         lost += try await upload(made.compactMap { $0 })
         if output.form == .url || definition.yields == .video {
             for i in made.indices {

@@ -63,16 +63,39 @@ struct EngineTool: Tool {
         if arguments.boolean("dryRun") == true, choice.engine.name != Service.runware.rawValue {
             return dryRun(choice, estimate)
         }
-        let pictures = try await workshop.resolve(arguments.pictures, call)
-        let job = EngineJob(
-            operation: definition.operation, tool: name, model: choice.model, arguments: arguments, pictures: pictures,
-            taskUUID: output.taskUUID, format: output.format, quality: output.quality, store: workshop.store,
-            limits: workshop.limits)
-        var result = try await choice.engine.perform(job, call)
-        if let warning = choice.warning { result.warnings.insert(warning, at: 0) }
-        if result.cost == nil { result.cost = estimate }
-        return try await Delivery(definition, output, workshop, call).outcome(
-            of: result, job, engine: choice.engine.name)
+        let delivery = Delivery(definition, output, workshop, call)
+        let (job, written) = try await carryOut(choice, estimate, arguments, output, delivery, call)
+        return try await delivery.outcome(of: written, job, engine: choice.engine.name)
+    }
+
+    /// Resolves the pictures, has the engine do its work, and writes what it made.
+    private func carryOut(
+        _ choice: EngineRouter.Choice, _ estimate: ExactDecimal?, _ arguments: ToolArguments, _ output: OutputChoice,
+        _ delivery: Delivery, _ call: CallContext
+    ) async throws(StudioError) -> (EngineJob, Delivery.Written) {
+        let fetched = try await workshop.fetched(arguments.pictures, call)
+        let prepare: @Sendable () throws(StudioError) -> EngineJob = { () throws(StudioError) in
+            EngineJob(
+                operation: definition.operation, tool: name, model: choice.model, arguments: arguments,
+                pictures: try workshop.resolve(arguments.pictures, fetched: fetched), taskUUID: output.taskUUID,
+                format: output.format, quality: output.quality, store: workshop.store, limits: workshop.limits)
+        }
+        let finish: @Sendable (EngineResult) throws(StudioError) -> Delivery.Written = { given throws(StudioError) in
+            var result = given
+            if let warning = choice.warning { result.warnings.insert(warning, at: 0) }
+            if result.cost == nil { result.cost = estimate }
+            return try delivery.write(result)
+        }
+        // COST: each way to a worker thread and back takes two switches of threads; what only blocks goes there once.
+        if let engine = choice.engine as? LocalEngine {
+            return try await call.work { () throws(StudioError) in
+                let job = try prepare()
+                return (job, try finish(try engine.carryOut(job, call)))
+            }
+        }
+        let job = try await call.work(prepare)
+        let result = try await choice.engine.perform(job, call)
+        return (job, try await call.work(mayRefuse: false) { () throws(StudioError) in try finish(result) })
     }
 
     /// Keeps a caller from paying more than it said, as far as the price table knows.

@@ -94,16 +94,26 @@ package final class Workshop: Sendable {
         return Input(image: try store.put(bytes, probe, durable: durable), file: bytes)
     }
 
-    /// The pictures among a call's arguments, each in the store or known to be another's.
-    func resolve(
+    /// What is behind the URLs among a call's pictures, by the arguments' paths.
+    func fetched(
         _ pictures: [(path: String, text: String)], _ call: CallContext
-    ) async throws(StudioError) -> [String: JobPicture] {
+    ) async throws(StudioError) -> [String: [UInt8]] {
+        var found: [String: [UInt8]] = [:]
+        for (path, text) in pictures { found[path] = try await fetched(text, path, call) }
+        return found
+    }
+
+    /// The pictures among a call's arguments, each in the store or known to be another's. Blocks.
+    func resolve(
+        _ pictures: [(path: String, text: String)], fetched: [String: [UInt8]]
+    ) throws(StudioError) -> [String: JobPicture] {
         var found: [String: JobPicture] = [:]
         for (path, text) in pictures {
-            let bytes = try await fetched(text, path, call)
-            found[path] = try await call.work { () throws(StudioError) -> JobPicture in
-                if bytes == nil, let id = UUIDText(text), self.store.image(id) == nil { return .foreign(id) }
-                return .stored(try self.input(text, fetched: bytes, path, durable: false).image)
+            // COST: a handle's file is read when it is worked on, and not before.
+            if fetched[path] == nil, let id = UUIDText(text) {
+                found[path] = store.image(id).map(JobPicture.stored) ?? .foreign(id)
+            } else {
+                found[path] = .stored(try input(text, fetched: fetched[path], path, durable: false).image)
             }
         }
         return found
