@@ -71,3 +71,6 @@ struct ErrorText {
         String(decoding: bytes.prefix { $0 != 0 }.lazy.map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }
 }
+
+/// A path as errors say it: what it is called in the models' folder, and not where on this machine that is.
+func shown(_ path: String) -> String { path.split(separator: "/").suffix(2).joined(separator: "/") }

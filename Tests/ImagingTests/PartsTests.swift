@@ -42,7 +42,7 @@ import Testing
     }
 
     /// Scaled, turned up to 30°, mirrored, two faces: twelve pictures.
-    private static func faces() throws -> [(name: String, picture: PixelImage)] {
+    static func faces() throws -> [(name: String, picture: PixelImage)] {
         let one = try JudgedTests.picture("astronaut.png")
         let mirrored = one.turned(.mirrored)
         var views: [(String, PixelImage)] = []

@@ -5,16 +5,13 @@ import Glibc
 final class FaceMesh {
     /// Landmarks of a face.
     static let count = 468
-    private static let size = 192
     static let file = "face_landmark.tflite"
-    /// Below this the model says that it looks at no face; MediaPipe's default.
-    private static let presence: Float = 0.5
 
-    private let network: Network
+    private let look: CloseLook
 
     /// Loads the model. Throws `.modelMissing`, `.modelBroken`.
     init(_ engine: InferenceEngine) throws(ImagingError) {
-        network = try engine.network(Self.file, input: [1, Self.size, Self.size, 3])
+        look = try CloseLook(engine, Self.file, size: 192, .logit)
     }
 
     /// The part of the picture around a face that the model wants to see: a square one and a half times the longer side
@@ -28,18 +25,6 @@ final class FaceMesh {
 
     /// The landmarks in pixels of the picture, or nil when the model sees no face there.
     func landmarks(of face: Sighting, in picture: PixelImage) throws(ImagingError) -> [SIMD2<Float>]? {
-        let region = Self.region(for: face)
-        guard region.isSound else { return nil }
-        try region.sample(
-            picture, size: Self.size, range: 0...1, border: .replicated,
-            into: network.input(shape: [1, Self.size, Self.size, 3]))
-        try network.run()
-        let flag = try network.output(1, count: 1)[0]
-        guard 1 / (1 + expf(-flag)) >= Self.presence else { return nil }
-        let raw = try network.output(0, count: Self.count * 3)
-        guard raw.allSatisfy(\.isFinite) else { return nil }
-        return (0..<Self.count).map { i in
-            region.project(SIMD2(raw[3 * i], raw[3 * i + 1]) / Float(Self.size))
-        }
+        try look.landmarks(Self.count, of: Self.region(for: face), in: picture)
     }
 }

@@ -5,16 +5,13 @@ import Glibc
 final class HandLandmarks {
     /// Landmarks of a hand.
     static let count = 21
-    private static let size = 224
     static let file = "hand_landmark_full.tflite"
-    /// Below this the model says that it looks at no hand; MediaPipe's default.
-    private static let presence: Float = 0.5
 
-    private let network: Network
+    private let look: CloseLook
 
     /// Loads the model. Throws `.modelMissing`, `.modelBroken`.
     init(_ engine: InferenceEngine) throws(ImagingError) {
-        network = try engine.network(Self.file, input: [1, Self.size, Self.size, 3])
+        look = try CloseLook(engine, Self.file, size: 224)
     }
 
     /// The part of the picture that the model wants to see: turned so that the way from the wrist to the root of the
@@ -30,18 +27,7 @@ final class HandLandmarks {
 
     /// The landmarks in pixels of the picture, or nil when the model sees no hand there.
     func landmarks(of palm: Sighting, in picture: PixelImage) throws(ImagingError) -> [SIMD2<Float>]? {
-        let region = Self.region(for: palm)
-        guard region.isSound else { return nil }
-        try region.sample(
-            picture, size: Self.size, range: 0...1, border: .replicated,
-            into: network.input(shape: [1, Self.size, Self.size, 3]))
-        try network.run()
-        guard try network.output(1, count: 1)[0] >= Self.presence else { return nil }
-        let raw = try network.output(0, count: Self.count * 3)
-        guard raw.allSatisfy(\.isFinite) else { return nil }
-        return (0..<Self.count).map { i in
-            region.project(SIMD2(raw[3 * i], raw[3 * i + 1]) / Float(Self.size))
-        }
+        try look.landmarks(Self.count, of: Self.region(for: palm), in: picture)
     }
 
     /// The box around a hand. The landmarks lie inside the fingers: a twentieth of its longer side is added for the flesh

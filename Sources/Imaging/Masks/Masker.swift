@@ -193,39 +193,37 @@ package final class Masker: Sendable {
         return engine
     }
 
+    /// A part of what is loaded; loads it when it is first needed.
+    private func part<Part>(
+        _ place: WritableKeyPath<Loaded, Part?>, _ loaded: inout Loaded,
+        _ load: (InferenceEngine) throws(ImagingError) -> Part
+    ) throws(ImagingError) -> Part {
+        if let ready = loaded[keyPath: place] { return ready }
+        let part = try load(engine(&loaded))
+        loaded[keyPath: place] = part
+        return part
+    }
+
     private func detector(_ kind: Detector.Kind, _ loaded: inout Loaded) throws(ImagingError) -> Detector {
-        if let ready = loaded.detectors[kind] { return ready }
-        let detector = try Detector(engine(&loaded), kind)
-        loaded.detectors[kind] = detector
-        return detector
+        try part(\.detectors[kind], &loaded) { engine throws(ImagingError) in try Detector(engine, kind) }
     }
 
     private func mesh(_ loaded: inout Loaded) throws(ImagingError) -> FaceMesh {
-        if let ready = loaded.mesh { return ready }
-        let mesh = try FaceMesh(engine(&loaded))
-        loaded.mesh = mesh
-        return mesh
+        try part(\.mesh, &loaded, FaceMesh.init)
     }
 
     private func hands(_ loaded: inout Loaded) throws(ImagingError) -> HandLandmarks {
-        if let ready = loaded.hands { return ready }
-        let hands = try HandLandmarks(engine(&loaded))
-        loaded.hands = hands
-        return hands
+        try part(\.hands, &loaded, HandLandmarks.init)
     }
 
     private func people(_ loaded: inout Loaded) throws(ImagingError) -> PersonSegmenter {
-        if let ready = loaded.people { return ready }
-        let people = try PersonSegmenter(engine(&loaded))
-        loaded.people = people
-        return people
+        try part(\.people, &loaded, PersonSegmenter.init)
     }
 
     private func yolo(_ model: MaskModel, _ loaded: inout Loaded) throws(ImagingError) -> YOLODetector {
-        if let ready = loaded.own[model] { return ready }
         guard let path = own[model] else { throw Self.notHere(model) }
-        let yolo = try YOLODetector(engine(&loaded).network(path: path))
-        loaded.own[model] = yolo
-        return yolo
+        return try part(\.own[model], &loaded) { engine throws(ImagingError) in
+            try YOLODetector(engine.network(path: path))
+        }
     }
 }

@@ -4,16 +4,13 @@ import Glibc
 /// MediaPipe's silhouette of a person. SPEC: mediapipe 0.10.21, modules/pose_landmark (Apache License 2.0), graphs
 /// PoseDetectionToRoi and PoseLandmarkByRoiCpu with segmentation, the full model.
 final class PersonSegmenter {
-    private static let size = 256
     static let file = "pose_landmark_full.tflite"
-    /// Below this the model says that it looks at no person; MediaPipe's default.
-    private static let presence: Float = 0.5
 
-    private let network: Network
+    private let look: CloseLook
 
     /// Loads the model. Throws `.modelMissing`, `.modelBroken`.
     init(_ engine: InferenceEngine) throws(ImagingError) {
-        network = try engine.network(Self.file, input: [1, Self.size, Self.size, 3])
+        look = try CloseLook(engine, Self.file, size: 256)
     }
 
     /// The part of the picture that the model wants to see: centred on the hips, with the circle around the whole body
@@ -29,15 +26,10 @@ final class PersonSegmenter {
     /// sees no person there.
     func silhouette(of person: Sighting, in picture: PixelImage) throws(ImagingError) -> Patch? {
         let region = Self.region(for: person)
-        guard region.isSound else { return nil }
-        try region.sample(
-            picture, size: Self.size, range: 0...1, border: .replicated,
-            into: network.input(shape: [1, Self.size, Self.size, 3]))
-        try network.run()
-        guard try network.output(1, count: 1)[0] >= Self.presence else { return nil }
-        let logits = try network.output(2, count: Self.size * Self.size)
+        guard try look.sees(region, in: picture) else { return nil }
+        let logits = try look.network.output(2, count: look.size * look.size)
         let likely = logits.map { UInt8(255 / (1 + expf(-min(max($0, -50), 50))) + 0.5) }
-        return try Patch(likely, width: Self.size, height: Self.size, from: region, in: picture)
+        return try Patch(likely, width: look.size, height: look.size, from: region, in: picture)
     }
 }
 

@@ -26,12 +26,14 @@ package final class InferenceEngine {
         guard access(library, R_OK) == 0 else {
             throw ImagingError(
                 .libraryMissing,
-                "the inference library \(library) is missing or unreadable; run scripts/setup, it fetches it")
+                "the inference library \(shown(library)) is missing or unreadable; run scripts/setup, it fetches it")
         }
         var text = ErrorText(capacity: Int(COV_TEXT))
         guard let handle = text.lend({ cov_open(library, cache, $0) }) else {
             throw ImagingError(
-                .libraryBroken, "the inference library \(library) \(text.string); run scripts/fetch-models --force")
+                .libraryBroken,
+                "the inference library \(shown(library)) \(text.string.replacing("\(vendor)/", with: "")); run scripts/fetch-models --force"
+            )
         }
         self.handle = handle
         self.threads = threads
@@ -67,11 +69,14 @@ package final class InferenceEngine {
 
     private func compiled(_ path: String, origin: Network.Origin) throws(ImagingError) -> Network {
         guard access(path, R_OK) == 0 else {
-            throw ImagingError(.modelMissing, "the model file \(path) is missing or unreadable; \(origin.supply)")
+            throw ImagingError(
+                .modelMissing, "the model file \(shown(path)) is missing or unreadable; \(origin.supply)")
         }
         var text = ErrorText(capacity: Int(COV_TEXT))
         guard let network = text.lend({ cov_compile(handle, path, Int32(threads), $0) }) else {
-            throw ImagingError(.modelBroken, "the model \(path) \(text.string); \(origin.mend)")
+            throw ImagingError(
+                .modelBroken,
+                "the model \(shown(path)) \(text.string.replacing(path, with: shown(path))); \(origin.mend)")
         }
         return try Network(network, of: self, path: path, origin: origin)
     }

@@ -70,7 +70,7 @@ final class Network {
             var port = cov_port()
             var text = ErrorText(capacity: Int(COV_TEXT))
             guard text.lend({ cov_describe(handle, outputs ? 1 : 0, index, &port, $0) }) == 0 else {
-                throw ImagingError(.modelBroken, "the model \(path) \(text.string); \(origin.mend)")
+                throw ImagingError(.modelBroken, "the model \(shown(path)) \(text.string); \(origin.mend)")
             }
             ports.append(Port(port))
         }
@@ -79,7 +79,7 @@ final class Network {
 
     /// An error that names the model.
     func broken(_ what: String) -> ImagingError {
-        ImagingError(.modelBroken, "the model \(path) \(what); \(origin.mend)")
+        ImagingError(.modelBroken, "the model \(shown(path)) \(what); \(origin.mend)")
     }
 
     /// Where an input of floats goes before `run`, in this shape. Valid until it is asked for in another shape.
@@ -116,7 +116,7 @@ final class Network {
         for side in shape {
             let (product, overflow) = numbers.multipliedReportingOverflow(by: side)
             guard side > 0, !overflow, product <= Self.mostNumbers else {
-                throw ImagingError(.tooLarge, "the model \(path) would need an input of \(shape) numbers")
+                throw ImagingError(.tooLarge, "the model \(shown(path)) would need an input of \(shape) numbers")
             }
             numbers = product
         }
@@ -137,7 +137,7 @@ final class Network {
     func run() throws(ImagingError) {
         var text = ErrorText(capacity: Int(COV_TEXT))
         guard text.lend({ cov_infer(handle, $0) }) == 0 else {
-            throw ImagingError(.inferenceFailed, "the model \(path) \(text.string)")
+            throw ImagingError(.inferenceFailed, "the model \(shown(path)) \(text.string)")
         }
     }
 

@@ -52,7 +52,7 @@ package final class UserModels: Sendable {
                 .enlarging(try SuperResolution(network))
             }
             guard case .enlarging(let model) = try model("enlarge", path, &loaded, load)
-            else { throw ImagingError(.modelBroken, "the model \(path) is used for something else") }
+            else { throw ImagingError(.modelBroken, "the model \(shown(path)) is used for something else") }
             return try model.enlarge(colours, most: 2 * PixelImage.mostEnlarged, step: step)
         }
         let (width, height) = (fitted.width * factor, fitted.height * factor)
@@ -70,7 +70,7 @@ package final class UserModels: Sendable {
                 .filling(try FillingModel(network))
             }
             guard case .filling(let model) = try model("fill", path, &loaded, load)
-            else { throw ImagingError(.modelBroken, "the model \(path) is used for something else") }
+            else { throw ImagingError(.modelBroken, "the model \(shown(path)) is used for something else") }
             return try model.fill(picture, mask)
         }
     }
@@ -88,7 +88,7 @@ package final class UserModels: Sendable {
                 .matte(try MatteModel(network, isLessHalf ? .isnet : nil))
             }
             guard case .matte(let model) = try model("matte", path, &loaded, load)
-            else { throw ImagingError(.modelBroken, "the model \(path) is used for something else") }
+            else { throw ImagingError(.modelBroken, "the model \(shown(path)) is used for something else") }
             return try model.matte(picture)
         }
     }

@@ -181,6 +181,8 @@ final class LocalFolders: Sendable {
     }
 
     private func broken(_ path: String, _ what: String) -> StudioError {
-        StudioError(.modelNotInstalled, parameter: "model", "the model's file \(path) can't be used: \(what)")
+        StudioError(
+            .modelNotInstalled, parameter: "model",
+            "the model's file own\(path.dropFirst(folder.count)) can't be used: \(what)")
     }
 }
