@@ -2,6 +2,9 @@
 
 import base64
 import pathlib
+import shutil
+import subprocess
+import tempfile
 
 from fake_image_services import FakeHost, png
 from harness import until
@@ -110,6 +113,42 @@ class Open(StudioCase):
         until(lambda: self.host.requests, "the request")
         call.cancel()
         self.success("imageUpload", file_path="a.png")
+
+
+class Rebinding(StudioCase):
+    """A name whose addresses change between two questions: public for whoever judges it, this machine's for who connects."""
+
+    def test_what_was_judged_is_what_is_connected_to(self):
+        host = FakeHost()
+        self.addCleanup(host.close)
+        host.pages["/a.png"] = (200, PICTURE, png())
+        folder = pathlib.Path(tempfile.mkdtemp(prefix="rebinding-"))
+        self.addCleanup(shutil.rmtree, folder)
+        library, log = folder / "rebinding.so", folder / "log"
+        subprocess.run(["cc", "-shared", "-fPIC", "-O1", "-o", library, pathlib.Path(__file__).with_name("rebinding.c")],
+                       check=True)
+        answers = ["93.184.215.14", "127.0.0.1", "93.184.215.14,127.0.0.1", "127.0.0.1,93.184.215.14", "10.0.0.1"]
+        self.studio = Studio("--fetch-host", f"127.0.0.1:{host.port}", env={
+            "LD_PRELOAD": str(library), "REBIND": ";".join(answers), "REBIND_LOG": str(log)})
+        self.addCleanup(self.studio.close)
+        # The double works: a host that the operator named is reached through it.
+        self.success("imageUpload", file_path=host.base + "/a.png")
+        self.assertEqual(log.read_text().split(), ["connect", "127.0.0.1"])
+        host.requests.clear()
+        for number, (answer, code, connected) in enumerate([
+            (answers[0], "fetchFailed", ["93.184.215.14"]), (answers[1], "urlNotAllowed", []),
+            (answers[2], "fetchFailed", ["93.184.215.14"]), (answers[3], "fetchFailed", ["93.184.215.14"]),
+            (answers[4], "urlNotAllowed", []),
+        ]):
+            with self.subTest(answer):
+                log.write_text("")
+                url = f"https://n{number}.rebind.test:{host.port}/a.png"
+                self.failure("imageUpload", code, file_path=url)
+                words = [line.split() for line in log.read_text().splitlines()]
+                self.assertEqual([name for what, name in words if what == "resolve"], [f"n{number}.rebind.test"],
+                                 "asked once: there is no second answer")
+                self.assertEqual([name for what, name in words if what == "connect"], connected)
+        self.assertEqual(host.requests, [])
 
 
 class Off(StudioCase):
