@@ -376,15 +376,18 @@ func onStage(
 }
 
 @Suite struct URLRequiredTests {
-    @Test(arguments: [true, false])
-    func error32042BecomesAVisit(isListed: Bool) async throws {
+    /// Clients read the number in a text, too, and the double that is nearest.
+    @Test(
+        arguments: [true, false],
+        ["-32042", "-3.2042e4", "-32042.0000000000000000001", #""-32042""#, #"" -32_042 ""#, "null"])
+    func error32042BecomesAVisit(isListed: Bool, code: String) async throws {
         let policy = isListed ? Stand.limited : #"{"version":"1","default":"deny","tools":{"t":{}}}"#
         try await onStage(policy: policy) { stage in
             let link = FakeLink { id, request throws(UpstreamError) in
                 let text =
                     request.method == "tools/list"
                     ? #"{"jsonrpc":"2.0","id":\#(id),"result":{"tools":[{"name":"t"}]}}"#
-                    : #"{"jsonrpc":"2.0","id":\#(id),"error":{"code":-32042,"message":"m","data":{"elicitations":[{"mode":"url","url":"https://e/","message":"m","elicitationId":"1"}]}}}"#
+                    : #"{"jsonrpc":"2.0","id":\#(id),"error":{"code":\#(code),"message":"m","data":{"elicitations":[{"mode":"url","url":"https://e/","message":"m","elicitationId":"1"}]}}}"#
                 return .response(try Scene.message(text), status: 200)
             }
             let session = try stage.session(link)

@@ -245,7 +245,7 @@ extension Exchange {
     /// - Returns: nil if the response may go on as it is.
     private func visits(in response: RPCMessage, _ status: Int?, _ visit: Visit) async throws(UpstreamError) -> End? {
         guard case .response(_, isError: true) = response.kind, let error = response.outcome,
-            Self.pages(of: error) != nil
+            RequiredVisits.pages(of: error) != nil
         else { return nil }
         let becomesVisit =
             visit.profile.era == .modern && visit.session.link.hello.version.era == .legacy
@@ -268,19 +268,11 @@ extension Exchange {
         return .answer(RPCWriter.result(id: visit.id, bytes: result), status: status, hadEffect: false)
     }
 
-    /// Where an error sends the client to; nil if it is no -32042.
-    static func pages(of error: JSONView) -> JSONView? {
-        guard error["code"]?.int == -32_042, let pages = error["data"]?["elicitations"], pages.kind == .array else {
-            return nil
-        }
-        return pages
-    }
-
     /// Judges the pages of an error, be it a call's or a task's.
     /// - Parameter response: the message in which it came.
     /// - Returns: the error that the client is told instead; nil if this one may go on as it is.
     func refusal(ofPagesIn error: JSONView, _ response: RPCMessage, _ visit: Visit) async -> [UInt8]? {
-        guard let pages = Self.pages(of: error) else { return nil }
+        guard let pages = RequiredVisits.pages(of: error) else { return nil }
         do throws(AskDesk.Refusal) {
             guard pages.count <= Self.maxPages else { throw await desk.deny(.url, error["data"], .tooManyPages, visit) }
             for page in pages.elements {

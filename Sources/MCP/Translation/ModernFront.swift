@@ -97,8 +97,8 @@ package enum ModernFront {
     package static func inputRequests(
         ofError error: JSONView, capabilities: JSONView
     ) throws(Untranslatable) -> [(key: String, method: String, params: [UInt8]?)]? {
-        guard error["code"]?.int == -32_042, let elicitations = error["data"]?["elicitations"],
-            elicitations.kind == .array, elicitations.count > 0, elicitations.count <= InputRequired.maximumRequests
+        guard let elicitations = RequiredVisits.pages(of: error), elicitations.count > 0,
+            elicitations.count <= InputRequired.maximumRequests
         else { return nil }
         guard InputKind.url.isDeclared(in: capabilities) else { throw .inputUndeclared(.url) }
         return elicitations.elements.enumerated().map { index, elicitation in
