@@ -54,6 +54,44 @@ import Testing
         #expect(passedBy == ["ping", "list"])
     }
 
+    @Test func whoHasWaitedForAnothersWayInVainAsksOnItsOwn() async throws {
+        try await withLoop { loop in
+            let catalogue = ToolCatalogue(of: "s", log: Log { _, _, _ in })
+            let asked = Done()
+            let (answers, ending) = AsyncStream.makeStream(of: Void.self)
+            let well = FakeLink { id, _ throws(UpstreamError) in
+                asked.add("well")
+                return .response(try Self.list(1, id: id), status: 200)
+            }
+            // The first one's session ends while both wait.
+            let stream = EndingStream(answers)
+            let ended = FakeLink { _, _ throws(UpstreamError) in
+                asked.add("ended")
+                return .stream(stream)
+            }
+            let results = await Task(executorPreference: loop) {
+                let first = Task(executorPreference: loop) { () -> UpstreamError.Code? in
+                    do throws(UpstreamError) {
+                        _ = try await catalogue.facts(of: "read_0", from: ended, on: loop)
+                        return nil
+                    } catch {
+                        return error.code
+                    }
+                }
+                let second = Task(executorPreference: loop) {
+                    try? await catalogue.facts(of: "read_0", from: well, on: loop)
+                }
+                // Both wait by now, the second for the first.
+                await Task(executorPreference: loop) {}.value
+                ending.finish()
+                return (await first.value, await second.value)
+            }.value
+            #expect(results.0 == .lost)
+            #expect(results.1 != nil)
+            #expect(asked.words == ["ended", "well"])
+        }
+    }
+
     @Test func whatWasSaidBeforeAChangeIsNotLearntAfterIt() async throws {
         try await withLoop { loop in
             let catalogue = ToolCatalogue(of: "s", log: Log { _, _, _ in })
@@ -71,6 +109,19 @@ import Testing
             }.value
             #expect(catalogue.definitions == nil)
         }
+    }
+}
+
+/// A stream that ends without an answer when the test says so.
+private final class EndingStream: UpstreamStream {
+    private let end: AsyncStream<Void>
+    var status: Int? { nil }
+
+    init(_ end: AsyncStream<Void>) { self.end = end }
+
+    func next() async throws(UpstreamError) -> RPCMessage {
+        for await _ in end {}
+        throw UpstreamError(.lost, mayHaveRun: true, detail: "the end")
     }
 }
 

@@ -25,10 +25,14 @@ struct Judge: Sendable {
         let session = visit.session
         var tool: ToolFacts?
         if errand.subject != .client { try await session.link.prepare() }
-        if errand.subject == .tool {
-            tool = try await session.server.catalogue.facts(of: errand.name, from: session.link, on: visit.loop)
+        do throws(UpstreamError) {
+            if errand.subject == .tool {
+                tool = try await session.server.catalogue.facts(of: errand.name, from: session.link, on: visit.loop)
+            }
+            try await pins.prepare(errand, visit)
+        } catch {
+            throw error.beforeTheCall
         }
-        try await pins.prepare(errand, visit)
         let now = clock()
         let caller: Caller
         do throws(StoreError) {

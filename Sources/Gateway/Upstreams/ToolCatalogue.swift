@@ -69,9 +69,24 @@ final class ToolCatalogue: Sendable {
             return (nil, now.microseconds - state.refreshed.microseconds < Self.refreshInterval.microseconds)
         }
         if known.isFresh { return known.facts }
-        // Calls that miss it at the same moment ask once.
-        return try await refreshing.run { () async throws(UpstreamError) in try await refresh(from: link, on: loop) }[
-            name]
+        return try await newest(from: link, on: loop)[name]
+    }
+
+    /// Calls that miss the list at the same moment ask once. Who has waited in vain for another client's way to the server asks
+    /// on its own: that one may have ended with its session.
+    private func newest(from link: any UpstreamLink, on loop: EventLoop) async throws(UpstreamError)
+        -> [String: ToolFacts]
+    {
+        var isOurs = link.isShared
+        do throws(UpstreamError) {
+            return try await refreshing.run { () async throws(UpstreamError) in
+                isOurs = true
+                return try await refresh(from: link, on: loop)
+            }
+        } catch {
+            guard !isOurs else { throw error }
+            return try await refresh(from: link, on: loop)
+        }
     }
 
     /// What a call repeats in HTTP headers.

@@ -17,7 +17,7 @@ package struct UpstreamError: Error, Sendable, Hashable, CustomStringConvertible
         case overloaded
         /// A list whose pages lead nowhere.
         case endless
-        /// The client took the call back.
+        /// The client took the call back, or its session has ended.
         case cancelled
         /// The server's answer can't be put into the words of the client's version.
         case untranslatable
@@ -43,19 +43,23 @@ package struct UpstreamError: Error, Sendable, Hashable, CustomStringConvertible
     /// What stands between an explanation and the last lines that a child wrote to standard error.
     static let lastWordsMark = "; its last lines on standard error:\n"
 
+    /// The same of a request of our own, before which the call itself was not sent.
+    var beforeTheCall: UpstreamError { UpstreamError(code, mayHaveRun: false, detail: detail, status: status) }
+
     /// For the agent: nothing about hosts, commands or files.
     var clientText: String {
-        switch code {
+        let may = mayHaveRun ? " The call may have run." : ""
+        return switch code {
         case .unreachable: "The server behind the gateway can't be reached."
-        case .timeout: "The server behind the gateway did not answer in time. The call may have run."
+        case .timeout: "The server behind the gateway did not answer in time.\(may)"
         case .broken: "The server behind the gateway gave a broken answer."
         case .endless:
             "The pages of this server's list never end: a cursor leads back, or there are too many. Use what came so far."
-        case .tooLarge: "An answer of the server behind the gateway is over the size limit. The call may have run."
-        case .lost: "The server behind the gateway went away during the call. The call may have run."
+        case .tooLarge: "An answer of the server behind the gateway is over the size limit.\(may)"
+        case .lost: "The server behind the gateway went away during the call.\(may)"
         case .refused: "The server behind the gateway refused the request."
         case .overloaded: "Too many calls are waiting for the server behind the gateway. Try again later."
-        case .cancelled: "The call was cancelled."
+        case .cancelled: "The call was cancelled, since its grant or its session has ended.\(may)"
         case .untranslatable: "The server's answer can't be told in this protocol version."
         }
     }
