@@ -2,6 +2,7 @@
 
 import re
 import sys
+import threading
 
 import wire
 from harness import ALLOW_ALL, UPSTREAMS, Case, request, until
@@ -27,9 +28,12 @@ class Logs(Case):
         return client
 
     def dropped(self):
+        return self.metric("sluice_dropped_log_messages_total")
+
+    def metric(self, name):
         host, _, port = self.gw.ready["admin"].rpartition(":")
         answer = request((host, int(port)), "GET", "/metrics", Authorization=f"Bearer {self.gw.ready['admin_token']}")
-        return int(re.search(rb"^sluice_dropped_log_messages_total (\d+)", answer.body, re.M).group(1))
+        return int(re.search(rb"^%b(?:{[^}]*})? (\d+)" % name.encode(), answer.body, re.M).group(1))
 
     def test_a_shared_child_of_one_grant_logs_for_its_calls(self):
         self.begin()
@@ -59,6 +63,24 @@ class Logs(Case):
         until(lambda: self.dropped() == 3, "three that nobody may read")
         self.assertEqual(logs(stream.messages), [])
         self.assertIn("--per-session", self.gw.stderr)
+
+    def test_nor_does_a_modern_one_during_another_s_call(self):
+        self.begin(era="modern")
+        one, two = self.client(wire.Modern), self.client(wire.Modern, grant=1)
+        meta = {LEVEL: "debug"}
+        logs_now, ends_now = self.folder / "logs", self.folder / "ends"
+        one.call("logs", {"data": "secret of one", "late": True, "until": str(logs_now)}, meta=meta)
+        got = []
+        calls = threading.Thread(
+            target=lambda: got.append(two.call("mix", {"who": 2, "until": str(ends_now)}, meta=meta)), daemon=True)
+        calls.start()
+        self.addCleanup(ends_now.touch)
+        until(lambda: self.metric("sluice_server_calls_in_flight") == 1, "the call of two to be the only one")
+        logs_now.touch()
+        until(lambda: self.dropped() == 1 or not calls.is_alive(), "what nobody may read")
+        ends_now.touch()
+        calls.join(60)
+        self.assertEqual((logs(got[0].notifications), self.dropped()), ([], 1))
 
     def test_children_of_sessions_log_for_their_sessions(self):
         self.begin("--per-session")

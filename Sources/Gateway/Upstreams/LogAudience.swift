@@ -1,6 +1,6 @@
 import MCP
 
-/// Who may read what a legacy server logs that several clients share.
+/// Who may read what a server logs that several clients share.
 ///
 /// Such a message says nothing of whose call it is about, and work that a call has left behind may log at any time. So what
 /// one grant's calls have caused can only be kept from another's if the child has never worked for a second: as long as it

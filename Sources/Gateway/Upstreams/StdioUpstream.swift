@@ -236,13 +236,11 @@ extension StdioUpstream {
             log(.debug, "server wrote a line that is no message", ("server", name))
             return
         }
-        // What a modern server says is of its requests; a legacy one that many share may mean anybody.
+        // What a modern server says is of its requests; a legacy one that many share may mean anybody. Of either era, work that
+        // a call has left behind logs when it likes.
         let isLog = message.method == "notifications/message"
-        if book.route(
-            message, guesses: !isShared || hello.version.era == .modern || isLog && audience.isOne)
-        {
-            return
-        }
+        let guesses = !isShared || (isLog ? audience.isOne : hello.version.era == .modern)
+        if book.route(message, guesses: guesses) { return }
         if case .notification = message.kind {
             // Nobody knows any more whose question is taken back.
             if message.method == "notifications/cancelled" { return }
@@ -262,7 +260,8 @@ extension StdioUpstream {
     private func log(from level: LogLevel) {
         if isShared, let known = told.level, known <= level { return }
         told.level = level
-        tell(Told(level: level))
+        // One that is starting is told when it has introduced itself.
+        if case .running = state { tell(Told(level: level)) }
     }
 
     /// Nobody waits for the answers, and they find nobody.
