@@ -44,8 +44,7 @@ final class EventStreamLink: UpstreamLink {
     let told = Mutex(Told())
     private let opening = SharedWork<Void>()
     private let counter = Atomic<Int64>(0)
-    private let posts = Atomic<Int>(0)
-    private static let maxPosts = 16
+    private let posts = Posts()
     private static let firstPause = TimeSpan.seconds(1)
     private static let longestPause = TimeSpan.seconds(30)
     private let state = Mutex(State())
@@ -295,18 +294,12 @@ final class EventStreamLink: UpstreamLink {
     }
 
     private func tell(_ message: [UInt8], on loop: EventLoop) {
-        guard posts.add(1, ordering: .relaxed).newValue <= Self.maxPosts else {
-            posts.subtract(1, ordering: .relaxed)
-            return
-        }
-        if let message = try? RPCMessage(JSONDocument.parse(message, limits: .upstream)),
-            case .response(let id?, _) = message.kind
-        {
-            state.withLock { $0.book.answered(id) }
-        }
+        let parsed = try? RPCMessage(JSONDocument.parse(message, limits: .upstream))
+        guard let place = posts.begin(parsed) else { return }
+        if case .response(let id?, _) = parsed?.kind { state.withLock { $0.book.answered(id) } }
         Task(executorPreference: loop) { [self] in
             try? await push(message, on: loop)
-            posts.subtract(1, ordering: .relaxed)
+            posts.end(place)
         }
     }
 

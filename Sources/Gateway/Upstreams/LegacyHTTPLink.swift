@@ -67,12 +67,11 @@ final class LegacyHTTPLink: UpstreamLink {
     private let told = Mutex(Told())
     private let renewal = SharedWork<Session>()
     private let counter = Atomic<Int64>(1)
-    /// Notifications and responses that are being sent; more are dropped.
-    private let posts = Atomic<Int>(0)
+    /// Notifications and answers that are being sent.
+    private let posts = Posts()
     /// Whether the server's standing stream is open.
     private let isListening = Atomic<Bool>(false)
     private let ears = Mutex(Ears())
-    private static let maxPosts = 16
 
     init(_ route: HTTPRoute, client: ClientProfile, relays: Relays, session: Session) {
         self.route = route
@@ -165,15 +164,12 @@ final class LegacyHTTPLink: UpstreamLink {
     }
 
     func post(_ message: [UInt8], on loop: EventLoop) {
-        // A server that asks and asks must not take the connections that calls need.
-        guard posts.add(1, ordering: .relaxed).newValue <= Self.maxPosts else {
-            posts.subtract(1, ordering: .relaxed)
-            return
-        }
+        let parsed = try? RPCMessage(JSONDocument.parse(message, limits: .upstream))
+        guard let place = posts.begin(parsed) else { return }
         let request = route.post(message, session.withLock { $0.postFields })
         Task(executorPreference: loop) { [self] in
             _ = try? await route.open(request, on: loop, cancel: ClientCancel())
-            posts.subtract(1, ordering: .relaxed)
+            posts.end(place)
         }
     }
 
