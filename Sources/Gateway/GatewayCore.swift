@@ -61,15 +61,11 @@ struct GatewayCore: Sendable {
                 session.deliver(message)
             },
             wanted: { sessions.wanted(of: $0.name) })
-        let snapshots = try SnapshotSource(store, log: log) { snapshot in
-            guard upstreams.keep(only: snapshot.servers, generation: snapshot.generation) else { return }
-            sessions.keep(only: snapshot, on: group.next())
-            // What clients see of the tools may be another now.
-            for kind in [ListKind.tools, .prompts, .resources] {
-                let text = RPCWriter.notification(method: kind.changeNotification)
-                guard let changed = try? RPCMessage(JSONDocument.parse(text)) else { continue }
-                sessions.deliver(changed, toSessionsOf: nil)
+        let snapshots = try SnapshotSource(store, log: log) { old, new in
+            if upstreams.keep(only: new.servers, generation: new.generation) {
+                sessions.keep(only: new, on: group.next())
             }
+            sessions.announce(from: old, to: new)
         }
         let pins = PinDesk(hasher: hasher, ledger: ledger, log: log)
         let judge = Judge(quotas: quotas, pins: pins) { session, now throws(StoreError) in

@@ -434,6 +434,57 @@ class Ends(Streams):
         until(lambda: len(ended) == len(opened), "the end of all")
         self.assertLess(max(ended.values()), end + 10, ended)
 
+    def test_so_do_calls_and_what_is_listened_to(self):
+        # Over HTTP, and behind a process that several share, nothing else ends with the client's session.
+        servers, log = {}, self.folder / "said"
+        for name, era in (("old", "legacy"), ("new", "modern")):
+            servers[name] = RawServer(era)
+            self.addCleanup(servers[name].close)
+            self.sluice("server", "add", name, "--url", servers[name].url(), "--allow-private")
+        raw = UPSTREAMS / "rawserver.py"
+        self.sluice("server", "add", "child", "--", sys.executable, raw, "--era", "modern", "--resources", "--log", log)
+        for name in ("old", "new", "child"):
+            self.put_policy(name, ALLOW_BOTH_WAYS, name)
+        also = ("--also", "new=new", "--also", "child=child")
+        tokens = [self.grant("old", "old", label, *also) for label in ("ends", "stays")]
+        self.gw = self.gateway()
+        every = self.gw.url("old").rsplit("/", 1)[0]
+        got, listens = {}, []
+        for all_servers in (False, True):
+            for name in ("old", "new", "child"):
+                client = Modern(every if all_servers else self.gw.url(name), tokens[0], capabilities={})
+                tool = f"{name}__never" if all_servers else "never"
+                threading.Thread(target=lambda client=client, tool=tool: got.update(
+                    {client.path + " " + tool: client.call(tool)}), daemon=True).start()
+            client = Modern(every if all_servers else self.gw.url("child"), tokens[0])
+            uri = "sluice.child+raw://all" if all_servers else "raw://one"
+            listens.append(client.listen(resourceSubscriptions=[uri]))
+            self.addCleanup(client.close)
+
+        def said(method):
+            lines = [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
+            return [line for line in lines if line.get("method") == method]
+
+        def wanted():
+            return said("subscriptions/listen")[-1]["params"]["notifications"].get("resourceSubscriptions", [])
+        for stream in listens:
+            stream.wait_method("notifications/subscriptions/acknowledged")
+        until(lambda: [len(servers[name].calls("never")) for name in ("old", "new")] + [len(said("tools/call"))]
+              == [2, 2, 2], "all calls under way")
+        self.assertEqual((sorted(wanted()), got), (["raw://all", "raw://one"], {}))
+        numbers = {row["label"]: row["id"] for row in json.loads(self.sluice("grant", "list", "--json").stdout)}
+        self.sluice("grant", "revoke", numbers["ends"])
+        end = time.time()
+        until(lambda: len(got) == 6, "the end of all calls")
+        self.assertLess(time.time(), end + 10)
+        for name, reply in got.items():
+            self.assertEqual(reply.error["data"]["reason"], "cancelled", name)
+        until(lambda: wanted() == [], "nothing is listened to in the name of who has gone")
+        stays = Modern(self.gw.url("child"), tokens[1])
+        self.addCleanup(stays.close)
+        stays.listen(resourceSubscriptions=["raw://stays"]).wait_method("notifications/subscriptions/acknowledged")
+        self.assertEqual(wanted(), ["raw://stays"])
+
 
 class Unanswered(Streams):
     """Questions of a server that nobody answers."""

@@ -124,6 +124,106 @@ final class Counter: Sendable {
             #expect(table.adopt(second, on: stage.loop) === second)
         }
     }
+
+    /// A part of a session that ends just then: who ends it has looked for the part before it was there.
+    @Test func whatIsOverIsTakenOutAgain() async throws {
+        try await onStage { stage in
+            let table = stage.endpoint.sessions
+            let (session, _) = try Self.session(stage)
+            let isIn = table.replace(session, on: stage.loop) {
+                #expect(table.find("standing") === session, "who ends it from now on finds it")
+                return true
+            }
+            #expect(!isIn && table.count == 0)
+            #expect(table.replace(session, on: stage.loop) { false })
+            #expect(table.count == 1)
+        }
+    }
+
+    /// What begins when the session is over already, and what it was that goes on: neither outlives it.
+    @Test func whatIsUnderWayEndsWithItWhateverItsEra() async throws {
+        try await onStage { stage in
+            let (session, _) = try Self.session(stage)
+            let (legacy, modern, late, lateModern) = (CallHandle(), CallHandle(), CallHandle(), CallHandle())
+            session.began(RequestID(1), legacy)
+            session.entered(modern)
+            #expect(session.isBusy)
+            session.end(on: stage.loop)
+            session.began(RequestID(2), late)
+            session.entered(lateModern)
+            let isOver = [legacy, modern, late, lateModern].map(\.isCancelled)
+            #expect(isOver == [true, true, true, true])
+            session.finished(RequestID(1), legacy)
+            session.finished(RequestID(2), late)
+            session.left(modern)
+            session.left(lateModern)
+            #expect(!session.isBusy)
+        }
+    }
+
+    @Test func onlyThoseWhoMaySeeSomethingElseAreToldOfAChange() async throws {
+        try await onStage { stage in
+            let (session, _) = try Self.session(stage)
+            let said = Counter()
+            var filter = ListenFilter()
+            filter.toolsListChanged = true
+            let hearer = Hearer(client: session.client, ip: nil)
+            let listen = Listen(
+                id: RequestID(1), filter: filter, stream: Heard(said), hearer: hearer, handle: CallHandle())
+            #expect(session.attach(listen) && stage.endpoint.sessions.add(session))
+            let before = said.value
+            // The double's policy has the number of each configuration.
+            try stage.change { _ in }
+            #expect(said.value == before + 1)
+            session.end(on: stage.loop)
+        }
+        func snapshot(policy version: Int = 1, _ grants: [Grant], _ servers: [Server], stamp: Int64 = 1)
+            -> GatewaySnapshot
+        {
+            let policy = PolicyVersion(
+                name: "p", server: "s", version: version, bytes: Array(Scene.limited.utf8), created: Scene.start)
+            let pins = ServerPins(server: "s", onChange: .hide, tools: [:], instructions: nil, stamp: stamp)
+            return GatewaySnapshot(
+                Configuration(
+                    generation: 1, servers: Dictionary(uniqueKeysWithValues: servers.map { ($0.name, $0) }),
+                    policies: ["p": policy], identities: [:],
+                    grants: Dictionary(
+                        uniqueKeysWithValues: grants.map { grant in
+                            (Array(grant.id.utf8).withUnsafeBytes { PlainHasher().tokenHash($0) }, grant)
+                        }), adminTokens: [:], pins: ["s": pins]), log: Log { _, _, _ in })
+        }
+        func grant(_ id: String) -> Grant {
+            Grant(
+                id: id, server: "s", policy: "p", label: id, identity: nil, created: Scene.start, expires: nil,
+                also: [Grant.Part(server: "t", policy: "p")])
+        }
+        func server(_ name: String) -> Server {
+            Server(
+                name: name, transport: .stdio(command: ["/bin/true"], inherit: [], variables: [], directory: nil),
+                created: Scene.start)
+        }
+        let (one, s) = (grant("one"), server("s"))
+        let old = snapshot([one], [s])
+        let others: [(GatewaySnapshot, Bool, Comment)] = [
+            (snapshot([one], [s]), false, "nothing"),
+            (snapshot([one, grant("two")], [s, server("u")]), false, "a grant of somebody else's, and its server"),
+            (snapshot(policy: 2, [one], [s]), true, "another version of the policy"),
+            (snapshot([one], [s], stamp: 2), true, "another approval"),
+            (snapshot([one], [s, server("t")]), true, "another of the grant's servers is there"),
+            (snapshot([], [s]), true, "no grant any more"),
+        ]
+        for (new, differs, what) in others {
+            #expect(new.differs(from: old, grant: "one", server: "s") == differs, what)
+        }
+    }
+
+    private final class Heard: EventSink {
+        let isClosed = false
+        private let said: Counter
+        init(_ said: Counter) { self.said = said }
+        func send(_ message: [UInt8]) { said.add() }
+        func end() {}
+    }
 }
 
 @Suite struct ReservedNameTests {

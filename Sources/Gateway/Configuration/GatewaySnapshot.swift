@@ -54,6 +54,16 @@ final class GatewaySnapshot: Sendable {
         return holder
     }
 
+    /// Whether clients of a grant may see something else of a server, or of all servers together, than before.
+    func differs(from old: GatewaySnapshot, grant id: String, server: String) -> Bool {
+        guard let now = holdersByGrant[id], let before = old.holdersByGrant[id], now.grant == before.grant,
+            now.callers.map(\.server) == before.callers.map(\.server),
+            let mine = now.caller(of: server), let former = before.caller(of: server)
+        else { return true }
+        return mine.policy?.name != former.policy?.name || mine.policy?.version != former.policy?.version
+            || mine.pins != former.pins
+    }
+
     /// Whether a grant may speak no more.
     func isOver(grant id: String, at now: Instant) -> Bool {
         holdersByGrant[id]?.grant.standing(at: now) != .active

@@ -7,12 +7,12 @@ final class SnapshotSource: Sendable {
     private let store: any ConfigurationSource
     private let log: Log
     private let current: Mutex<GatewaySnapshot>
-    /// Called with the new snapshot after each change, outside the lock.
-    private let changed: @Sendable (GatewaySnapshot) -> Void
+    /// Called with the snapshot before and after each change, outside the lock.
+    private let changed: Changed
 
-    init(
-        _ store: any ConfigurationSource, log: Log, changed: @escaping @Sendable (GatewaySnapshot) -> Void
-    ) throws(StoreError) {
+    typealias Changed = @Sendable (_ old: GatewaySnapshot, _ new: GatewaySnapshot) -> Void
+
+    init(_ store: any ConfigurationSource, log: Log, changed: @escaping Changed) throws(StoreError) {
         self.store = store
         self.log = log
         self.changed = changed
@@ -27,14 +27,14 @@ final class SnapshotSource: Sendable {
         if held.generation == generation { return held }
         let fresh = GatewaySnapshot(try store.loadConfiguration(), log: log)
         // Two threads may load at once; the newer one stays.
-        let isNew = current.withLock { held in
-            guard held.generation < fresh.generation else { return false }
-            held = fresh
-            return true
+        let old = current.withLock { held -> GatewaySnapshot? in
+            guard held.generation < fresh.generation else { return nil }
+            defer { held = fresh }
+            return held
         }
-        if isNew {
+        if let old {
             log(.info, "configuration changed", ("generation", String(fresh.generation)))
-            changed(fresh)
+            changed(old, fresh)
         }
         return fresh
     }

@@ -103,12 +103,14 @@ struct CallJourney: Sendable {
     }
 
     private func answer(_ failure: UpstreamError, _ visit: Visit, _ reply: any ReplyChannel) async {
-        if failure.code == .cancelled { return reply.silence() }
-        metrics.upstreamFailures.add(1, ordering: .relaxed)
-        visit.session.server.noted(failure)
-        log(
-            .warning, "call failed", ("request", visit.requestID), ("server", visit.caller.server.name),
-            ("reason", failure.code.rawValue), ("detail", failure.detail))
+        if visit.staysSilent(failure, reply) { return reply.silence() }
+        if failure.code != .cancelled {
+            metrics.upstreamFailures.add(1, ordering: .relaxed)
+            visit.session.server.noted(failure)
+            log(
+                .warning, "call failed", ("request", visit.requestID), ("server", visit.caller.server.name),
+                ("reason", failure.code.rawValue), ("detail", failure.detail))
+        }
         let (message, status) = UpstreamAnswer.error(failure, id: visit.id, requestID: visit.requestID)
         await reply.answer(message, status: status)
     }

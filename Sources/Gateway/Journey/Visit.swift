@@ -102,13 +102,19 @@ extension Visit {
         if profile.era == .legacy {
             session.began(id, handle)
         } else {
-            session.entered()
+            session.entered(handle)
             reply.onGone { handle.cancel() }
         }
     }
 
     func finish(_ handle: CallHandle) {
-        if profile.era == .legacy { session.finished(id, handle) } else { session.left() }
+        if profile.era == .legacy { session.finished(id, handle) } else { session.left(handle) }
+    }
+
+    /// Whether a cancelled request gets no answer: its client has taken it back. A modern client that is still there has not;
+    /// its session has ended, and it is told so.
+    func staysSilent(_ failure: UpstreamError, _ reply: any ReplyChannel) -> Bool {
+        failure.code == .cancelled && (profile.era == .legacy || reply.isGone)
     }
 
     /// The HTTP status of an answer.

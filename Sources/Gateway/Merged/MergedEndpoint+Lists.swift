@@ -43,6 +43,12 @@ extension MergedEndpoint {
             parts = Array(parts[index...])
         }
         let found = await pages(kind, of: parts, from: start?.cursor, session, arrival, profile)
+        guard !session.isEnded else {
+            // The grant may have ended while the servers answered.
+            guard profile != nil else { return reply.silence() }
+            let (answer, status) = UpstreamAnswer.error(Self.over, id: id, requestID: arrival.requestID)
+            return await reply.answer(answer, status: status)
+        }
         var list = MergedList(kind)
         var next: MergedCursor?
         outer: for (part, pages) in zip(parts, found) {

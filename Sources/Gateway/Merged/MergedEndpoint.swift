@@ -130,10 +130,13 @@ final class MergedEndpoint: Sendable {
         do throws(UpstreamError) {
             let fresh = try await endpoint.open(
                 Self.partKey(session.id, server), profile ?? session.profile, arrival.at(caller), asks: session.asks)
-            guard let kept = session.adopt(fresh), kept !== fresh || endpoint.sessions.replace(fresh, on: arrival.loop)
+            guard let kept = session.adopt(fresh),
+                kept !== fresh
+                    || endpoint.sessions.replace(fresh, on: arrival.loop, unless: { session.isEnded })
             else {
                 fresh.end(on: arrival.loop)
-                throw UpstreamError(.overloaded, mayHaveRun: false, detail: "too many sessions")
+                throw session.isEnded
+                    ? Self.over : UpstreamError(.overloaded, mayHaveRun: false, detail: "too many sessions")
             }
             // Another request was quicker.
             if kept !== fresh {
@@ -149,10 +152,14 @@ final class MergedEndpoint: Sendable {
             note(server, session, isDead: false, isAnother: isAnother)
             return kept
         } catch {
-            note(server, session, isDead: true)
+            // That we are full says nothing of the server.
+            if error.code != .overloaded { note(server, session, isDead: true) }
             throw error
         }
     }
+
+    /// What was begun in a session that has ended meanwhile.
+    static let over = UpstreamError(.cancelled, mayHaveRun: false, detail: "the session is over")
 
     /// Tells a server that is opened late, or anew, what the client has said before.
     private func catchUp(_ part: ClientSession, after old: ClientSession?, _ session: MergedSession, _ loop: EventLoop)
@@ -191,6 +198,8 @@ final class MergedEndpoint: Sendable {
 
     /// Says to the client that a server has gone or come back, once, or that another may have taken its place.
     func note(_ server: String, _ session: MergedSession, isDead: Bool, isAnother: Bool = false) {
+        // Nobody is left to be told, and what fails then fails for that.
+        guard !session.isEnded else { return }
         let isNews = session.note(server, isDead: isDead)
         guard isNews || isAnother else { return }
         if isNews {
@@ -214,11 +223,8 @@ final class MergedEndpoint: Sendable {
                     let part = await within(Self.patience, on: loop) {
                         try? await self.part(caller, session, arrival, profile: profile)
                     }
-                    guard let part = part ?? nil else {
-                        self.note(caller.server.name, session, isDead: true)
-                        return nil
-                    }
-                    return (index, part)
+                    if part == nil { self.note(caller.server.name, session, isDead: true) }
+                    return (part ?? nil).map { (index, $0) }
                 }
             }
             var found: [(Int, ClientSession)] = []

@@ -10,7 +10,6 @@ final class MergedListen: Sendable {
     private struct Share {
         let part: ClientSession
         let listen: Listen
-        let handle: CallHandle
     }
 
     private struct State {
@@ -50,8 +49,8 @@ final class MergedListen: Sendable {
     /// Gives a server its share. Returns how it ends, or nil if it has one, or there is no room for another.
     func join(_ part: ClientSession, _ filter: ListenFilter) -> CallHandle? {
         let sink = RenamingSink(stream, part.caller.server.name)
-        let listen = Listen(id: id, filter: filter, stream: sink, hearer: hearer)
-        let share = Share(part: part, listen: listen, handle: CallHandle())
+        let listen = Listen(id: id, filter: filter, stream: sink, hearer: hearer, handle: CallHandle())
+        let share = Share(part: part, listen: listen)
         dropEnded()
         let isNew = state.withLock { state in
             guard !state.isClosed, !state.shares.contains(where: { $0.part === part }) else { return false }
@@ -65,7 +64,7 @@ final class MergedListen: Sendable {
         }
         // Its end may have come in between.
         if state.withLock({ $0.isClosed }) { part.detach(share.listen) }
-        return share.handle
+        return share.listen.handle
     }
 
     /// Lets go of sessions that were opened anew since.
@@ -73,7 +72,7 @@ final class MergedListen: Sendable {
         let over = state.withLock { $0.shares }.filter(\.part.isEnded)
         guard !over.isEmpty else { return }
         state.withLock { $0.shares.removeAll { share in over.contains { $0.part === share.part } } }
-        for share in over { share.handle.cancel() }
+        for share in over { share.listen.handle.cancel() }
     }
 
     /// The client has gone.
@@ -84,7 +83,7 @@ final class MergedListen: Sendable {
             return state.shares
         }
         for share in shares {
-            share.handle.cancel()
+            share.listen.handle.cancel()
             share.part.detach(share.listen)
         }
     }

@@ -200,7 +200,14 @@ package actor StdioFront {
                 return
             }
             session.touch(loop.now)
-            see(to: id, line) { await endpoint.take(message, session, $0, $1) }
+            see(to: id, line) { arrival, reply in
+                // With its server's definition the session ends, but on another turn of the loop.
+                guard session.caller === arrival.caller || session.server.definition == arrival.caller.server else {
+                    if reply.id != nil { reply.refuse(.unknownSession) }
+                    return
+                }
+                await endpoint.take(message, session, arrival, reply)
+            }
         }
     }
 

@@ -150,13 +150,13 @@ extension Endpoint {
             throw ProtocolFault(.unknownMethod, "subscriptions/listen needs a way to send events")
         }
         let gate = Gate(stream)
-        let listen = Listen(id: visit.id, filter: filter, stream: gate, hearer: visit.hearer)
+        let handle = CallHandle()
+        let listen = Listen(id: visit.id, filter: filter, stream: gate, hearer: visit.hearer, handle: handle)
         guard session.attach(listen) else {
             // Others took the last places meanwhile, or the session has ended.
             if !session.isEnded { stream.send(refusal) }
             return stream.end()
         }
-        let handle = CallHandle()
         end.onCancel {
             handle.cancel()
             session.detach(listen)
@@ -173,9 +173,13 @@ extension Endpoint {
     /// Waits until a listen is heard; a legacy server is told then which resources it is about.
     func begin(_ handle: CallHandle, _ filter: ListenFilter, _ session: ClientSession, on loop: EventLoop) async {
         await handle.begun()
-        guard session.link.hello.version.era == .legacy, !handle.isCancelled else { return }
+        guard session.link.hello.version.era == .legacy else { return }
+        var failures = 0
         for uri in filter.resourceSubscriptions {
-            _ = try? await session.link.ask("resources/subscribe", [JSONMember("uri", .string(uri))], on: loop)
+            // Each takes a place with the server, and may wait for long.
+            guard !handle.isCancelled, failures < Told.maxFailures else { return }
+            let params = [JSONMember("uri", .string(uri))]
+            if (try? await session.link.ask("resources/subscribe", params, on: loop)) == nil { failures += 1 }
         }
     }
 }

@@ -188,11 +188,13 @@ final class Endpoint: Sendable {
 
     /// Answers a request that the server could not serve.
     func fail(_ error: UpstreamError, _ visit: Visit, _ reply: any ReplyChannel) async {
-        if error.code == .cancelled { return reply.silence() }
-        metrics.upstreamFailures.add(1, ordering: .relaxed)
-        log(
-            .warning, "request failed", ("request", visit.requestID), ("server", visit.caller.server.name),
-            ("method", visit.message.method), ("reason", error.code.rawValue), ("detail", error.detail))
+        if visit.staysSilent(error, reply) { return reply.silence() }
+        if error.code != .cancelled {
+            metrics.upstreamFailures.add(1, ordering: .relaxed)
+            log(
+                .warning, "request failed", ("request", visit.requestID), ("server", visit.caller.server.name),
+                ("method", visit.message.method), ("reason", error.code.rawValue), ("detail", error.detail))
+        }
         let (message, status) = UpstreamAnswer.error(error, id: visit.id, requestID: visit.requestID)
         await reply.answer(message, status: status)
     }

@@ -21,7 +21,7 @@ protocol ReplyChannel: AnyObject {
     /// Should the answer become a stream, its events can be had again.
     func keep(in events: SessionEvents)
     /// A standing stream in place of the answer; nil where there is no way.
-    /// - Parameter closed: called once when it ends, from either side.
+    /// - Parameter closed: called once when the client ends it.
     func openEvents(closed: @escaping @Sendable () -> Void) -> (any EventSink)?
 }
 

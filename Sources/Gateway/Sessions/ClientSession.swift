@@ -16,8 +16,8 @@ final class ClientSession: Sendable {
         /// Two requests may carry the same id at once; cancelling cancels both.
         // COST: a list, since every call comes and goes and hardly any is ever looked for.
         var calls: [(id: RequestID, handle: CallHandle)] = []
-        /// Requests that only their own connections can take back.
-        var others = 0
+        /// Requests that only their own connections can take back, or the end of the session.
+        var others: [CallHandle] = []
         var stream: (any EventSink)?
         var listener: CallHandle?
         var isEnded = false
@@ -92,20 +92,22 @@ final class ClientSession: Sendable {
 
     /// Ends all that goes on in it, and its way to the server. Once: who comes later finds it done.
     func end(on loop: EventLoop) {
-        let ended = state.withLock {
-            state -> (streams: [any EventSink], CallHandle?, [(id: RequestID, handle: CallHandle)])? in
+        let ended = state.withLock { state -> (streams: [any EventSink], handles: [CallHandle])? in
             guard !state.isEnded else { return nil }
             state.isEnded = true
-            let listens: [any EventSink] = state.listens.values.map(\.stream)
-            state.listens.removeAll()
-            defer { (state.stream, state.listener) = (nil, nil) }
-            return (listens + (state.stream.map { [$0] } ?? []), state.listener, state.calls)
+            let listens = Array(state.listens.values)
+            defer { (state.stream, state.listener, state.listens) = (nil, nil, [:]) }
+            // Calls that outlive their requests come first: what they go on with is among the others.
+            return (
+                listens.map(\.stream) + (state.stream.map { [$0] } ?? []),
+                state.calls.map(\.handle) + state.others + listens.map(\.handle)
+                    + (state.listener.map { [$0] } ?? [])
+            )
         }
-        guard let (streams, listener, calls) = ended else { return }
+        guard let (streams, handles) = ended else { return }
         asks.drop(of: link)
         tasks.close()
-        for call in calls { call.handle.cancel() }
-        listener?.cancel()
+        for handle in handles { handle.cancel() }
         for stream in streams { stream.end() }
         link.close(on: loop)
     }
@@ -115,7 +117,7 @@ final class ClientSession: Sendable {
 
 extension ClientSession {
     func began(_ id: RequestID, _ handle: CallHandle) {
-        state.withLock { $0.calls.append((id, handle)) }
+        begin(handle) { $0.calls.append((id, handle)) }
     }
 
     func finished(_ id: RequestID, _ handle: CallHandle) {
@@ -126,12 +128,30 @@ extension ClientSession {
         }
     }
 
-    /// A modern client's request has come: the session is in use until it has ``left()``.
-    func entered() { state.withLock { $0.others += 1 } }
-    func left() { state.withLock { $0.others -= 1 } }
+    /// A modern client's request has come: the session is in use until it has ``left(_:)``.
+    func entered(_ handle: CallHandle) {
+        begin(handle) { $0.others.append(handle) }
+    }
+
+    func left(_ handle: CallHandle) {
+        state.withLock { state in
+            guard let place = state.others.firstIndex(where: { $0 === handle }) else { return }
+            state.others.swapAt(place, state.others.count - 1)
+            state.others.removeLast()
+        }
+    }
+
+    /// What begins after the end is over at once.
+    private func begin(_ handle: CallHandle, _ note: (inout State) -> Void) {
+        let isLate = state.withLock { state in
+            note(&state)
+            return state.isEnded
+        }
+        if isLate { handle.cancel() }
+    }
 
     /// Whether a request is under way.
-    var isBusy: Bool { state.withLock { !$0.calls.isEmpty || $0.others > 0 } }
+    var isBusy: Bool { state.withLock { !$0.calls.isEmpty || !$0.others.isEmpty } }
 
     /// How many requests are under way that their client can take back by name, or that outlive their connections.
     var callCount: Int { state.withLock { $0.calls.count } }
@@ -162,13 +182,17 @@ struct Listen: Sendable {
     static func refusal(of id: RequestID) -> [UInt8] {
         RPCWriter.error(
             id: id, code: .overloaded,
-            message: "\(ClientSession.maxListens) listens are open already: end one, or ask for more with one.")
+            message:
+                "\(ClientSession.maxListens) listens are open already, or they name too much: end one, or ask for more "
+                + "with one.")
     }
 
     let id: RequestID
     let filter: ListenFilter
     let stream: any EventSink
     let hearer: Hearer
+    /// Ends what is listened to for it.
+    let handle: CallHandle
 }
 
 extension ClientSession {
@@ -223,10 +247,12 @@ extension ClientSession {
 
     var hasRoomForListen: Bool { state.withLock { $0.listens.count < Self.maxListens } }
 
-    /// False when there is no room for another.
+    /// False when there is no room for another: all together name no more than one alone may.
     func attach(_ listen: Listen) -> Bool {
         state.withLock { state in
-            guard !state.isEnded, state.listens.count < Self.maxListens else { return false }
+            guard !state.isEnded, state.listens.count < Self.maxListens,
+                state.listens.values.reduce(listen.filter.size, { $0 + $1.filter.size }) <= ListenFilter.maximumSize
+            else { return false }
             state.listens[ObjectIdentifier(listen.stream)] = listen
             return true
         }
@@ -242,7 +268,8 @@ extension ClientSession {
             let listens = state.withLock { Array($0.listens.values) }
             for listen in listens where listen.filter.passes(notification) && mayHear(notification, listen.hearer) {
                 var splice = JSONSplice(notification.document)
-                if let error = notification.params?["error"], Exchange.pages(of: error) != nil, let data = error["data"]
+                if let error = notification.params?["error"], RequiredVisits.pages(of: error) != nil,
+                    let data = error["data"]
                 {
                     // So are the pages that a task's error sends the client to.
                     splice.remove("elicitations", from: data)
@@ -312,6 +339,7 @@ extension ClientSession {
         listener?.cancel()
         stream?.end()
         for listen in listens {
+            listen.handle.cancel()
             // SPEC: 2026-07-28: a graceful end is the result of the listen.
             listen.stream.end(with: Subscription.end(of: listen.id))
         }

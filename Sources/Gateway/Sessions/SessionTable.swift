@@ -1,4 +1,5 @@
 import Base
+import JSON
 import MCP
 import Runtime
 import Store
@@ -34,7 +35,9 @@ final class SessionTable: Sendable {
     }
 
     /// Adds it in place of one of its name, which ends; false when the table is full.
-    func replace(_ session: ClientSession, on loop: EventLoop) -> Bool {
+    /// - Parameter isOver: whether what it is a part of has ended. Looked at once the session is in the table, and can be found
+    ///   there by whoever ends it later; one that is over is taken out again, and false is returned.
+    func replace(_ session: ClientSession, on loop: EventLoop, unless isOver: () -> Bool = { false }) -> Bool {
         let (isIn, old) = sessions.withLock { sessions -> (Bool, ClientSession?) in
             let old = sessions[session.id]
             guard old != nil || sessions.count < capacity else { return (false, nil) }
@@ -42,7 +45,9 @@ final class SessionTable: Sendable {
             return (true, old)
         }
         if let old, old !== session { loop.execute { old.end(on: loop) } }
-        return isIn
+        guard isIn, isOver() else { return isIn }
+        remove(session)
+        return false
     }
 
     /// Adds it unless there is one of its name already: the one that is in the table now, or nil when it is full. One whose
@@ -107,9 +112,22 @@ final class SessionTable: Sendable {
         for session in sessions.withLock({ Array($0.values) }) { session.closeStreams() }
     }
 
-    /// Brings a notification to all sessions, or to those of one server.
-    func deliver(_ notification: RPCMessage, toSessionsOf server: String?) {
-        let sessions = sessions.withLock { $0.values.filter { server == nil || $0.server.definition.name == server } }
+    /// Brings a notification to all sessions of one server.
+    func deliver(_ notification: RPCMessage, toSessionsOf server: String) {
+        let sessions = sessions.withLock { $0.values.filter { $0.server.definition.name == server } }
         for session in sessions { session.deliver(notification) }
+    }
+
+    /// Says to those who may see something else now that the lists are others.
+    func announce(from old: GatewaySnapshot, to new: GatewaySnapshot) {
+        let concerned = sessions.withLock { Array($0.values) }.filter {
+            new.differs(from: old, grant: $0.grantID, server: $0.server.definition.name)
+        }
+        guard !concerned.isEmpty else { return }
+        for kind in [ListKind.tools, .prompts, .resources] {
+            let text = RPCWriter.notification(method: kind.changeNotification)
+            guard let changed = try? RPCMessage(JSONDocument.parse(text)) else { continue }
+            for session in concerned { session.deliver(changed) }
+        }
     }
 }

@@ -50,6 +50,11 @@ package struct ListenFilter: Sendable, Hashable {
 
     package var isEmpty: Bool { self == ListenFilter() }
 
+    /// The bytes of its URIs and task ids.
+    package var size: Int { (resourceSubscriptions + taskIDs).reduce(0) { $0 + $1.utf8.count } }
+    /// The largest that one can have.
+    package static let maximumSize = 2 * maximumEntries * maximumLength
+
     /// The part that a server with these capabilities can serve.
     package func granted(by capabilities: JSONView, hasTasks: Bool = false) -> ListenFilter {
         func has(_ feature: StaticString, _ member: StaticString) -> Bool {

@@ -178,12 +178,12 @@ final class TalkingServer: UpstreamLink {
         if let message = Self.message(Array(text.utf8)) { listen.inbox.put(message) }
     }
 
+    /// Like that of a server over HTTP, or of a process that several share, it ends no call: who closes it has to.
     func close(on loop: EventLoop) {
         let isFirst = state.withLock { state in
             defer { state.isClosed = true }
             state.listener = nil
             state.asked = []
-            state.book.endAll(UpstreamError(.lost, mayHaveRun: true, detail: "the end"))
             return !state.isClosed
         }
         guard isFirst else { return book.fault("\(label) is closed twice") }

@@ -184,9 +184,9 @@ final class TaskServer: UpstreamLink {
         _ filter: ListenFilter, on loop: EventLoop, handle: CallHandle, _ take: @escaping @Sendable (RPCMessage) -> Void
     ) async {}
 
+    /// It ends no request, as those over HTTP don't.
     func close(on loop: EventLoop) {
         state.withLock { $0.isClosed = true }
-        lose()
         book.note("\(label):closed")
     }
 
