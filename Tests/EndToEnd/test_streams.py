@@ -472,12 +472,24 @@ class Ends(Streams):
         until(lambda: [len(servers[name].calls("never")) for name in ("old", "new")] + [len(said("tools/call"))]
               == [2, 2, 2], "all calls under way")
         self.assertEqual((sorted(wanted()), got), (["raw://all", "raw://one"], {}))
+        # Lists, too; at the endpoint for all servers they end when the servers have answered.
+        held, page = threading.Event(), servers["new"].page
+        servers["new"].page = lambda cursor: held.wait(DEADLINE) and page(cursor)
+        before = len(servers["new"].requests("tools/list"))
+        lists = {}
+        for url in (every, self.gw.url("new")):
+            client = Modern(url, tokens[0], capabilities={})
+            threading.Thread(target=lambda client=client: lists.update(
+                {client.path: client.send("tools/list")}), daemon=True).start()
+        until(lambda: len(servers["new"].requests("tools/list")) == before + 2, "both lists under way")
         numbers = {row["label"]: row["id"] for row in json.loads(self.sluice("grant", "list", "--json").stdout)}
         self.sluice("grant", "revoke", numbers["ends"])
         end = time.time()
         until(lambda: len(got) == 6, "the end of all calls")
         self.assertLess(time.time(), end + 10)
-        for name, reply in got.items():
+        held.set()
+        until(lambda: len(lists) == 2, "the end of both lists")
+        for name, reply in {**got, **lists}.items():
             self.assertEqual(reply.error["data"]["reason"], "cancelled", name)
         until(lambda: wanted() == [], "nothing is listened to in the name of who has gone")
         stays = Modern(self.gw.url("child"), tokens[1])

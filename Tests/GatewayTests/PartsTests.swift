@@ -270,6 +270,20 @@ final class Counter: Sendable {
     }
 }
 
+@Suite struct PostsTests {
+    @Test func anAnswerIsNotDroppedForNotifications() throws {
+        let posts = Posts()
+        let notification = try Scene.message(#"{"jsonrpc":"2.0","method":"notifications/x"}"#)
+        let answer = try Scene.message(#"{"jsonrpc":"2.0","id":1,"result":{}}"#)
+        for _ in 0..<16 { #expect(posts.begin(notification) == .notification) }
+        #expect(posts.begin(notification) == nil)
+        for _ in 0..<256 { #expect(posts.begin(answer) == .answer) }
+        #expect(posts.begin(answer) == nil)
+        posts.end(.notification)
+        #expect(posts.begin(answer) == nil && posts.begin(notification) == .notification)
+    }
+}
+
 @Suite struct RequestNamesTests {
     @Test func areShortUniqueAndPlain() {
         let names = RequestNames()

@@ -7,7 +7,7 @@ final class Posts: Sendable {
     enum Kind { case notification, answer }
 
     private static let maxNotifications = 16
-    /// A person may have given it, and it is waited for; the client has at most as many questions before it.
+    /// A person may have given it, and it is waited for. A client has fewer questions before it, but refusals go this way, too.
     private static let maxAnswers = 256
 
     private let notifications = Atomic<Int>(0)
