@@ -138,6 +138,8 @@ package protocol LedgerReader: Sendable {
     func forEachRow(_ query: LedgerQuery, _ body: (LedgerRow) -> Bool) throws(StoreError)
     /// The last row's `seq`, 0 when there is none.
     func lastSequence() throws(StoreError) -> Int64
+    /// Rows that were recorded and can't be looked at, since the database does not take them; nil as a rule.
+    func untaken() throws(StoreError) -> ClosedRange<Int64>?
     /// Quota taken since `since` and not given back, oldest first: what running windows are rebuilt from.
     func reservations(since: Instant) throws(StoreError) -> [LedgerReservation]
     /// Walks the chain from row `from` to its end. Row `from - 1` is believed, so only 1 proves all.
@@ -154,6 +156,8 @@ extension LedgerReader {
         }
         return rows
     }
+
+    package func untaken() throws(StoreError) -> ClosedRange<Int64>? { nil }
 
     /// Walks the whole chain.
     package func verify() throws(StoreError) -> LedgerVerdict { try verify(from: 1) }

@@ -65,7 +65,8 @@ package final class DataDirectory: Sendable {
         if let journal = LedgerJournal(leftIn: path, key: hasher) {
             // A ledger that takes no rows can still be looked at: that is how one learns why.
             try? SQLiteLedger(
-                folder: path, key: hasher, generation: generation, journal: journal, options: LedgerOptions()
+                folder: path, key: hasher, generation: generation, journal: journal, options: LedgerOptions(),
+                keepsRemains: true
             ).close()
         }
         return try SQLiteLedgerReader(folder: path, key: hasher)

@@ -164,7 +164,10 @@ final class LedgerJournal: @unchecked Sendable {
     }
 
     /// Calls `body` with the rows that follow on row `tail`, record by record, as far as they are whole and ours.
-    func replay(after tail: Int64, _ body: (UnsafeRawBufferPointer) throws(StoreError) -> Void) throws(StoreError) {
+    /// - Returns: rows that are nowhere, though ours behind them are here; nil as a rule.
+    func replay(
+        after tail: Int64, _ body: (UnsafeRawBufferPointer) throws(StoreError) -> Void
+    ) throws(StoreError) -> ClosedRange<Int64>? {
         var contents = files.map { LedgerJournal.contents($0.descriptor) }
         func first(_ bytes: [UInt8]) -> Int64 { LedgerJournal.record(in: bytes, at: 0)?.first ?? .max }
         if first(contents[1]) < first(contents[0]) { contents.swapAt(0, 1) }
@@ -172,7 +175,11 @@ final class LedgerJournal: @unchecked Sendable {
         for bytes in contents {
             for record in LedgerJournal.records(in: bytes) where record.first + Int64(record.count) - 1 > last {
                 let start = record.rows.lowerBound - Head.bytes
-                guard record.first == last + 1, isGenuine(bytes, start, record.rows) else { break }
+                guard isGenuine(bytes, start, record.rows) else { break }
+                guard record.first == last + 1 else {
+                    if record.first > last + 1 { return last + 1...record.first - 1 }
+                    break
+                }
                 var failure: StoreError?
                 bytes.withUnsafeBytes { all in
                     do throws(StoreError) {
@@ -185,6 +192,7 @@ final class LedgerJournal: @unchecked Sendable {
                 last += Int64(record.count)
             }
         }
+        return nil
     }
 
     private func isGenuine(_ bytes: [UInt8], _ start: Int, _ rows: Range<Int>) -> Bool {

@@ -42,6 +42,8 @@ final class LedgerWriter: @unchecked Sendable {
     private let journal: LedgerJournal
     /// False: the journal is only held, so that nobody else writes one, and rows go straight into the database.
     private let isJournaling: Bool
+    /// Rows that a journal goes on behind, and the database does not have: what came behind them was left out.
+    private(set) var lost: ClosedRange<Int64>?
     /// The number of the next row that goes into the journal.
     private var nextSeq: Int64 = 0
     private var callersBatch = LedgerQueue.Batch()
@@ -51,7 +53,7 @@ final class LedgerWriter: @unchecked Sendable {
 
     init(
         database: String, key: SecretKey, queue: LedgerQueue, generation: GenerationFile, journal: LedgerJournal,
-        options: LedgerOptions
+        options: LedgerOptions, keepsRemains: Bool
     ) throws(StoreError) {
         let db = try Connection(
             path: database, access: .write, busyTimeoutMilliseconds: options.busyTimeoutMilliseconds)
@@ -86,10 +88,10 @@ final class LedgerWriter: @unchecked Sendable {
         // Fails now rather than at the first call.
         try db.transaction("BEGIN") { () throws(StoreError) in try readTail() }
         seenVersion = nil
-        try journal.replay(after: lastSeq) { rows throws(StoreError) in
+        lost = try journal.replay(after: lastSeq) { rows throws(StoreError) in
             _ = try commitRows(LedgerQueue.Batch(journaled: rows), LedgerQueue.Batch())
         }
-        journal.clear()
+        if lost == nil || !keepsRemains { journal.clear() }
         if !isJournaling { try journal.share() }
         nextSeq = lastSeq + 1
     }

@@ -49,13 +49,14 @@ package final class SQLiteLedger: Ledger {
     private let thread: Mutex<pthread_t?>
 
     init(
-        folder: String, key: SecretKey, generation: GenerationFile, journal: LedgerJournal, options: LedgerOptions
+        folder: String, key: SecretKey, generation: GenerationFile, journal: LedgerJournal, options: LedgerOptions,
+        keepsRemains: Bool = false
     ) throws(StoreError) {
         queue = LedgerQueue(capacity: options.queueCapacity, callersCommit: options.isJournaling)
         reader = try SQLiteLedgerReader(folder: folder, key: key)
         writer = try LedgerWriter(
             database: folder + "/sluice.db", key: key, queue: queue, generation: generation, journal: journal,
-            options: options)
+            options: options, keepsRemains: keepsRemains)
         var started = pthread_t()
         let context = Unmanaged.passRetained(writer)
         let code = pthread_create(
@@ -74,6 +75,14 @@ package final class SQLiteLedger: Ledger {
 
     deinit {
         close()
+    }
+
+    /// What somebody has to know who starts a gateway here: rows that are lost. Nil as a rule.
+    package var warning: String? {
+        writer.lost.map {
+            "rows \($0.lowerBound) to \($0.upperBound) of the ledger are lost, and what a killed gateway's journal had "
+                + "behind them: the machine failed, or somebody removed them or put an older sluice.db here"
+        }
     }
 
     package var isHealthy: Bool { queue.isHealthy }

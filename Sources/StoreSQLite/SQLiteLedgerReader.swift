@@ -42,6 +42,13 @@ package final class SQLiteLedgerReader: LedgerReader {
         return try query.step() ? query.integer(0) : 0
     }
 
+    package func untaken() throws(StoreError) -> ClosedRange<Int64>? {
+        let last = try lastSequence()
+        let journaled = LedgerJournal.lastSequence(in: folder)
+        // Of a gateway that runs, only what has been waited for counts.
+        return journaled > last && journaled == missed.load(ordering: .relaxed) ? last + 1...journaled : nil
+    }
+
     package func lastSequence() throws(StoreError) -> Int64 { try read(SQLiteLedgerReader.last) }
 
     package func forEachRow(_ query: LedgerQuery, _ body: (LedgerRow) -> Bool) throws(StoreError) {

@@ -35,7 +35,16 @@ struct Stored {
     var catalogue: any CatalogueStore { directory.configuration }
     var hasher: any KeyedHasher { directory.hasher }
 
-    func ledgerReader() throws(StoreError) -> any LedgerReader { try directory.ledgerReader() }
+    /// Says so on standard error when there are rows that it can't show.
+    func ledgerReader() throws(StoreError) -> any LedgerReader {
+        let reader = try directory.ledgerReader()
+        if let rows = try reader.untaken() {
+            Output.note(
+                "sluice: warning: rows \(rows.lowerBound) to \(rows.upperBound) are in the ledger's journal only and not "
+                    + "looked at: sluice.db does not take them (is the disk full?), or it is older than the journal")
+        }
+        return reader
+    }
 
     /// What `serve` needs beyond that.
     var whole: DataDirectory { directory }

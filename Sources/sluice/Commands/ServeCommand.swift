@@ -89,6 +89,7 @@ enum ServeCommand {
         let ledger = try folder.openLedger(
             LedgerOptions(durability: durability == "power" ? .power : .process, callersCommit: true))
         defer { ledger.close() }
+        if let warning = ledger.warning { Output.note("sluice: warning: \(warning)") }
         for loop in group.loops { loop.whenTurnEnds { ledger.commitNow() } }
 
         let gateway = try await Gateway.start(

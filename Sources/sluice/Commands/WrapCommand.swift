@@ -65,6 +65,7 @@ enum WrapCommand {
         let loop = group.next()
         let ledger = try folder.openLedger(LedgerOptions(callersCommit: true))
         defer { ledger.close() }
+        if let warning = ledger.warning { Output.note("sluice: warning: \(warning)") }
         loop.whenTurnEnds { ledger.commitNow() }
         let stop = try await StopSignal.watch(on: loop)
         let input = try await adopt(STDIN_FILENO, on: loop)
