@@ -13,8 +13,19 @@ package struct Classifier: Sendable {
     }
 }
 
+extension String {
+    fileprivate func starts(with bytes: Slice<UnsafeBufferPointer<UInt8>>) -> Bool {
+        utf8.withContiguousStorageIfAvailable { own in
+            guard own.count >= bytes.count else { return false }
+            for place in 0..<bytes.count where own[place] != bytes[place] { return false }
+            return true
+        } ?? utf8.starts(with: bytes)
+    }
+}
+
 /// One tool before its judge.
-private struct Case {
+// COST: an object; closures copied a struct, with all that its parts keep.
+private final class Case {
     let tool: ToolDefinition
     let server: ServerProfile
     let rules: RuleSet
@@ -49,18 +60,12 @@ private struct Case {
         let isVerb = isPlainVerb(tokens[0], rules)
         // `parse_create_object`, among others such: what is called Parse.
         guard !isVerb || isPlainVerb(tokens[1], rules) else { return 0 }
-        let start = name.utf8.prefix(Int(tokens[0].end))
-        // COST: by place; a copy of a definition keeps and releases all its parts.
+        let end = Int(tokens[0].end)
+        // COST: by place, and byte for byte; a copy of a definition keeps and releases all its parts.
         let some = min(server.tools.count, 16)
-        var shared = 0
-        for place in 0..<some where server.tools[place].name.utf8.starts(with: start) {
-            if isVerb {
-                var other: [Token] = []
-                var name = server.tools[place].name
-                name.withUTF8 { Lexer(rules: rules).name($0, into: &other) }
-                guard other.count > 1, isPlainVerb(other[1], rules) else { continue }
-            }
-            shared += 1
+        var (name, shared) = (name, 0)
+        name.withUTF8 { name in
+            for place in 0..<some where server.tools[place].name.starts(with: name[..<end]) { shared += 1 }
         }
         return shared * 5 >= some * 3 ? 1 : 0
     }
@@ -448,7 +453,7 @@ private struct Case {
         if !server.description.isEmpty {
             evidence.append(.init(place: "server", quote: Quote.clip(server.description)))
         }
-        let siblings = server.tools.lazy.map(\.name).filter { $0 != tool.name }.prefix(6)
+        let siblings = server.tools.lazy.map(\.name).filter { [own = tool.name] in $0 != own }.prefix(6)
         if !siblings.isEmpty {
             evidence.append(.init(place: "siblings", quote: Quote.clip(siblings.joined(separator: ", "))))
         }

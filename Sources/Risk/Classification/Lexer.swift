@@ -45,6 +45,10 @@ struct Lexer {
             var lastEnd = -1
             while i < end {
                 let byte = text[i]
+                if byte == UInt8(ascii: " ") {
+                    i += 1
+                    continue
+                }
                 if Self.isWord(byte), byte < 0x80 || Self.isLetter(text, i) {
                     if i == lastEnd + 1, lastEnd >= 0, text[lastEnd] == UInt8(ascii: "-") { marks.insert(.joined) }
                     tokens.append(plainWord(text, &i, end, marks) ?? word(text, &i, end, buffer, marks))

@@ -28,22 +28,36 @@ enum BrokenWords {
         return next < text.count && isLetter(text[next])
     }
 
-    /// The text with its words put together again.
-    static func mended(_ text: String) -> String {
-        var text = text
-        let bytes = text.withUTF8 { withoutMarks(decoded($0)) }
-        let scalars = Array(LookAlikeNames.readable(String(decoding: bytes, as: UTF8.self)).unicodeScalars)
+    /// The text with its words put together again; nil if none is broken.
+    /// - Parameter readable: the text as `LookAlikeNames` reads it.
+    static func mended(_ text: String, readable: String) -> String? {
+        var (text, readable) = (text, readable)
+        let isMarked = text.withUTF8(mayBe)
+        if isMarked {
+            readable = LookAlikeNames.readable(
+                String(decoding: text.withUTF8 { withoutMarks(decoded($0)) }, as: UTF8.self))
+        }
+        return withoutSigns(&readable) ?? (isMarked ? readable : nil)
+    }
+
+    /// Nil if there are none inside words.
+    private static func withoutSigns(_ text: inout String) -> String? {
+        // COST: what is a sign is searched for in tables.
+        guard !text.withUTF8(\.isASCII) else { return nil }
+        let scalars = Array(text.unicodeScalars)
         var whole = String.UnicodeScalarView()
-        var place = 0
+        var (place, kept) = (0, 0)
         while place < scalars.count {
             var next = place
             while next < scalars.count, isSign(scalars[next]) { next += 1 }
-            let isInside =
-                next > place && place > 0 && next < scalars.count && isLetter(scalars[place - 1])
-                && isLetter(scalars[next])
-            if !isInside { whole.append(contentsOf: scalars[place..<max(next, place + 1)]) }
-            place = isInside ? next : max(next, place + 1)
+            if next > place, place > 0, next < scalars.count, isLetter(scalars[place - 1]), isLetter(scalars[next]) {
+                whole.append(contentsOf: scalars[kept..<place])
+                kept = next
+            }
+            place = max(next, place + 1)
         }
+        guard kept > 0 else { return nil }
+        whole.append(contentsOf: scalars[kept...])
         return String(whole)
     }
 

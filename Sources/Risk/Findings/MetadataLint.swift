@@ -53,7 +53,7 @@ package struct MetadataLint: Sendable {
         var findings: [MetadataFinding] = []
         var longestList: JSONCursor?
         var notes = PhraseSet.Notes(for: rules.patterns)
-        withUnsafeTemporaryAllocation(of: UInt8.self, capacity: PlainReading.longest) { room in
+        withUnsafeTemporaryAllocation(of: UInt8.self, capacity: PlainReading.room) { room in
             texts.forEach { found in
                 switch found {
                 case .text(let item):
@@ -236,8 +236,9 @@ package struct MetadataLint: Sendable {
             let low = spaced.lowercased()
             if low != spaced { readings.append(low) }
         }
-        let mended = BrokenWords.mended(spaced)
-        if !readings.contains(mended) { readings.append(mended) }
+        if let mended = BrokenWords.mended(spaced, readable: readings[0]), !readings.contains(mended) {
+            readings.append(mended)
+        }
         if role != .text {
             let parted = readings[0].withUTF8 { text in
                 WordSeams.count(in: text) >= sentenceLength ? WordSeams.parted(text) : nil
@@ -261,15 +262,18 @@ package struct MetadataLint: Sendable {
             }
             return String(decoding: bytes, as: UTF8.self)
         }
-        var plain = String.UnicodeScalarView()
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(text.utf8.count)
         for scalar in text.unicodeScalars {
             if isSpace(scalar) {
-                if plain.last != " " { plain.append(" ") }
+                if bytes.last != 0x20 { bytes.append(0x20) }
+            } else if scalar.isASCII {
+                bytes.append(UInt8(scalar.value))
             } else {
-                plain.append(scalar)
+                bytes += UTF8.encode(scalar).map(Array.init) ?? []
             }
         }
-        return String(plain)
+        return String(decoding: bytes, as: UTF8.self)
     }
 
     /// The property `White_Space` of the Unicode Standard.

@@ -135,33 +135,69 @@ final class PhraseSet: @unchecked Sendable {
     private func collect(
         _ text: UnsafeBufferPointer<UInt8>, _ notes: inout Notes, into candidates: UnsafeMutableBufferPointer<UInt64>
     ) {
-        let (ends, first) = (notes.ends, notes.start)
+        let first = notes.start
         // Far too long texts are cut by the limits of JSON long before the numbers end.
         notes.start = first &+ Int32(truncatingIfNeeded: text.count)
-        // How many characters there are before the byte at `counted`.
-        var (counted, characters) = (0, first)
         uses.withUnsafeBufferPointer { uses in
-            words.search(text) { word, start in
-                while counted < start {
-                    characters &+= WordChain.isInside(text[counted]) ? 0 : 1
-                    counted &+= 1
+            firstUse.withUnsafeBufferPointer { firstUse in
+                lengths.withUnsafeBufferPointer { lengths in
+                    var progress = Progress(
+                        text: text, isASCII: text.isASCII, first: first, characters: first, uses: uses,
+                        firstUse: firstUse, lengths: lengths, ends: notes.ends, candidates: candidates)
+                    words.search(text, &progress) { $0.note($1, at: $2) }
                 }
-                while counted > start {
-                    counted &-= 1
-                    characters &-= WordChain.isInside(text[counted]) ? 0 : 1
+            }
+        }
+    }
+
+    /// How far the chains are done in a text.
+    private struct Progress {
+        let text: UnsafeBufferPointer<UInt8>
+        let isASCII: Bool
+        /// Characters of the texts before.
+        let first: Int32
+        /// The same and those of this text before the byte at `counted`.
+        var characters: Int32
+        var counted = 0
+        let uses: UnsafeBufferPointer<Use>
+        let firstUse: UnsafeBufferPointer<Int32>
+        let lengths: UnsafeBufferPointer<Int32>
+        let ends: UnsafeMutableBufferPointer<Int32>
+        let candidates: UnsafeMutableBufferPointer<UInt64>
+
+        /// A word begins at `start`.
+        @inline(__always)
+        mutating func note(_ word: Int, at start: Int) {
+            if isASCII {
+                characters = first &+ Int32(truncatingIfNeeded: start)
+            } else {
+                count(to: start)
+            }
+            var place = Int(firstUse[word])
+            let end = Int(firstUse[word &+ 1])
+            while place < end {
+                let use = uses[place]
+                place &+= 1
+                let step = Int(use.step)
+                if use.reach >= 0 {
+                    // INVARIANT: the steps of a chain follow each other in `ends`. When the farthest end of the step before is
+                    // out of reach, so are the others.
+                    let before = ends[step &- 1]
+                    guard before > first, characters &- before <= use.reach else { continue }
                 }
-                for place in Int(firstUse[word])..<Int(firstUse[word &+ 1]) {
-                    let use = uses[place]
-                    let step = Int(use.step)
-                    if use.reach >= 0 {
-                        // INVARIANT: the steps of a chain follow each other in `ends`. When the farthest end of the step
-                        // before is out of reach, so are the others.
-                        let before = ends[step &- 1]
-                        guard before > first, characters &- before <= use.reach else { continue }
-                    }
-                    ends[step] = max(ends[step], characters &+ lengths[word])
-                    if use.pattern >= 0 { candidates[Int(use.pattern) / 64] |= 1 << UInt64(use.pattern % 64) }
-                }
+                ends[step] = max(ends[step], characters &+ lengths[word])
+                if use.pattern >= 0 { candidates[Int(use.pattern) / 64] |= 1 << UInt64(use.pattern % 64) }
+            }
+        }
+
+        private mutating func count(to start: Int) {
+            while counted < start {
+                characters &+= WordChain.isInside(text[counted]) ? 0 : 1
+                counted &+= 1
+            }
+            while counted > start {
+                counted &-= 1
+                characters &-= WordChain.isInside(text[counted]) ? 0 : 1
             }
         }
     }

@@ -2,25 +2,48 @@
 ///
 /// The quick look at a text: what it says of a text that is plain is what the thorough look would say.
 struct PlainReading {
-    /// Longer texts are always looked at thoroughly.
+    /// Texts of more characters are always looked at thoroughly.
     static let longest = 8_000
+    /// Bytes that a reading needs; texts that are written with more are looked at thoroughly, too.
+    static let room = 2 * longest
 
     private let bytes: UnsafeMutableBufferPointer<UInt8>
     private var count = 0
+    /// Of the texts put in, at least as many as they have.
+    private var characters = 0
     /// Every character is what it seems to be, and none was written as its number.
     private(set) var isPlain = true
 
-    /// - Parameter room: `longest` bytes, used for as long as the reading is.
+    /// - Parameter room: `PlainReading.room` bytes, used for as long as the reading is.
     init(in room: UnsafeMutableBufferPointer<UInt8>) { bytes = room }
 
     var text: UnsafeBufferPointer<UInt8> { UnsafeBufferPointer(rebasing: bytes[..<count]) }
 
     /// Puts more behind the text: what stands between the quotes of a JSON string.
     mutating func append(_ source: UnsafeBufferPointer<UInt8>) {
-        guard count + source.count <= bytes.count else { return isPlain = false }
+        guard count + source.count + 8 <= bytes.count, let start = source.baseAddress,
+            let room = UnsafeMutableRawPointer(bytes.baseAddress)
+        else { return isPlain = isPlain && source.isEmpty }
+        characters += source.count > PlainReading.longest ? PlainReading.characters(source) : source.count
+        if characters > PlainReading.longest { isPlain = false }
+        let raw = UnsafeRawPointer(start)
+        let high: UInt64 = 0x8080_8080_8080_8080
         var (from, to) = (0, count)
         var wasSpace = to > 0 && bytes[to - 1] == UInt8(ascii: " ")
         while from < source.count {
+            // COST: eight bytes at a time, as far as they are ordinary ones.
+            if from &+ 8 <= source.count {
+                let eight = raw.loadUnaligned(fromByteOffset: from, as: UInt64.self)
+                let spaces = eight.bytes(equalTo: UInt8(ascii: " "))
+                let doubled = spaces & (spaces &<< 8 | (wasSpace ? 0x80 : 0))
+                let ordinary =
+                    (eight & high | eight.bytes(equalTo: UInt8(ascii: "\\")) | doubled).trailingZeroBitCount / 8
+                room.storeBytes(of: eight, toByteOffset: to, as: UInt64.self)
+                from &+= ordinary
+                to &+= ordinary
+                if ordinary > 0 { wasSpace = bytes[to &- 1] == UInt8(ascii: " ") }
+                if ordinary == 8 { continue }
+            }
             var byte = source[from]
             from &+= 1
             if byte == UInt8(ascii: "\\"), from < source.count {
@@ -38,13 +61,21 @@ struct PlainReading {
                 }
                 isPlain = false
             }
-            // COST: without a branch; where words end can't be foretold.
             bytes[to] = byte
             let isSpace = byte == UInt8(ascii: " ")
             to &+= isSpace && wasSpace ? 0 : 1
             wasSpace = isSpace
         }
         count = to
+    }
+
+    private static func characters(_ source: UnsafeBufferPointer<UInt8>) -> Int {
+        var (characters, isEscaped) = (0, false)
+        for byte in source {
+            isEscaped = byte == UInt8(ascii: "\\") && !isEscaped
+            characters += isEscaped || WordChain.isInside(byte) ? 0 : 1
+        }
+        return characters
     }
 
     /// Whether a byte of a character beyond ASCII belongs to one that is what it seems: dashes, quotation marks, dots,

@@ -167,8 +167,31 @@ struct WordChain {
             // What was cut off lies before the next word.
             gap = zip(words, cut).map { $0.characters - $1.characters }.max() ?? 0
         }
-        return steps
+        return withoutEveryday(steps)
     }
+
+    /// Steps that most texts take tell little: left out, if there are others.
+    // COST: half of all words that were found in texts were these; patterns are tried hardly more often without them.
+    private static func withoutEveryday(_ all: [Step]) -> [Step] {
+        var steps: [Step] = []
+        var gap = 0
+        for step in all {
+            if step.words.contains(where: { everyday.contains(trimmed($0)) }) {
+                let longest = step.words.map(\.characters).max() ?? 0
+                gap = min(PatternTree.unlimited, gap + step.reach + longest)
+            } else {
+                let reach = min(PatternTree.unlimited, gap + step.reach)
+                steps.append(Step(words: step.words, reach: steps.isEmpty ? PatternTree.unlimited : reach))
+                gap = 0
+            }
+        }
+        return steps.isEmpty ? all : steps
+    }
+
+    private static let everyday: Set<[UInt8]> = Set(
+        ["the", "to", "of", "for", "in", "is", "tool", "tools"].map { Array($0.utf8) })
+
+    private static func trimmed(_ word: Word) -> [UInt8] { word.bytes.filter { $0 != UInt8(ascii: " ") } }
 
     /// The word with its marks taken out, or nil when no text can have it.
     private static func word(_ text: [UInt8]) -> Word? {

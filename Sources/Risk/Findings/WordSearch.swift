@@ -1,40 +1,68 @@
 /// Finds all of many words in a text, ASCII letters regardless of case.
 ///
-/// Of each word the four letters in a row that are rarest in English are looked for, or the three that it has. Where they
-/// stand, eight bytes of the word are compared; then, of each word with these eight, the rest and what must be next to it.
-// COST: each place of the text is looked at by itself, and all that is asked at most places is two bits of 8 KiB. An
-// automaton (Aho and Corasick) waits for its table at every byte, and has to cut long words to keep it small.
+/// Each word is looked for by some of its bytes in a row: by eight of them, or four or three where it has no more. If a word
+/// of letters begins with them, they are looked for only where one begins in the text: at one of seven places. Of all that
+/// a word has the ones with the rarest letters are taken, rather such as begin a word.
+// COST: all that is asked at most places is one bit of 8 KiB, and the next place need not wait for the answer. An automaton
+// (Aho and Corasick) waits for its table at every byte, and has to cut long words to keep it small.
 struct WordSearch: Sendable {
-    /// Eight bytes that some words have, or all of shorter words.
-    private struct Piece {
-        /// The bytes as a number, the last one highest, with the bit set that makes letters small.
-        let number: UInt64
-        /// Its first word in `words`, and how many there are.
-        let first: UInt32
-        let count: UInt8
-        /// How far before the letters that are looked for the piece begins, and how far behind the word's start.
-        let back: UInt8
-        let start: UInt8
-        /// How many bits of eight bytes at the piece's start are not the piece's.
-        let spare: UInt8
+    /// Where the words are that are looked for by some bytes: a range of `words`, empty if there are none.
+    // COST: of the bytes only a part, because smaller tables are at hand sooner; the words tell whether it is they.
+    private struct Slot {
+        var tag: UInt32 = 0
+        /// The number of words in the lowest byte.
+        var range: UInt32 = 0
     }
 
-    /// A word's place in `bytes`, and what must be next to it.
     private struct Whole {
+        /// The first eight bytes, or all of a shorter word, the last one highest, with the bits set that make letters small.
+        let number: UInt64
+        /// The place in `bytes`.
         let start: Int32
         let index: Int32
         let count: UInt8
+        /// How far behind its start it is looked for.
+        let offset: UInt8
+        /// How many bits of eight bytes at its start are not the word's.
+        let spare: UInt8
         let left: WordChain.Edge
         let right: WordChain.Edge
+
+        init(_ word: WordChain.Word, index: Int, offset: Int, start: Int) {
+            (self.index, self.start) = (Int32(index), Int32(start))
+            (count, self.offset) = (UInt8(word.bytes.count), UInt8(offset))
+            (left, right) = (word.left, word.right)
+            spare = UInt8(64 - 8 * min(word.bytes.count, 8))
+            number = WordSearch.number(word.bytes) << UInt64(spare)
+        }
     }
 
-    /// A bit for each hash of letters in a row that some word is looked for by.
-    private let isKnown: [UInt64]
-    /// The pieces by the upper bits of that hash: where those of each begin in `pieces`.
-    private let firstPiece: [UInt16]
-    private let pieces: [Piece]
+    /// A bit for each hash of the first four bytes that some word is looked for by: at any place, or where a word of letters
+    /// begins.
+    private let isAnywhere: [UInt64]
+    private let isAtStart: [UInt64]
+    /// By the upper bits of that hash: by how many bytes words are looked for there.
+    private let lengths: [Lengths]
+    /// A power of two of them, at most a quarter full.
+    private let slots: [Slot]
     private let words: [Whole]
     private let bytes: [UInt8]
+
+    private struct Lengths: OptionSet {
+        let rawValue: UInt8
+        static let three = Lengths(rawValue: 1)
+        static let four = Lengths(rawValue: 2)
+        static let eight = Lengths(rawValue: 4)
+
+        /// Takes out the shortest: how many bits of eight bytes are not its; nil when there is none left.
+        @inline(__always)
+        mutating func takeSpare() -> UInt64? {
+            guard rawValue != 0 else { return nil }
+            let spare: UInt64 = rawValue & 1 != 0 ? 40 : rawValue & 2 != 0 ? 32 : 0
+            self = Lengths(rawValue: rawValue & (rawValue &- 1))
+            return spare
+        }
+    }
 
     /// In bytes.
     static let lengths = 3...32
@@ -42,155 +70,251 @@ struct WordSearch: Sendable {
     /// More words are none that rules are written with.
     static let mostWords = 50_000
 
-    /// How many bits of a hash `firstPiece` leaves out.
+    /// Words of one slot; more of them have several.
+    private static let mostTogether = 255
+    /// How many bits of a hash the table of lengths leaves out.
     private static let lowerBits = 2
     /// Makes capitals small letters. A few signs become others by it, so that more may be found than is there.
     private static let small: UInt64 = 0x2020_2020_2020_2020
-    /// The most common letters of English texts first.
-    private static let common = Array(" etaoinsrhldcumfpgwybvkjxqz".utf8)
+    /// For each byte how rare it is: the most common letters of English texts first.
+    private static let rarities: [Int] = {
+        let common = Array(" etaoinsrhldcumfpgwybvkjxqz".utf8)
+        return (0...255).map { byte in common.firstIndex { Int($0) == byte } ?? 20 }
+    }()
 
     /// - Parameter all: words, each as long as `lengths` allows; others are not looked for.
     init(_ all: [WordChain.Word]) {
-        var isKnown = [UInt64](repeating: 0, count: 1 << 10)
-        var (pieces, words, bytes) = ([Piece](), [Whole](), [UInt8]())
-        var firstPiece: [UInt16] = [0]
+        var isKnown = [[UInt64](repeating: 0, count: 1 << 10), [UInt64](repeating: 0, count: 1 << 10)]
+        var lengths = [Lengths](repeating: [], count: 1 << (16 - WordSearch.lowerBits))
         let known = all.indices.filter { WordSearch.lengths.contains(all[$0].bytes.count) }
-        let groups = Dictionary(grouping: known) { Place(all[$0].bytes) }.sorted { $0.key < $1.key }
-        for (place, group) in groups {
-            isKnown[place.hash / 64] |= 1 << UInt64(place.hash % 64)
-            while firstPiece.count <= place.hash >> WordSearch.lowerBits { firstPiece.append(UInt16(pieces.count)) }
-            for part in stride(from: 0, to: group.count, by: 255) {
-                pieces.append(
-                    Piece(
-                        number: place.number, first: UInt32(words.count + part),
-                        count: UInt8(min(255, group.count - part)), back: place.back, start: place.start,
-                        spare: place.spare))
-            }
-            for index in group {
-                let word = all[index]
-                words.append(
-                    Whole(
-                        start: Int32(bytes.count), index: Int32(index), count: UInt8(word.bytes.count), left: word.left,
-                        right: word.right))
-                bytes += word.bytes
-            }
+        let placed = known.map { (place: Place(all[$0]), index: $0) }.sorted {
+            ($0.place.key, $0.index) < ($1.place.key, $1.index)
         }
-        while firstPiece.count <= 1 << (16 - WordSearch.lowerBits) { firstPiece.append(UInt16(pieces.count)) }
-        self.isKnown = isKnown
-        self.firstPiece = firstPiece
-        self.pieces = pieces
+        var slots = [Slot](repeating: Slot(), count: 64)
+        let keys = placed.indices.count { $0 == 0 || placed[$0].place.key != placed[$0 - 1].place.key }
+        while slots.count < 4 * keys { slots += slots }
+        var (words, bytes) = ([Whole](), [UInt8]())
+        var next = 0
+        while next < placed.count {
+            let (key, first) = (placed[next].place.key, next)
+            while next < placed.count, next - first < WordSearch.mostTogether, placed[next].place.key == key {
+                let (place, index) = placed[next]
+                for hash in place.hashes {
+                    isKnown[place.isStart ? 1 : 0][hash >> 6] |= 1 << UInt64(hash & 63)
+                    lengths[hash >> WordSearch.lowerBits].insert(place.lengths)
+                }
+                words.append(Whole(all[index], index: index, offset: place.offset, start: bytes.count))
+                bytes += all[index].bytes
+                next += 1
+            }
+            let mixed = WordSearch.mixed(key)
+            var at = WordSearch.place(mixed, slots.count)
+            while slots[at].range > 0 { at = (at + 1) & (slots.count - 1) }
+            slots[at] = Slot(tag: WordSearch.tag(mixed), range: UInt32(first << 8 | (next - first)))
+        }
+        isAnywhere = isKnown[0]
+        isAtStart = isKnown[1]
+        self.lengths = lengths
+        self.slots = slots
         self.words = words
         self.bytes = bytes
     }
 
     /// Where in a word it is looked for, and by what.
-    private struct Place: Hashable, Comparable {
-        let hash: Int
-        let number: UInt64
-        let back: UInt8
-        let start: UInt8
-        let spare: UInt8
+    private struct Place {
+        let offset: Int
+        /// Whether a word of letters begins there, in the word and so in the text.
+        let isStart: Bool
+        /// 3, 4 or 8.
+        let count: Int
+        let key: UInt64
 
-        init(_ word: [UInt8]) {
-            let count = min(word.count, 4)
-            let rarities = (0...word.count - count).map { at in
-                word[at..<at + count].reduce(0) { $0 + (WordSearch.common.firstIndex(of: $1) ?? 20) }
+        init(_ word: WordChain.Word) {
+            let bytes = word.bytes
+            var best = (rarity: -1, offset: 0, isStart: false, count: 3)
+            for at in 0...bytes.count - 3 {
+                let (isStart, count) = (Place.isStart(at, word), Place.count(bytes.count - at))
+                let rarity = bytes[at..<at + count].reduce(isStart ? 30 : 0) { $0 + WordSearch.rarities[Int($1)] }
+                if rarity > best.rarity { best = (rarity, at, isStart, count) }
             }
-            let at = rarities.indices.max { rarities[$0] < rarities[$1] } ?? 0
-            let letters = UInt32(truncatingIfNeeded: WordSearch.number(word[at...]))
-            hash = count == 4 ? WordSearch.hash(four: letters) : WordSearch.hash(three: letters)
-            let start = min(at, max(0, word.count - 8))
-            spare = UInt8(64 - 8 * min(word.count, 8))
-            number = WordSearch.number(word[start...]) << UInt64(spare)
-            back = UInt8(at - start)
-            self.start = UInt8(start)
+            (_, offset, isStart, count) = best
+            key = bytes[offset..<offset + count].reversed().reduce(0) { $0 << 8 | UInt64($1 | 0x20) }
         }
 
-        static func < (a: Place, b: Place) -> Bool {
-            (a.hash, a.number, a.back, a.start, a.spare) < (b.hash, b.number, b.back, b.start, b.spare)
+        private static func count(_ rest: Int) -> Int { rest >= 8 ? 8 : rest >= 4 ? 4 : 3 }
+
+        private static func isStart(_ at: Int, _ word: WordChain.Word) -> Bool {
+            guard WordChain.isWordByte(word.bytes[at]) else { return false }
+            return at == 0 ? word.left != .anything : !WordChain.isWordByte(word.bytes[at - 1])
+        }
+
+        var lengths: Lengths { count == 8 ? .eight : count == 4 ? .four : .three }
+
+        /// Of the first four bytes; of three, with every byte behind them.
+        var hashes: [Int] {
+            let four = UInt32(truncatingIfNeeded: key)
+            return count > 3 ? [WordSearch.hash(four)] : (0..<32).map { WordSearch.hash(four | $0 << 24) }
+        }
+    }
+
+    /// Of four bytes, 16 bits; capitals and small letters are the same.
+    @inline(__always)
+    fileprivate static func hash(_ four: UInt32) -> Int { Int(((four & 0x1F1F_1F1F) &* 0x9E37_79B1) &>> 16) }
+
+    /// Of the bytes that words are looked for by: every bit depends on all of them.
+    @inline(__always)
+    private static func mixed(_ key: UInt64) -> UInt64 {
+        let product = key.multipliedFullWidth(by: 0x9E37_79B9_7F4A_7C15)
+        return product.high ^ product.low
+    }
+
+    @inline(__always)
+    private static func place(_ mixed: UInt64, _ count: Int) -> Int { Int(truncatingIfNeeded: mixed) & (count &- 1) }
+
+    @inline(__always)
+    private static func tag(_ mixed: UInt64) -> UInt32 { UInt32(truncatingIfNeeded: mixed &>> 32) }
+
+    /// Calls `body` with each word's index as often as it stands somewhere, and where it begins. A word that ends before
+    /// another begins comes before it.
+    /// - Parameter state: what `body` writes to.
+    // COST: one parameter; what `body` captures would be many, each of them handed on at every place.
+    @inline(__always)
+    func search<State>(
+        _ text: UnsafeBufferPointer<UInt8>, _ state: inout State,
+        _ body: (_ state: inout State, _ word: Int, _ start: Int) -> Void
+    ) {
+        guard text.count >= WordSearch.lengths.lowerBound else { return }
+        // COST: in a copy with room on both sides it need not be asked at every place how much of the text there is.
+        let (before, behind) = (WordSearch.lengths.upperBound, 16)
+        withUnsafeTemporaryAllocation(byteCount: before + text.count + behind, alignment: 8) { room in
+            guard let start = room.baseAddress.map({ $0 + before }) else { return }
+            UnsafeMutableRawBufferPointer(start: start - before, count: before).initializeMemory(
+                as: UInt8.self, repeating: 0)
+            UnsafeMutableRawBufferPointer(start: start, count: text.count).copyMemory(
+                from: UnsafeRawBufferPointer(text))
+            UnsafeMutableRawBufferPointer(start: start + text.count, count: behind).initializeMemory(
+                as: UInt8.self, repeating: 0)
+            let copy = UnsafeBufferPointer(start: start.assumingMemoryBound(to: UInt8.self), count: text.count)
+            var wasWord: UInt64 = 0
+            for at in stride(from: 0, to: text.count, by: 8) { look(at, &wasWord, copy, &state, body) }
+        }
+    }
+
+    /// Looks at eight places.
+    /// - Parameters:
+    ///   - text: with room on both sides.
+    ///   - wasWord: whether the byte before belongs to a word of letters, in its highest bit; and then the last of these.
+    @inline(__always)
+    private func look<State>(
+        _ at: Int, _ wasWord: inout UInt64, _ text: UnsafeBufferPointer<UInt8>, _ state: inout State,
+        _ body: (inout State, Int, Int) -> Void
+    ) {
+        guard let start = text.baseAddress else { return }
+        let bytes = UnsafeRawPointer(start + at)
+        let word = WordSearch.wordBytes(bytes.loadUnaligned(as: UInt64.self))
+        var starts = word & ~(word &<< 8 | wasWord)
+        wasWord = word &>> 56
+        // In the highest bit of each place's byte whether to look closer.
+        var hits = isAnywhere.withUnsafeBufferPointer { known in
+            known.bit(bytes, 0) | known.bit(bytes, 1) | known.bit(bytes, 2) | known.bit(bytes, 3)
+                | known.bit(bytes, 4) | known.bit(bytes, 5) | known.bit(bytes, 6) | known.bit(bytes, 7)
+        }
+        starts &= ~hits
+        isAtStart.withUnsafeBufferPointer { known in
+            while starts != 0 {
+                hits |= known.bit(bytes, starts.trailingZeroBitCount &>> 3)
+                starts &= starts &- 1
+            }
+        }
+        while hits != 0 {
+            compare(at &+ hits.trailingZeroBitCount &>> 3, text, &state, body)
+            hits &= hits &- 1
+        }
+    }
+
+    /// Which of eight bytes are letters, digits or underscores, in the highest bit of each.
+    @inline(__always)
+    private static func wordBytes(_ bytes: UInt64) -> UInt64 {
+        let each: UInt64 = 0x0101_0101_0101_0101
+        let plain = bytes & ~(each &<< 7)
+        let letter = plain | each &<< 5
+        // At least `a`, no more than `z`; the same of `0` and `9`.
+        let letters = (letter &+ each &* (0x80 - 0x61)) & ~(letter &+ each &* (0x80 - 0x7B))
+        let digits = (plain &+ each &* (0x80 - 0x30)) & ~(plain &+ each &* (0x80 - 0x3A))
+        let lines = ~((plain ^ each &* 0x5F) &+ each &* 0x7F)
+        return (letters | digits | lines) & ~bytes & each &<< 7
+    }
+
+    // COST: few places of a text come here; in the loop above it made that too large for its registers.
+    @inline(never)
+    private func compare<State>(
+        _ at: Int, _ text: UnsafeBufferPointer<UInt8>, _ state: inout State, _ body: (inout State, Int, Int) -> Void
+    ) {
+        guard let start = text.baseAddress else { return }
+        let number = UnsafeRawPointer(start + at).loadUnaligned(as: UInt64.self)
+        let hash = WordSearch.hash(UInt32(truncatingIfNeeded: number))
+        var lengths = lengths.withUnsafeBufferPointer { $0[hash &>> WordSearch.lowerBits] }
+        while let spare = lengths.takeSpare() {
+            let mixed = WordSearch.mixed(((number | WordSearch.small) &<< spare) &>> spare)
+            slots.withUnsafeBufferPointer { slots in
+                var place = WordSearch.place(mixed, slots.count)
+                while slots[place].range != 0 {
+                    if slots[place].tag == WordSearch.tag(mixed) {
+                        compare(slots[place].range, at, text, &state, body)
+                    }
+                    place = (place &+ 1) & (slots.count &- 1)
+                }
+            }
         }
     }
 
     @inline(__always)
-    private static func hash(four letters: UInt32) -> Int { Int((letters &* 0x9E37_79B1) &>> 16) }
+    private func compare<State>(
+        _ range: UInt32, _ at: Int, _ text: UnsafeBufferPointer<UInt8>, _ state: inout State,
+        _ body: (inout State, Int, Int) -> Void
+    ) {
+        guard let start = text.baseAddress else { return }
+        words.withUnsafeBufferPointer { words in
+            var place = Int(range &>> 8)
+            let end = place &+ Int(range & 0xFF)
+            while place < end {
+                let word = words[place]
+                place &+= 1
+                let from = at &- Int(word.offset)
+                let number = UnsafeRawPointer(start + from).loadUnaligned(as: UInt64.self) | WordSearch.small
+                if number &<< UInt64(word.spare) == word.number, isThere(word, text, from) {
+                    body(&state, Int(word.index), from)
+                }
+            }
+        }
+    }
 
+    /// Whether what is behind the first eight bytes of the word stands there too, with what must be next to it.
     @inline(__always)
-    private static func hash(three letters: UInt32) -> Int { Int(((letters &<< 8) &* 0x85EB_CA6B) &>> 16) }
+    private func isThere(_ word: Whole, _ text: UnsafeBufferPointer<UInt8>, _ start: Int) -> Bool {
+        let end = start &+ Int(word.count)
+        guard start >= 0, end <= text.count else { return false }
+        return bytes.withUnsafeBufferPointer { bytes in
+            var place = 8
+            while place < Int(word.count) {
+                if text[start &+ place] | 0x20 != bytes[Int(word.start) &+ place] | 0x20 { return false }
+                place &+= 1
+            }
+            return word.left.isThere(text, start) && word.right.isThere(text, end)
+        }
+    }
 
     /// The first eight bytes, or as many as there are, as a number.
     private static func number(_ text: some Sequence<UInt8>) -> UInt64 {
         text.prefix(8).enumerated().reduce(0) { $0 | UInt64($1.element) << UInt64(8 * $1.offset) } | small
     }
+}
 
-    /// Calls `body` with each word's index as often as it stands somewhere, and where it begins. A word that ends before
-    /// another begins comes before it.
+extension UnsafeBufferPointer<UInt64> {
+    /// The bit of the four bytes at a place, in the highest bit of the place's byte.
     @inline(__always)
-    func search(_ text: UnsafeBufferPointer<UInt8>, _ body: (_ word: Int, _ start: Int) -> Void) {
-        let raw = UnsafeRawBufferPointer(text)
-        isKnown.withUnsafeBufferPointer { isKnown in
-            var at = 0
-            let end = text.count &- 2
-            while at < end {
-                let letters =
-                    at &+ 4 <= text.count
-                    ? raw.loadUnaligned(fromByteOffset: at, as: UInt32.self)
-                        | UInt32(truncatingIfNeeded: WordSearch.small)
-                    : UInt32(truncatingIfNeeded: WordSearch.number(text[at...]))
-                let (four, three) = (WordSearch.hash(four: letters), WordSearch.hash(three: letters))
-                let isFour = isKnown[four &>> 6] &>> UInt64(four & 63) & 1
-                let isThree = isKnown[three &>> 6] &>> UInt64(three & 63) & 1
-                if isFour | isThree != 0 {
-                    if isFour != 0 { compare(four, at, text, body) }
-                    if isThree != 0 { compare(three, at, text, body) }
-                }
-                at &+= 1
-            }
-        }
-    }
-
-    // COST: in one place of the machine's code; twice in the loop above made that too large for its registers.
-    @inline(never)
-    private func compare(_ hash: Int, _ at: Int, _ text: UnsafeBufferPointer<UInt8>, _ body: (Int, Int) -> Void) {
-        let bucket = hash &>> WordSearch.lowerBits
-        let range = firstPiece.withUnsafeBufferPointer { (Int($0[bucket]), Int($0[bucket &+ 1])) }
-        pieces.withUnsafeBufferPointer { pieces in
-            var place = range.0
-            while place < range.1 {
-                let piece = pieces[place]
-                place &+= 1
-                let start = at &- Int(piece.back)
-                guard start >= 0, start &+ 8 &- Int(piece.spare &>> 3) <= text.count else { continue }
-                let number =
-                    start &+ 8 <= text.count
-                    ? UnsafeRawBufferPointer(text).loadUnaligned(fromByteOffset: start, as: UInt64.self)
-                        | WordSearch.small
-                    : WordSearch.number(text[start...])
-                guard number &<< UInt64(piece.spare) == piece.number else { continue }
-                words.withUnsafeBufferPointer { words in
-                    for word in Int(piece.first)..<Int(piece.first) + Int(piece.count)
-                    where isThere(words[word], text, start &- Int(piece.start)) {
-                        body(Int(words[word].index), start &- Int(piece.start))
-                    }
-                }
-            }
-        }
-    }
-
-    /// Whether the rest of the word stands there too, with what must be next to it.
-    @inline(__always)
-    private func isThere(_ word: Whole, _ text: UnsafeBufferPointer<UInt8>, _ start: Int) -> Bool {
-        let end = start &+ Int(word.count)
-        guard start >= 0, end <= text.count, word.left.isThere(text, start), word.right.isThere(text, end) else {
-            return false
-        }
-        guard word.count > 8 else { return true }
-        return bytes.withUnsafeBufferPointer { bytes in
-            var place = 0
-            while place < Int(word.count) {
-                if text[start &+ place] | 0x20 != bytes[Int(word.start) &+ place] | 0x20 { return false }
-                place &+= 1
-            }
-            return true
-        }
+    fileprivate func bit(_ bytes: UnsafeRawPointer, _ place: Int) -> UInt64 {
+        let hash = WordSearch.hash(bytes.loadUnaligned(fromByteOffset: place, as: UInt32.self))
+        return (self[hash &>> 6] &>> UInt64(hash & 63) & 1) &<< UInt64(8 &* place &+ 7)
     }
 }
