@@ -25,9 +25,9 @@ extension Endpoint {
         let call = ParkedCall(visit.session, lot: exchange.desk.lot)
         let turn = call.attend()
         let parkable = visit.parkable(as: call)
-        // The end of the session ends the call.
+        // The end of the session ends the call, like any other; what is left is that nobody can come back for it.
         let handle = CallHandle()
-        handle.onCancel { call.close() }
+        handle.onCancel { call.forget() }
         visit.session.began(visit.id, handle)
         let (journey, desk) = (journey, desk)
         Task(executorPreference: visit.loop) {
