@@ -116,8 +116,11 @@ enum Files {
         return (Int(information.st_size), Int(information.st_mtim.tv_sec))
     }
 
-    /// Sets the time of the last change to now; the stores use it as the time of last use.
+    /// Sets the time of the last change to now, or leaves it if that was within the last minute; the stores use it as the
+    /// time of last use, and count in hours and days.
     static func touch(_ path: String) {
+        // COST: a change of the time is written to the disk's journal.
+        if let (_, changed) = information(path), (0..<60).contains(now - changed) { return }
         utimensat(AT_FDCWD, path, nil, AT_SYMLINK_NOFOLLOW)
     }
 

@@ -28,11 +28,17 @@ package final class OutputFolder: Sendable {
         usage = FolderUsage(path: "\(folder)/.usage")
     }
 
-    /// Writes `<kind>-<uuid>.<extension>` and returns its absolute path.
+    /// Writes `<kind>-<uuid>.<extension>`, unless it is there, and returns its absolute path.
+    /// - Parameter id: of the content, as the store gave it.
     package func write(_ bytes: [UInt8], kind: String, id: UUIDText, format: ImageFormat) throws(StudioError) -> String
     {
         let path = "\(folder)/\(kind)-\(id.text).\(format.fileExtension)"
-        _ = try put(bytes, path, replacing: true)
+        // COST: the id is that of the content, so what is there is it; replacing a file would wait for the disk.
+        if Files.information(path)?.bytes == bytes.count {
+            Files.touch(path)
+        } else {
+            _ = try put(bytes, path, replacing: true)
+        }
         return path
     }
 
