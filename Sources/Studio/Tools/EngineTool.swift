@@ -93,7 +93,7 @@ struct EngineTool: Tool {
                 return (job, try finish(try engine.carryOut(job, call)))
             }
         }
-        let job = try await call.work(prepare)
+        let job = arguments.pictures.isEmpty ? try prepare() : try await call.work(prepare)
         let result = try await choice.engine.perform(job, call)
         return (job, try await call.work(mayRefuse: false) { () throws(StudioError) in try finish(result) })
     }
