@@ -25,7 +25,7 @@ struct TextReading {
     /// The first sentence.
     var opening: Range<Int> = 0..<0
 
-    private let rules: RuleSet
+    let rules: RuleSet
     /// What the words of the sentence at hand are, put together.
     // COST: most sentences have nothing of what is searched for in them; so each word is looked at once.
     private var sentence = WordEntry()
@@ -410,111 +410,5 @@ struct TextReading {
             }
         }
         return nil
-    }
-
-    // MARK: Words
-
-    private func append(_ place: Int, _ tokens: [Token], _ span: Range<Int>, to list: inout [Found]) {
-        var new = Found(
-            verb: Int(rules.entry(tokens[place]).verb), act: 0,
-            range: Int(tokens[span.lowerBound].start)..<Int(tokens[span.upperBound - 1].end),
-            isSure: !rules.entry(tokens[place]).isAlsoNoun)
-        var isHeadOpen = true
-        var isNear = true
-        var i = place + 1
-        while i < span.upperBound, i < place + 12 {
-            let entry = rules.entry(tokens[i])
-            // `Execute an INSERT, UPDATE or DELETE query`: words of a language, no verbs.
-            let isWord = tokens[i].marks.contains(.upper) && !tokens[place].marks.contains(.upper)
-            if entry.verb >= 0, !entry.isAlsoNoun, !isWord, joins(tokens, i, span.lowerBound), entry.form != .noun {
-                break
-            }
-            if !tokens[i].marks.isDisjoint(with: [.open, .dash, .colon]) || entry.grammar.contains(.preposition) {
-                isHeadOpen = false
-                isNear = false
-            }
-            if entry.grammar.contains(.genitive), new.head != 0 { isHeadOpen = false }
-            if isHeadOpen, entry.objects != 0 { new.head = entry.objects }
-            if isNear { new.near |= entry.objects }
-            new.around |= entry.objects
-            i += 1
-        }
-        new.act = rules.act(new)
-        // `Add, remove or list the tags of a note`: the object stands after the last verb.
-        if let last = list.indices.last, list[last].around == 0, list[last].range == new.range {
-            for k in list.indices where list[k].around == 0 && list[k].range == new.range {
-                list[k].head = new.head
-                list[k].near = new.near
-                list[k].around = new.around
-                list[k].act = rules.act(list[k])
-            }
-        }
-        list.append(new)
-    }
-
-    private func joins(_ tokens: [Token], _ i: Int, _ start: Int) -> Bool {
-        if !tokens[i].marks.isDisjoint(with: [.comma, .slash, .open, .colon, .dash]) { return true }
-        guard i > start else { return false }
-        let before = rules.entry(tokens[i - 1]).grammar
-        if before.contains(.conjunction) { return true }
-        // `and optionally delete`, `and then send`
-        return i > start + 1 && (before.contains(.filler) || tokens[i - 1].marks.contains(.adverb))
-            && rules.entry(tokens[i - 2]).grammar.contains(.conjunction)
-    }
-
-    private func nextJoins(_ tokens: [Token], _ i: Int, _ span: Range<Int>) -> Bool {
-        guard i + 1 < span.upperBound else { return false }
-        return !tokens[i + 1].marks.isDisjoint(with: [.comma, .slash, .close])
-            || rules.entry(tokens[i + 1]).grammar.contains(.conjunction)
-    }
-
-    /// Whether something begins here that can be acted on: `the ...`, `a ...`, a known thing.
-    private func isObject(_ tokens: [Token], _ i: Int, _ span: Range<Int>) -> Bool {
-        guard i < span.upperBound, tokens[i].marks.isDisjoint(with: .breaks) else { return false }
-        return rules.entry(tokens[i]).grammar.contains(.article)
-    }
-
-    /// `does not delete`, `without deleting`, `instead of deleting`.
-    private func isNegated(_ tokens: [Token], _ i: Int, _ span: Range<Int>) -> Bool {
-        var k = i - 1
-        var steps = 0
-        var isClose = tokens[i].marks.isDisjoint(with: [.comma, .colon, .dash, .open])
-        while k >= span.lowerBound, steps < 4, isClose {
-            if rules.entry(tokens[k]).grammar.contains(.negation) { return true }
-            isClose = tokens[k].marks.isDisjoint(with: [.comma, .colon, .dash, .open])
-            k -= 1
-            steps += 1
-        }
-        return false
-    }
-
-    private mutating func readPhrases(_ tokens: [Token], _ span: Range<Int>, _ number: Int) {
-        for i in span where rules.entry(tokens[i]).startsPhrase {
-            for index in rules.phrasesByWord[tokens[i].word] ?? [] {
-                let phrase = rules.phrases[index]
-                let end = i + phrase.words.count
-                guard end <= span.upperBound,
-                    (1..<phrase.words.count).allSatisfy({ tokens[i + $0].word == phrase.words[$0] }),
-                    !isNegated(tokens, i, span)
-                else { continue }
-                let range = Int(tokens[span.lowerBound].start)..<Int(tokens[span.upperBound - 1].end)
-                switch phrase.meaning {
-                case .irreversible:
-                    isIrreversible = true
-                    finalRange = range
-                case .restorable: isRestorable = true
-                case .readOnly:
-                    // `In read-only mode ...` is about a mode, and far down it is about something else.
-                    guard number < 4, end >= span.upperBound || !rules.entry(tokens[end]).grammar.contains(.mode) else {
-                        continue
-                    }
-                    isReadOnly = true
-                    readOnlyRange = range
-                case .bulk: isBulk = true
-                case .external: isExternal = true
-                case .act(let act): others.append(Found(verb: -1, act: act, range: range))
-                }
-            }
-        }
     }
 }
