@@ -49,6 +49,7 @@ package final class Gateway: Sendable {
             let front = SSEFront(endpoint, merged)
             var serverOptions = HTTPServerOptions()
             serverOptions.limits.maxBody = options.maxBody
+            serverOptions.maxBodyBytes = max(serverOptions.maxBodyBytes, 2 * options.maxBody)
             // Each session may have a stream and a connection on which its client makes calls.
             serverOptions.maxConnections = 2 * options.maxSessions + options.maxCallsInFlight
             serverOptions.drainLimit = options.drainLimit

@@ -16,6 +16,7 @@ package final class GatewayMetrics: Sendable {
     package let historyBytes = Atomic<Int>(0)
     package let forgottenEvents = Atomic<Int>(0)
     package let keptBytes = Atomic<Int>(0)
+    package let requestBytes = Atomic<Int>(0)
     package let droppedLogs = Atomic<Int>(0)
 
     package init() {}
@@ -56,6 +57,9 @@ package final class GatewayMetrics: Sendable {
         put(
             "kept_results_bytes", "gauge", "Results that are kept for clients that wanted a task.",
             [("", read(keptBytes))])
+        put(
+            "request_bytes", "gauge", "What requests under way hold: their bodies, and 32 KiB for each.",
+            [("", read(requestBytes))])
         return text
     }
 }

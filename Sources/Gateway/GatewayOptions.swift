@@ -29,6 +29,15 @@ package struct GatewayOptions: Sendable {
     package var maxKeptResults = 64 << 20
     /// Calls between decision and answer, all servers together; more are refused with 503.
     package var maxCallsInFlight = 1_024
+    /// Bytes of requests under way, of whatever kind, all clients together; above, further ones are refused with 503. A grant
+    /// has at most as much as it leaves for the others.
+    package var maxRequestBytes = 256 << 20
+    /// What a request costs beside its body, in bytes.
+    static let costOfRequest = 32 << 10
+    /// Always enough for a grant's largest request, and for all the calls that may be in flight.
+    var requestCapacity: Int {
+        max(maxRequestBytes, 2 * (maxBody + Self.costOfRequest), 2 * maxCallsInFlight * Self.costOfRequest)
+    }
     /// How long `drain` waits for calls in flight.
     package var drainLimit = TimeSpan.seconds(10)
     /// Who the data plane is, for HTTPS; nil: HTTP.

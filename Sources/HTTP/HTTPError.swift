@@ -37,7 +37,7 @@ package enum HTTPProblem: UInt8, Error, Sendable, Hashable, CaseIterable {
     case lengthRequired, unknownExpectation, methodNotSupported
     case bodyTooLarge, malformedChunk, chunkExtensionTooLarge, malformedTrailer
     case headTimeout, bodyTimeout
-    case tooManyConnections, noAnswer
+    case tooManyConnections, tooManyBodies, noAnswer
 
     /// The status that answers it.
     package var status: HTTPStatus {
@@ -55,7 +55,7 @@ package enum HTTPProblem: UInt8, Error, Sendable, Hashable, CaseIterable {
         case .unknownExpectation: .expectationFailed
         case .bodyTooLarge: .contentTooLarge
         case .headTimeout, .bodyTimeout: .requestTimeout
-        case .tooManyConnections: .serviceUnavailable
+        case .tooManyConnections, .tooManyBodies: .serviceUnavailable
         case .noAnswer: .internalServerError
         }
     }
@@ -94,6 +94,7 @@ package enum HTTPProblem: UInt8, Error, Sendable, Hashable, CaseIterable {
         case .malformedTrailer: "the trailer section is malformed or too large"
         case .headTimeout: "the request head did not arrive in time"
         case .bodyTimeout: "the request body did not arrive in time"
+        case .tooManyBodies: "the server is reading as many large bodies as it may hold; try again later"
         case .tooManyConnections: "the server has as many connections as it may hold; try again later"
         case .noAnswer: "the server failed to answer this request"
         }

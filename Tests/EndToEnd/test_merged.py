@@ -115,6 +115,34 @@ class Merged(Case):
         self.assertEqual(progress["params"]["progressToken"], "t")
         self.assertEqual(len(answer["result"]["content"][0]["text"]), LARGE)
 
+    def test_a_long_list_ends_nobodys(self):
+        entry = 5 << 20
+
+        class Long(RawServer):
+            def request(self, exchange, message, modern):
+                if message["method"] != "resources/list":
+                    return super().request(exchange, message, modern)
+                page = int((message.get("params") or {}).get("cursor") or 0)
+                return exchange.reply({
+                    "resources": [{"uri": f"raw://{page}", "name": "n", "description": "y" * entry}],
+                    **({"nextCursor": str(page + 1)} if page < 4 else {})})
+        servers = Long(), RawServer()
+        for name, server in zip(("long", "short"), servers):
+            self.addCleanup(server.close)
+            self.sluice("server", "add", name, "--url", server.url(), "--allow-private")
+            self.put_policy(name, ALLOW_ALL, name)
+        self.token = self.grant("long", "long", "lists", "--also", "short=short")
+        session, cursor, found, sizes = self.session(), None, [], []
+        while True:
+            answer = session.send("resources/list", {"cursor": cursor} if cursor else {})
+            sizes.append(len(answer.body))
+            found += [entry["uri"].rsplit("/", 1)[1] for entry in answer.json["result"]["resources"]]
+            cursor = answer.json["result"].get("nextCursor")
+            if cursor is None:
+                break
+        self.assertEqual(found, ["0", "1", "2", "3", "4", "one"])
+        self.assertEqual([size // entry for size in sizes], [3, 2])
+
     def test_clients_of_the_newest_version(self):
         meta = {"io.modelcontextprotocol/protocolVersion": "2026-07-28", "io.modelcontextprotocol/clientCapabilities": {}}
         def ask(method, name=None, **params):

@@ -21,14 +21,19 @@ ANSWER = {"action": "accept", "content": {"a": "b"}}
 
 
 class Streams(Case):
-    def raw(self, *options):
-        server = RawServer("legacy")
+    def raw(self, *options, kind=RawServer):
+        server = kind("legacy")
         self.addCleanup(server.close)
         self.sluice("server", "add", "raw", "--url", server.url(), "--allow-private")
         self.put_policy("raw", ALLOW_BOTH_WAYS, "raw")
         self.token = self.grant("raw", "raw", "raw")
         self.gw = self.gateway(*options)
         return server
+
+    def metrics(self):
+        host, _, port = self.gw.ready["admin"].rpartition(":")
+        return request((host, int(port)), "GET", "/metrics",
+                       Authorization=f"Bearer {self.gw.ready['admin_token']}").body.decode()
 
 
 class Parked(Streams):
@@ -290,6 +295,44 @@ class TakenUpAgainBehindTheEndpointForAll(TakenUpAgain):
         return Legacy(self.gw.url("raw").rsplit("/", 1)[0], token or self.token, **more)
 
 
+class Crowded(Streams):
+    """What requests hold together has a cap, whatever they ask for and whoever has hung up."""
+
+    def held(self):
+        lines = [line for line in self.metrics().splitlines() if line.startswith("sluice_request_bytes ")]
+        return int(lines[0].split()[1])
+
+    def test_lists_that_nobody_waits_for(self):
+        released = threading.Event()
+        self.addCleanup(released.set)
+
+        class Silent(RawServer):
+            def request(self, exchange, message, modern):
+                if message["method"] == "resources/list":
+                    released.wait(DEADLINE)
+                return super().request(exchange, message, modern)
+        # Room for two bodies of 4 MiB, of which a grant has one.
+        self.raw("--max-request-bytes", "1MiB", "--max-calls", "8", kind=Silent)
+        large = {"_meta": {"x": "z" * 3_900_000}}
+        first = Legacy(self.gw.url("raw"), self.token)
+        message = first.message("resources/list", large)
+        connection = first.begin("POST", json.dumps(message).encode(), first.fields_for(message))
+        until(lambda: self.held() > 3_900_000, "the first to be under way")
+        connection.close()
+        both = Legacy(self.gw.url("raw").rsplit("/", 1)[0], self.token)
+        for client in (first, both):
+            refused = client.send("resources/list", large)
+            self.assertEqual((refused.status, refused.error["code"], refused.fields.get("retry-after")), (503, -31005, "1"))
+            # There is room for what is small, and the other grants'.
+            self.assertEqual(client.send("ping").result, {})
+        other = Legacy(self.gw.url("raw"), self.grant("raw", "raw", "other"))
+        self.assertIn("content", other.call("echo", {}).result)
+        self.assertGreater(self.held(), 3_900_000)
+        released.set()
+        until(lambda: self.held() == 0, "the first to be over")
+        self.assertIn("resources", first.send("resources/list", large).result)
+
+
 class Forgotten(Streams):
     """The events of all sessions together have a cap."""
 
@@ -345,11 +388,6 @@ class Forgotten(Streams):
         held = [line for line in self.metrics().splitlines() if line.startswith("sluice_event_history_bytes ")]
         self.assertLessEqual(int(held[0].split()[1]), 64 << 10)
         self.assertRegex(self.metrics(), "sluice_forgotten_events_total [1-9]")
-
-    def metrics(self):
-        host, _, port = self.gw.ready["admin"].rpartition(":")
-        return request((host, int(port)), "GET", "/metrics",
-                       Authorization=f"Bearer {self.gw.ready['admin_token']}").body.decode()
 
 
 class Listens(Streams):

@@ -139,6 +139,11 @@ class BeginsAnew(Case):
                     return exchange.send(404)
                 return super().answer(exchange)
 
+            def request(self, exchange, message, modern):
+                if (message.get("params") or {}).get("uri") == "raw://refused":
+                    return exchange.error(-32002, "Resource not found")
+                return super().request(exchange, message, modern)
+
         def told(server):
             return [(x.message["method"], x.message["params"]) for x in server.seen
                     if isinstance(x.message, dict) and x.message["method"] in dict(self.AGAIN)]
@@ -147,11 +152,13 @@ class BeginsAnew(Case):
         client = self.client("--url", server.url(), "--allow-private")
         stream = client.get()
         self.say(client)
+        # What the server refuses it is not asked for again.
+        self.assertEqual(client.send("resources/subscribe", {"uri": "raw://refused"}).error["code"], -32002)
         # It forgets, and a call finds out.
         for name in server.sessions:
             server.sessions[name] = False
         self.called(client)
-        until(lambda: told(server)[4:] == self.AGAIN, "it to be told again")
+        until(lambda: told(server)[5:] == self.AGAIN, "it to be told again")
         # The stream of the session that it forgot is open still, and nothing comes on it any more.
         session = [name for name in server.sessions if server.sessions[name]]
         until(lambda: [entry for entry in server.streams if entry[3] in session], "the gateway to listen")

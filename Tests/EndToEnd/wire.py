@@ -132,6 +132,13 @@ class Wire:
 
     def open(self, method, body=b"", fields=None, path=None):
         """Sends a request; the connection and the head of its answer."""
+        connection = self.begin(method, body, fields, path)
+        response = http.client.HTTPResponse(connection, method=method)
+        response.begin()
+        return connection, response
+
+    def begin(self, method, body=b"", fields=None, path=None):
+        """Sends a request, and waits for nothing."""
         if method == "POST":
             body, fields = self.outward(body, fields or {})
         head = {**self.base(), **(fields or {})}
@@ -140,9 +147,7 @@ class Wire:
         lines = "".join(f"{name}: {value}\r\n" for name, value in head.items() if value is not None)
         connection = socket.create_connection(self.address, timeout=WAIT)
         connection.sendall(f"{method} {path or self.path} HTTP/1.1\r\n{lines}\r\n".encode() + body)
-        response = http.client.HTTPResponse(connection, method=method)
-        response.begin()
-        return connection, response
+        return connection
 
     def post(self, message, *, fields=None, body=None, each=None, own_head=False):
         """One POST and all it gets. `fields` are put over the usual ones (None leaves one out)."""

@@ -16,6 +16,8 @@ private final class OldServer: HTTPService {
         var tried = 0
         /// The sessions in which tools were called.
         var called: [Int] = []
+        /// Where it has the answer to `notifications/initialized` wait.
+        var isHeld = false
     }
 
     /// What is wrong with sessions beside the first.
@@ -26,8 +28,12 @@ private final class OldServer: HTTPService {
     private let fault: Fault
     /// Begin when the second session has begun, and when it has ended.
     let (secondBegan, secondEnded) = (CallHandle(), CallHandle())
+    /// Begin when `notifications/initialized` has come, and when it may be answered.
+    let (initialized, released) = (CallHandle(), CallHandle())
 
     init(sessions: Int, fault: Fault = .none) { (most, self.fault) = (sessions, fault) }
+
+    func hold() { state.withLock { $0.isHeld = true } }
 
     var tried: Int { state.withLock { $0.tried } }
     var called: [Int] { state.withLock { $0.called } }
@@ -40,11 +46,13 @@ private final class OldServer: HTTPService {
     func respond(to request: HTTPRequest, on loop: EventLoop, _ writer: consuming ResponseWriter) async {
         if case .get = request.head.method { return open(writer) }
         let session = request.head.target.queryValue("session").flatMap { Int($0) } ?? 0
-        writer.send(.accepted)
-        guard let message = try? RPCMessage(JSONDocument.parse(request.body)), case .request(let id) = message.kind
-        else {
-            return
+        guard let message = try? RPCMessage(JSONDocument.parse(request.body)) else { return writer.send(.accepted) }
+        if message.method == "notifications/initialized" {
+            initialized.begin()
+            if state.withLock({ $0.isHeld }) { await released.begun() }
         }
+        writer.send(.accepted)
+        guard case .request(let id) = message.kind else { return }
         switch (message.method, message.params?["name"]?.string) {
         case ("initialize", _) where session > 1 && fault == .refusesInitialize:
             say(#"{"jsonrpc":"2.0","id":\#(id.text),"error":{"code":-32000,"message":"one is enough"}}"#, in: session)
@@ -113,6 +121,19 @@ private final class OldServer: HTTPService {
         sessions: Int, fault: OldServer.Fault = .none, restAfter: TimeSpan = .hours(1),
         _ body: @escaping @Sendable (Scenery) async throws -> Void
     ) async throws {
+        try await withLink(sessions: sessions, fault: fault, restAfter: restAfter) { scenery in
+            try await scenery.link.prepare()
+            guard case .stream = try await scenery.call("asks") else { throw Unexpected() }
+            #expect(scenery.link.waits)
+            try await body(scenery)
+        }
+    }
+
+    /// A link of a modern client that is not open yet.
+    private static func withLink(
+        sessions: Int, fault: OldServer.Fault = .none, restAfter: TimeSpan = .hours(1),
+        _ body: @escaping @Sendable (Scenery) async throws -> Void
+    ) async throws {
         let group = try EventLoopGroup(count: 1)
         defer { group.stop() }
         let loop = group.next()
@@ -135,11 +156,7 @@ private final class OldServer: HTTPService {
         let relays = Relays(elicitation: true, sampling: true, roots: true, tasks: true)
         try await Task(executorPreference: loop) {
             let link = EventStreamLink(route, client: profile, relays: relays, on: loop, restAfter: restAfter)
-            try await link.prepare()
-            let scenery = Scenery(server: server, link: link, breaker: breaker, loop: loop)
-            guard case .stream = try await scenery.call("asks") else { throw Unexpected() }
-            #expect(link.waits)
-            try await body(scenery)
+            try await body(Scenery(server: server, link: link, breaker: breaker, loop: loop))
             link.close(on: loop)
         }.value
         await http.drain()
@@ -153,6 +170,19 @@ private final class OldServer: HTTPService {
             #expect(scenery.server.tried == 2, "another is not tried for each call")
             #expect(scenery.breaker.failuresInARow == 0)
             #expect(!scenery.link.seemsDown)
+        }
+    }
+
+    @Test func nobodySpeaksBeforeTheServerHasHeardThatItIsReady() async throws {
+        try await Self.withLink(sessions: 1) { scenery in
+            let (server, link) = (scenery.server, scenery.link)
+            server.hold()
+            let opening = Task(executorPreference: scenery.loop) { try await link.prepare() }
+            await server.initialized.begun()
+            #expect(!link.isUp)
+            server.released.begin()
+            try await opening.value
+            try await scenery.answered()
         }
     }
 

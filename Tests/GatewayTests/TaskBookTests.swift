@@ -13,7 +13,7 @@ import Testing
     }
 
     @Test func aNameThatIsGivenTwiceLeavesNothingBehind() throws {
-        let budget = KeptBudget(capacity: 1 << 20)
+        let budget = FairBudget(capacity: 1 << 20)
         let book = TaskBook(budget: budget.share(of: "g"))
         for token in 1...5_000 as ClosedRange<Int64> {
             book.expect(progress: token, as: Array("\"p\(token)\"".utf8))
@@ -33,7 +33,7 @@ import Testing
     }
 
     @Test func whatIsKeptIsGivenBack() {
-        let budget = KeptBudget(capacity: 1 << 20)
+        let budget = FairBudget(capacity: 1 << 20)
         let book = TaskBook(budget: budget.share(of: "g"))
         let soon = Self.start + .seconds(1)
         #expect(book.keep(kept(1_000, until: soon), as: "a", now: Self.start))
@@ -55,7 +55,7 @@ import Testing
     }
 
     @Test func oneGrantLeavesRoomForOthers() {
-        let budget = KeptBudget(capacity: 12_000)
+        let budget = FairBudget(capacity: 12_000)
         func fill(_ grant: String) -> Int {
             let share = budget.share(of: grant)
             return (0..<20).filter { _ in share.take(1_000) }.count
@@ -65,10 +65,12 @@ import Testing
         #expect(budget.size == 11_000)
         budget.share(of: "two").give(3_000)
         #expect(fill("five") == 2 && budget.size == 10_000)
+        budget.share(of: "two").place(of: 1_000)?.leave()
+        #expect(budget.size == 10_000)
     }
 
     @Test func aSessionKeepsFourMebibytes() {
-        let book = TaskBook(budget: KeptBudget(capacity: 1 << 30).share(of: "g"))
+        let book = TaskBook(budget: FairBudget(capacity: 1 << 30).share(of: "g"))
         let answers = (0..<5).map { book.keep(kept(1 << 20), as: "\($0)", now: Self.start) }
         #expect(answers == [true, true, true, true, false])
     }

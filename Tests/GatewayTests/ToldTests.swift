@@ -63,6 +63,48 @@ import Testing
         #expect(said.withLock { $0 } == ["a:1", "a:2", "a:1"])
     }
 
+    /// Says it to a server that answers each request with what `answer` gives; what it was asked for.
+    private static func told(_ told: Mutex<Told>, _ answer: @escaping @Sendable (String) -> String) async throws
+        -> [String]
+    {
+        let group = try EventLoopGroup(count: 1)
+        defer { group.stop() }
+        let loop = group.next()
+        let said = Mutex<[String]>([])
+        let link = FakeLink(hello: try Self.hello(#"{"resources":{},"logging":{}}"#)) {
+            id, request throws(UpstreamError) in
+            let what = request.params?["uri"]?.string ?? request.params?["level"]?.string ?? ""
+            said.withLock { $0.append("\(request.method) \(what)") }
+            return .response(try Scene.message(#"{"jsonrpc":"2.0","id":\#(id),\#(answer(what))}"#), status: 200)
+        }
+        await Task(executorPreference: loop) { await link.tell(on: loop) { told.withLock { $0 } } }.value
+        return said.withLock { $0 }
+    }
+
+    @Test func whatTheClientSaysMeanwhileIsTheLastWord() async throws {
+        let told = Mutex(Told(level: .debug, subscriptions: ["a:1", "a:2"]))
+        let said = try await Self.told(told) { what in
+            told.withLock { told in
+                if what == "debug" { told.level = .error }
+                if what == "a:1" { told.subscriptions = ["a:2"] }
+            }
+            return #""result":{}"#
+        }
+        #expect(
+            said == [
+                "logging/setLevel debug", "logging/setLevel error", "resources/subscribe a:1",
+                "resources/unsubscribe a:1", "resources/subscribe a:2",
+            ])
+    }
+
+    @Test func whatIsAnsweredWithAnErrorIsSaidOnceMore() async throws {
+        let told = Mutex(Told(subscriptions: ["a:1", "a:2"]))
+        let said = try await Self.told(told) { what in
+            what == "a:1" ? #""error":{"code":-32602,"message":"before initialization was complete"}"# : #""result":{}"#
+        }
+        #expect(said == ["a:1", "a:2", "a:1"].map { "resources/subscribe \($0)" })
+    }
+
     @Test func whatNobodyWantsAnyMoreIsForgotten() throws {
         var told = Told()
         told.wanted = { ["a:2", "a:5000"] }

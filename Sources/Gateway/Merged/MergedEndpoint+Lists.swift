@@ -9,6 +9,9 @@ import Store
 extension MergedEndpoint {
     /// Entries after which a page ends, at the end of a server's own page.
     private static let pageSize = 1_000
+    /// Bytes of entries that a page has only if a server's own page has more. So many are read of each server at once.
+    // WHY: a connection takes no more than 64 MiB that wait for its client, and a server's page may have 32.
+    private static let pageBytes = 16 << 20
     private static let maxPages = 100
 
     /// How we introduce ourselves: this is no single server.
@@ -19,6 +22,15 @@ extension MergedEndpoint {
         let cursor: String?
         let entries: [[UInt8]]
         let hints: CacheHints
+
+        var bytes: Int { entries.reduce(0) { $0 + $1.count } }
+    }
+
+    /// A server's pages, as many as are read at once.
+    private struct Pages: Sendable {
+        var read: [Page] = []
+        /// Where it goes on, if there is too much behind them.
+        var rest: String?
     }
 
     func list(
@@ -52,13 +64,17 @@ extension MergedEndpoint {
         var list = MergedList(kind)
         var next: MergedCursor?
         outer: for (part, pages) in zip(parts, found) {
-            for page in pages {
-                guard list.count < Self.pageSize else {
+            for page in pages.read {
+                guard list.count < Self.pageSize, list.count == 0 || list.bytes + page.bytes <= Self.pageBytes else {
                     next = MergedCursor(server: part.caller.server.name, cursor: page.cursor)
                     break outer
                 }
                 list.join(page.hints)
                 for entry in page.entries { list.append(entry) }
+            }
+            if let rest = pages.rest {
+                next = MergedCursor(server: part.caller.server.name, cursor: rest)
+                break
             }
         }
         await answer(list, next?.sealed(kind, grant: arrival.holder.grant.id, by: sealer), id, profile, reply)
@@ -75,9 +91,9 @@ extension MergedEndpoint {
     private func pages(
         _ kind: ListKind, of parts: [ClientSession], from cursor: String?, _ session: MergedSession,
         _ arrival: Arrival, _ profile: ClientProfile?
-    ) async -> [[Page]] {
+    ) async -> [Pages] {
         let loop = arrival.loop
-        return await withTaskGroup(of: (Int, [Page]).self) { group in
+        return await withTaskGroup(of: (Int, Pages).self) { group in
             for (index, part) in parts.enumerated() {
                 group.addTask(executorPreference: loop) {
                     let pages = await within(Self.patience, on: loop) {
@@ -86,12 +102,12 @@ extension MergedEndpoint {
                     }
                     guard let pages = pages ?? nil else {
                         self.note(part.caller.server.name, session, isDead: true)
-                        return (index, [])
+                        return (index, Pages())
                     }
                     return (index, pages)
                 }
             }
-            var found = [[Page]](repeating: [], count: parts.count)
+            var found = [Pages](repeating: Pages(), count: parts.count)
             for await (index, pages) in group { found[index] = pages }
             return found
         }
@@ -100,15 +116,15 @@ extension MergedEndpoint {
     private func pages(
         _ kind: ListKind, of part: ClientSession, from start: String?, _ session: MergedSession, _ arrival: Arrival,
         _ profile: ClientProfile?
-    ) async throws(UpstreamError) -> [Page] {
-        guard offers(kind, part) else { return [] }
+    ) async throws(UpstreamError) -> Pages {
+        guard offers(kind, part) else { return Pages() }
         let server = part.caller.server.name
         try await part.link.prepare()
-        var pages: [Page] = []
+        var pages = Pages()
         var names: [String] = []
         var cursor = start
         var seen: Set<String> = []
-        var count = 0
+        var (count, bytes) = (0, 0)
         for _ in 0..<Self.maxPages {
             let changes = part.server.catalogue.changes
             let answer = try await part.link.ask(
@@ -130,9 +146,14 @@ extension MergedEndpoint {
             names += visible.map(\.id)
             if kind == .tools || kind == .prompts { session.learn(names, kind, of: server) }
             let entries = visible.compactMap { renamed($0, kind, part, session) }
-            pages.append(Page(cursor: cursor, entries: entries, hints: CacheHints(page.result) ?? .stale))
+            pages.read.append(Page(cursor: cursor, entries: entries, hints: CacheHints(page.result) ?? .stale))
             count += page.entries.count
+            bytes += answer.document.bytes.count
             guard let next = page.nextCursor, seen.insert(next).inserted, count <= 10_000 else { break }
+            guard bytes < Self.pageBytes else {
+                pages.rest = next
+                break
+            }
             cursor = next
         }
         note(server, session, isDead: false)

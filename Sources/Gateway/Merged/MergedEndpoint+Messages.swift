@@ -11,6 +11,8 @@ extension MergedEndpoint {
     func post(_ arrival: Arrival, _ reply: any ReplyChannel) async {
         do throws(Refusal) {
             let message = try Endpoint.read(arrival.body, limit: endpoint.options.maxBody)
+            let room = try endpoint.room(for: message, arrival)
+            defer { room?.leave() }
             let evidence = EraEvidence(
                 message, versionHeader: arrival.facts.version, hasSession: arrival.facts.hasSession)
             if evidence == .modern { return try await modern(message, arrival, reply) }

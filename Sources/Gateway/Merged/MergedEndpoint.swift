@@ -169,12 +169,14 @@ final class MergedEndpoint: Sendable {
         let wanted = part.wanted
         part.link.subscribe(wanted, on: loop)
         // One that is shared is told what all want together.
-        let (level, isShared) = (part.logLevel, part.link.isShared)
-        let told = Told(level: isShared ? nil : level, subscriptions: wanted.resourceSubscriptions)
+        let isShared = part.link.isShared
         // The request that has opened it need not wait for that.
         Task(executorPreference: loop) {
-            if isShared, let level { await part.link.log(from: level, on: loop) }
-            await part.link.tell(isAgain: false, on: loop) { told }
+            if isShared, let level = session.logLevel { await part.link.log(from: level, on: loop) }
+            await part.link.tell(isAgain: false, on: loop) {
+                Told(
+                    level: isShared ? nil : session.logLevel, subscriptions: part.wanted.resourceSubscriptions)
+            }
         }
     }
 

@@ -20,6 +20,9 @@ final class ParkedCall: Sendable {
         case silence
         /// Another request attends the call now.
         case replaced
+
+        /// Of a notification, in bytes.
+        fileprivate var size: Int { if case .notification(let bytes) = self { bytes.count } else { 0 } }
     }
 
     /// A question of the server's that the client has not answered.
@@ -36,6 +39,8 @@ final class ParkedCall: Sendable {
 
     private struct State {
         var words: [Word] = []
+        /// Of the notifications among them.
+        var bytes = 0
         var waiter: UnsafeContinuation<Word, Never>?
         /// Counts the requests that have attended.
         var turn = 0
@@ -48,10 +53,17 @@ final class ParkedCall: Sendable {
         var isOver = false
         var isCancelled = false
         var cancelled: (@Sendable () -> Void)?
+
+        mutating func takeWord() -> Word? {
+            guard !words.isEmpty else { return nil }
+            let first = words.removeFirst()
+            bytes -= first.size
+            return first
+        }
     }
 
-    /// What waits for an attendant that does not read; more notifications are dropped.
-    private static let maxWaiting = 1_024
+    /// What waits for an attendant that does not read; more is dropped, as of what comes from the server.
+    private static let maxWaiting = Inbox.maxNotifications
     /// An answer that nobody waits for is kept only if it is not longer, in bytes.
     private static let maxKept = 1 << 20
 
@@ -85,7 +97,7 @@ final class ParkedCall: Sendable {
         await withUnsafeContinuation { continuation in
             let ready = state.withLock { state -> Word? in
                 guard state.turn == turn else { return .replaced }
-                if !state.words.isEmpty { return state.words.removeFirst() }
+                if let word = state.takeWord() { return word }
                 state.waiter = continuation
                 return nil
             }
@@ -99,7 +111,7 @@ final class ParkedCall: Sendable {
         state.withLock { state in
             guard state.turn == turn, let token = state.token, !state.asks.isEmpty, !state.isOver else { return nil }
             state.isAttended = false
-            state.words = []
+            (state.words, state.bytes) = ([], 0)
             return (token, state.asks)
         }
     }
@@ -171,7 +183,12 @@ final class ParkedCall: Sendable {
             switch word {
             case .notification, .asked:
                 // Whoever comes next looks for questions first.
-                guard state.isAttended, state.words.count < Self.maxWaiting else { return nil }
+                guard state.isAttended else { return nil }
+                guard
+                    state.words.isEmpty
+                        || state.words.count < Self.maxWaiting.count
+                            && state.bytes + word.size <= Self.maxWaiting.bytes
+                else { return nil }
             case .answer, .silence:
                 guard !state.isOver else { return nil }
                 state.isOver = true
@@ -182,6 +199,7 @@ final class ParkedCall: Sendable {
                 return waiter
             }
             state.words.append(word)
+            state.bytes += word.size
             return nil
         }
         waiter?.resume(returning: word)

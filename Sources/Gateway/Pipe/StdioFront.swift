@@ -11,6 +11,8 @@ import Synchronization
 package actor StdioFront {
     /// Requests that are seen to at once; the rest waits unread in the pipe.
     private static let maxRunning = 1_024
+    /// Bytes of them; the one that reaches it is seen to.
+    private static let maxRunningBytes = 64 << 20
     /// For calls to end once they were cancelled, and for a slow client to read its last answers.
     private static let goodbye = TimeSpan.seconds(2)
 
@@ -27,6 +29,7 @@ package actor StdioFront {
     private var isOpening = false
     private var replies: [RequestID: [PipeReply]] = [:]
     private var running = 0
+    private var runningBytes = 0
     /// Listens that go on after their request was seen to.
     private var standing: [(id: RequestID, reply: PipeReply)] = []
     private var isPaused = false
@@ -139,15 +142,19 @@ package actor StdioFront {
     private func read(_ bytes: UnsafeRawBufferPointer) {
         guard !isEnding else { return }
         lines.feed(bytes) { take($0) }
-        if running >= Self.maxRunning || !output.hasRoom {
+        if !hasRoom {
             isPaused = true
             input.pauseReading()
         }
     }
 
+    private var hasRoom: Bool {
+        running < Self.maxRunning && runningBytes < Self.maxRunningBytes && output.hasRoom
+    }
+
     /// A client that does not read its answers is not read either.
     private func goOn() {
-        guard isPaused, running < Self.maxRunning, output.hasRoom else { return }
+        guard isPaused, hasRoom else { return }
         isPaused = false
         input.resumeReading()
     }
@@ -230,6 +237,7 @@ package actor StdioFront {
         }
         if let id { replies[id, default: []].append(reply) }
         running += 1
+        runningBytes += line.count
         Task(executorPreference: loop) {
             await work(arrival, reply)
             if let opened = reply.opened { await self.opened(opened.session, arrival, opened.message) }
@@ -253,6 +261,7 @@ package actor StdioFront {
 
     private func done(_ id: RequestID?, _ reply: PipeReply, _ arrival: Arrival) {
         running -= 1
+        runningBytes -= arrival.body.count
         if let id {
             replies[id]?.removeAll { $0 === reply }
             if replies[id]?.isEmpty == true { replies[id] = nil }

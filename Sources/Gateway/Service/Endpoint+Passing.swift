@@ -42,7 +42,8 @@ extension Endpoint {
     }
 
     /// To the server and back, without a decision.
-    func relay(_ visit: Visit, _ reply: any ReplyChannel) async {
+    /// - Parameter refused: what to do when the server does not do it, before its client hears of that.
+    func relay(_ visit: Visit, _ reply: any ReplyChannel, refused: () -> Void = {}) async {
         let handle = CallHandle()
         visit.begin(handle, reply)
         defer { visit.finish(handle) }
@@ -53,10 +54,15 @@ extension Endpoint {
                 return !reply.isGone
             }
             switch end {
-            case .response(let response, _): await answer(response, visit, reply)
-            case .answer(let bytes, _, _): await reply.answer(bytes, status: visit.status(of: bytes))
+            case .response(let response, _):
+                if case .response(_, isError: true) = response.kind { refused() }
+                await answer(response, visit, reply)
+            case .answer(let bytes, _, _):
+                refused()
+                await reply.answer(bytes, status: visit.status(of: bytes))
             }
         } catch {
+            refused()
             await fail(error, visit, reply)
         }
     }
@@ -94,6 +100,7 @@ extension Endpoint {
                 data: ["uri": .string(uri)])
             return await reply.answer(answer)
         }
+        let isNew = !visit.session.wanted.resourceSubscriptions.contains(uri)
         guard visit.session.subscribe(to: uri, by: visit.hearer) else {
             return await refuse(visit, .overloaded, "this session has too many subscriptions", reply)
         }
@@ -103,7 +110,7 @@ extension Endpoint {
             await settle(on: visit.loop) { await link.settled() }
             return await reply.answer(RPCWriter.result(id: visit.id, [:]))
         }
-        await relay(visit, reply)
+        await relay(visit, reply, refused: { if isNew { visit.session.unsubscribe(from: uri) } })
     }
 
     private func unsubscribe(_ visit: Visit, _ reply: any ReplyChannel) async {

@@ -31,7 +31,9 @@ final class Endpoint: Sendable {
     /// What sessions keep of their streams, all together.
     let history: EventBudget
     /// What they keep of results, all together.
-    let kept: KeptBudget
+    let kept: FairBudget
+    /// What requests under way hold, all together.
+    let underWay: FairBudget
     /// What sessions ask before they tell of a resource.
     let mayHear: ClientSession.MayHear
 
@@ -53,7 +55,8 @@ final class Endpoint: Sendable {
         self.metrics = metrics
         self.log = log
         history = EventBudget(capacity: options.maxHistory, metrics: metrics)
-        kept = KeptBudget(capacity: options.maxKeptResults, metrics: metrics)
+        kept = FairBudget(capacity: options.maxKeptResults) { metrics.keptBytes.store($0, ordering: .relaxed) }
+        underWay = FairBudget(capacity: options.requestCapacity) { metrics.requestBytes.store($0, ordering: .relaxed) }
         mayHear = { [judge = journey.judge] uri, session, hearer in judge.mayHear(of: uri, session, hearer) }
     }
 
@@ -67,8 +70,10 @@ final class Endpoint: Sendable {
     func post(_ arrival: Arrival, _ reply: any ReplyChannel) async {
         do throws(Refusal) {
             let document = try Self.parse(arrival.body, limit: options.maxBody)
-            if document.root.kind == .array { return try await batch(document, arrival, reply) }
-            let message = try Self.message(document)
+            let message = document.root.kind == .array ? nil : try Self.message(document)
+            let room = try room(for: message, arrival)
+            defer { room?.leave() }
+            guard let message else { return try await batch(document, arrival, reply) }
             let evidence = EraEvidence(
                 message, versionHeader: arrival.facts.version, hasSession: arrival.facts.hasSession)
             if evidence == .modern { return await modern(message, arrival, reply) }
@@ -80,6 +85,16 @@ final class Endpoint: Sendable {
             metrics.refusedRequests.add(1, ordering: .relaxed)
             reply.refuse(error)
         }
+    }
+
+    /// Room for what may take its time, be it a call, a list or what only the server knows. A response or notification needs
+    /// none: it lets others end. A client that hangs up gives its room back when its request is over.
+    /// - Parameter message: nil for a batch.
+    func room(for message: RPCMessage?, _ arrival: Arrival) throws(Refusal) -> FairBudget.Place? {
+        if let message { guard case .request = message.kind else { return nil } }
+        let size = GatewayOptions.costOfRequest + arrival.body.count
+        guard let place = underWay.share(of: arrival.holder.grant.id).place(of: size) else { throw .tooMuchUnderWay }
+        return place
     }
 
     /// Batches were part of 2025-03-26 only; each message in one goes its own way, one after the other.

@@ -23,6 +23,7 @@ enum Refusal: Error, Sendable, Hashable {
     case wrongVersion(String)
     case tooManySessions
     case tooManyMessages
+    case tooMuchUnderWay
     case configurationUnavailable
 
     var status: HTTPStatus {
@@ -34,14 +35,17 @@ enum Refusal: Error, Sendable, Hashable {
         case .notAcceptable: HTTPStatus(406)
         case .wrongContentType, .encoded: HTTPStatus(415)
         case .notJSON, .notAMessage, .noSession, .wrongVersion: HTTPStatus(400)
-        case .tooManySessions, .tooManyMessages, .configurationUnavailable: HTTPStatus(503)
+        case .tooManySessions, .tooManyMessages, .tooMuchUnderWay, .configurationUnavailable: HTTPStatus(503)
         }
     }
+
+    /// After which one who was told that there is no room may try again, in seconds.
+    static let pause = "1"
 
     private var code: RPCErrorCode {
         switch self {
         case .notJSON: .parseError
-        case .tooManySessions, .tooManyMessages: .overloaded
+        case .tooManySessions, .tooManyMessages, .tooMuchUnderWay: .overloaded
         case .configurationUnavailable: .cannotRecord
         default: .invalidRequest
         }
@@ -75,6 +79,8 @@ enum Refusal: Error, Sendable, Hashable {
                 + "known: \(ProtocolVersion.allCases.map(\.rawValue).joined(separator: ", "))."
         case .tooManySessions: "The gateway has no room for another session. Try again later."
         case .tooManyMessages: "Too many requests of this stream are under way. Read their answers, and try again."
+        case .tooMuchUnderWay:
+            "Too many requests are under way, or too large ones. Wait for their answers, and try again."
         case .configurationUnavailable: "The gateway can't read its configuration, so it refuses. Its log says why."
         }
     }
@@ -86,6 +92,7 @@ enum Refusal: Error, Sendable, Hashable {
         if case .unauthenticated = self { fields.append(.wwwAuthenticate, "Bearer realm=\"sluice\"") }
         // SPEC: RFC 9110, 12.5.3: what would be taken.
         if case .encoded = self { fields.append(.acceptEncoding, "identity") }
+        if status.code == 503 { fields.append(.retryAfter, Self.pause) }
         if case .methodOfOldPath(let place) = self {
             fields.append(.allow, place.method)
         } else if status.code == 405 {

@@ -84,7 +84,9 @@ final class HTTPReply: ReplyChannel {
             await write(message, on: stream, isLast: true)
             stream.end()
         } else if let writer = writer.take() {
-            writer.send(status, fields(isJSON: true), message)
+            var fields = fields(isJSON: true)
+            if status.code == 503 { fields.append(.retryAfter, Refusal.pause) }
+            writer.send(status, fields, message)
         }
     }
 

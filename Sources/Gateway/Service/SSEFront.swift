@@ -22,6 +22,7 @@ final class SSEFront: Sendable {
     struct Delivery: Sendable {
         let channel: SSEChannel
         let message: RPCMessage
+        fileprivate let room: FairBudget.Place?
     }
 
     private let endpoint: Endpoint
@@ -111,14 +112,19 @@ final class SSEFront: Sendable {
             throw .unknownSession
         }
         let message = try Endpoint.read(arrival.body, limit: endpoint.options.maxBody)
-        guard channel.begin(message) else { throw .tooManyMessages }
-        return Delivery(channel: channel, message: message)
+        let room = try endpoint.room(for: message, arrival)
+        guard channel.begin(message) else {
+            room?.leave()
+            throw .tooManyMessages
+        }
+        return Delivery(channel: channel, message: message, room: room)
     }
 
     /// Returns at once: what there is to say goes on the stream, and the next POST must not wait for it.
     func take(_ delivery: Delivery, _ arrival: Arrival) {
         Task(executorPreference: arrival.loop) {
             await self.carryOut(delivery.message, delivery.channel, arrival)
+            delivery.room?.leave()
             delivery.channel.finish()
             if delivery.channel.stream.isClosed { self.close(delivery.channel, on: arrival.loop) }
         }

@@ -52,7 +52,7 @@ final class ClientSession: Sendable {
     /// - Parameter mayHear: whether somebody may hear of changes of a resource now.
     init(
         id: String, caller: Caller, server: UpstreamServer, profile: ClientProfile, link: any UpstreamLink,
-        asks: AskBook = AskBook(), history: EventBudget? = nil, kept: KeptBudget? = nil, now: TimeSpan,
+        asks: AskBook = AskBook(), history: EventBudget? = nil, kept: FairBudget? = nil, now: TimeSpan,
         mayHear: @escaping MayHear
     ) {
         self.id = id

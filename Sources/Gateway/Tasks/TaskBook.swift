@@ -51,10 +51,10 @@ final class TaskBook: Sendable {
     private static let maxID = 1_024
 
     private let state = Mutex(State())
-    private let budget: KeptBudget.Share?
+    private let budget: FairBudget.Share?
 
     /// - Parameter budget: what all sessions may keep together.
-    init(budget: KeptBudget.Share? = nil) {
+    init(budget: FairBudget.Share? = nil) {
         self.budget = budget
     }
 

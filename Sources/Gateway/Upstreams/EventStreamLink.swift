@@ -161,6 +161,9 @@ final class EventStreamLink: UpstreamLink {
             throw UpstreamError(
                 .broken, mayHaveRun: false, detail: "initialize was not answered with a version that we speak")
         }
+        // SPEC: 2024-11-05 lifecycle: whatever comes before it is refused, so it arrives before anybody else may speak.
+        try? await push(
+            RPCWriter.notification(method: "notifications/initialized"), as: introduced.version, on: loop)
         let isUp = state.withLock { state in
             // The stream may have ended right behind the answer.
             guard state.generation == generation, !state.isClosed, state.endpoint != nil else { return false }
@@ -170,7 +173,6 @@ final class EventStreamLink: UpstreamLink {
         guard isUp else {
             throw UpstreamError(.lost, mayHaveRun: false, detail: "the event stream ended as soon as it was open")
         }
-        post(RPCWriter.notification(method: "notifications/initialized"), on: loop)
         // Whoever waits for the stream need not wait for that.
         Task(executorPreference: loop) { [self] in await tell(on: loop) { told.withLock { $0.current } } }
     }
@@ -303,8 +305,11 @@ final class EventStreamLink: UpstreamLink {
         }
     }
 
-    private func push(_ message: [UInt8], on loop: EventLoop) async throws(UpstreamError) {
-        let (endpoint, version) = state.withLock { ($0.endpoint, $0.isUp ? $0.hello.version : nil) }
+    /// - Parameter version: what the server has answered `initialize` with; known by itself once the link is up.
+    private func push(_ message: [UInt8], as version: ProtocolVersion? = nil, on loop: EventLoop)
+        async throws(UpstreamError)
+    {
+        let (endpoint, version) = state.withLock { ($0.endpoint, $0.isUp ? $0.hello.version : version) }
         guard let endpoint else {
             throw UpstreamError(.lost, mayHaveRun: false, detail: "the server's event stream has just ended")
         }

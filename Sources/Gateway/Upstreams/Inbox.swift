@@ -1,3 +1,4 @@
+import JSON
 import MCP
 import Synchronization
 
@@ -5,12 +6,28 @@ import Synchronization
 final class Inbox: UpstreamStream {
     private struct State {
         var messages: [RPCMessage] = []
+        /// Of the messages that wait.
+        var bytes = 0
         var end: UpstreamError?
         var waiter: UnsafeContinuation<Result<RPCMessage, UpstreamError>, Never>?
+
+        /// Whether there is room; a message that nothing else waits with always has it.
+        func takes(_ size: Int, upTo limit: (count: Int, bytes: Int)) -> Bool {
+            messages.isEmpty || messages.count < limit.count && bytes + size <= limit.bytes
+        }
+
+        mutating func takeFirst() -> RPCMessage? {
+            guard !messages.isEmpty else { return nil }
+            let first = messages.removeFirst()
+            bytes -= first.document.bytes.count
+            return first
+        }
     }
 
-    /// Notifications that nobody takes out are dropped beyond this number; the response never is.
-    private static let maxWaiting = 1_024
+    /// Notifications that nobody takes out are dropped beyond this: what several calls share can't be left unread for one.
+    static let maxNotifications = (count: 1_024, bytes: 4 << 20)
+    /// So are the server's questions; they find room where notifications do not. The response is never dropped.
+    static let maxRequests = (count: 2_048, bytes: 8 << 20)
     private let state = Mutex(State())
 
     var status: Int? { nil }
@@ -22,8 +39,14 @@ final class Inbox: UpstreamStream {
                 state.waiter = nil
                 return waiter
             }
-            if case .notification = message.kind, state.messages.count >= Self.maxWaiting { return nil }
+            let size = message.document.bytes.count
+            switch message.kind {
+            case .notification: guard state.takes(size, upTo: Self.maxNotifications) else { return nil }
+            case .request: guard state.takes(size, upTo: Self.maxRequests) else { return nil }
+            case .response: break
+            }
             state.messages.append(message)
+            state.bytes += size
             return nil
         }
         waiter?.resume(returning: .success(message))
@@ -42,13 +65,13 @@ final class Inbox: UpstreamStream {
 
     /// What has come already, without waiting.
     func taken() -> RPCMessage? {
-        state.withLock { $0.messages.isEmpty ? nil : $0.messages.removeFirst() }
+        state.withLock { $0.takeFirst() }
     }
 
     func next() async throws(UpstreamError) -> RPCMessage {
         let result = await withUnsafeContinuation { continuation in
             let ready = state.withLock { state -> Result<RPCMessage, UpstreamError>? in
-                if !state.messages.isEmpty { return .success(state.messages.removeFirst()) }
+                if let first = state.takeFirst() { return .success(first) }
                 if let end = state.end { return .failure(end) }
                 state.waiter = continuation
                 return nil

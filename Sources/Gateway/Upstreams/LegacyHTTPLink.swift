@@ -99,6 +99,8 @@ final class LegacyHTTPLink: UpstreamLink {
     {
         let pass = outgoing.takesPlace ? try await route.gate.enter(handle, on: loop) : nil
         let (message, id) = (outgoing.message, outgoing.id)
+        // Before it goes out: what is said again meanwhile shall not be older.
+        if outgoing.isLasting { told.withLock { $0.note(outgoing) } }
         let current = session.withLock { $0 }
         let request = route.post(message, current.postFields)
         let cancel = ClientCancel()
@@ -111,13 +113,10 @@ final class LegacyHTTPLink: UpstreamLink {
         {
             // SPEC: 2025-11-25 transports, session management: 404 means that the session is not known, start anew. The
             // request was not taken up, so sending it once more is safe.
-            // What is told again shall not be older than this.
-            if outgoing.isLasting { told.withLock { $0.note(outgoing) } }
             let fresh = try await renewed(stale, on: loop)
             let again = route.post(message, fresh.postFields)
             answer = try await route.open(again, on: loop, cancel: cancel, isStanding: waits)
         }
-        if outgoing.isLasting { told.withLock { $0.note(outgoing) } }
         return try await reply(answer, to: id, on: loop, handle, cancel, pass)
     }
 

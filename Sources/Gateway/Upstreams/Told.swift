@@ -68,6 +68,16 @@ struct Told: Sendable {
         }
     }
 
+    /// What was said in place of a level meanwhile.
+    func newer(than word: Word) -> Word? {
+        guard case .level = word, let level, word != .level(level) else { return nil }
+        return .level(level)
+    }
+
+    static func withdrawal(of uri: String) -> (method: String, params: [JSONMember]) {
+        ("resources/unsubscribe", [JSONMember("uri", .string(uri))])
+    }
+
     /// Forgets what nobody wants any more: a listen ends without a word to a legacy server.
     private mutating func forget() {
         guard let wanted, !subscriptions.isEmpty else { return }
@@ -110,10 +120,30 @@ extension UpstreamLink {
             var failed: [Told.Word] = []
             for word in left where told().holds(word) {
                 guard self.life == life, failed.count < Told.maxFailures else { return }
-                let (method, params) = word.request
-                if (try? await ask(method, params, on: loop, isAgain: isAgain)) == nil { failed.append(word) }
+                var said = word
+                while true {
+                    if !(await takesUp(said.request, isAgain: isAgain, on: loop)) { failed.append(said) }
+                    // The server may have read after this what the client has said meanwhile, or before it. The client's is
+                    // the last word.
+                    guard self.life == life, let newer = told().newer(than: said) else { break }
+                    said = newer
+                }
+                if case .subscription(let uri) = word, self.life == life, !told().holds(word) {
+                    _ = await takesUp(Told.withdrawal(of: uri), isAgain: isAgain, on: loop)
+                }
             }
             left = failed
         }
+    }
+
+    /// Whether the server does what it is asked for; an error says that it does not.
+    private func takesUp(_ request: (method: String, params: [JSONMember]), isAgain: Bool, on loop: EventLoop) async
+        -> Bool
+    {
+        guard let answer = try? await ask(request.method, request.params, on: loop, isAgain: isAgain) else {
+            return false
+        }
+        if case .response(_, isError: true) = answer.kind { return false }
+        return true
     }
 }

@@ -38,6 +38,9 @@ package final class HTTPServer: Sendable {
         return HTTPServer(listeners, loops, shared)
     }
 
+    /// Bytes of bodies that have not come whole, on all loops. Any thread.
+    package var bodyBytes: Int { shared.bodyBytes.load(ordering: .relaxed) }
+
     /// Open connections, on all loops. Any thread.
     package var connectionCount: Int { shared.connections.load(ordering: .relaxed) }
 

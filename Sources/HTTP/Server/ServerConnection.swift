@@ -1,5 +1,6 @@
 import Base
 import Runtime
+import Synchronization
 
 /// One connection of a client: the shell around `ServerConnectionMachine`. An actor on its loop, so that a service's
 /// code, the stream's callbacks and the timer all run in one place without a hop.
@@ -21,6 +22,10 @@ actor ServerConnection: StreamDelegate {
     private var isGone = false
     private var timer: LoopTimer?
     private var bodyClock: BodyClock
+    /// Bytes of a body that has not come whole, as far as all connections know of them.
+    private var heldBytes = 0
+    /// A body of so many bytes is read whatever the others are.
+    private static let smallBody = 64 * 1024
     private var phase = Phase.none
     /// Set once time is up: how much had come by then. What lies in the socket already is read before that counts.
     private var overdue: Int?
@@ -131,6 +136,7 @@ actor ServerConnection: StreamDelegate {
         timer?.cancel()
         timer = nil
         input = []
+        _ = hold(0)
         tellGone()
         worker?.resume(returning: nil)
         worker = nil
@@ -302,6 +308,10 @@ actor ServerConnection: StreamDelegate {
             isReadingPaused = false
             stream.resumeReading()
         }
+        guard hold(machine.deadline == .body ? machine.collectedBytes : 0) else {
+            machine.dropBody()
+            return answerAndClose(.tooManyBodies)
+        }
         switch machine.deadline {
         case .none:
             overdue = nil
@@ -333,6 +343,15 @@ actor ServerConnection: StreamDelegate {
         }
     }
 
+    /// Says how much of a body waits for the rest of it. False: that is too much, with what the others have.
+    // COST: nothing for a request that comes in one piece.
+    private func hold(_ size: Int) -> Bool {
+        guard size != heldBytes else { return true }
+        let all = hub.shared.bodyBytes.add(size - heldBytes, ordering: .relaxed).newValue
+        heldBytes = size
+        return size <= Self.smallBody || all <= hub.options.maxBodyBytes
+    }
+
     private func clockRanOut() {
         guard !isGone else { return }
         switch phase {
@@ -354,7 +373,9 @@ actor ServerConnection: StreamDelegate {
     private func refusal(_ problem: HTTPProblem) -> Response {
         let id = hub.service.makeRequestID()
         hub.service.didRefuse(problem, from: peer, requestID: id)
-        return HTTP.problem(problem.status, detail: problem.detail.description, requestID: id)
+        var response = HTTP.problem(problem.status, detail: problem.detail.description, requestID: id)
+        if problem.status == .serviceUnavailable { response.fields.append(.retryAfter, "1") }
+        return response
     }
 
     private func answerAndClose(_ problem: HTTPProblem) {
@@ -368,6 +389,7 @@ actor ServerConnection: StreamDelegate {
         guard !isLingering, !isGone else { return }
         isLingering = true
         input = []
+        _ = hold(0)
         if hasEnded {
             stream.closeAfterFlush()
             return

@@ -192,6 +192,12 @@ package struct ServerConnectionMachine {
         return true
     }
 
+    /// The body that is being read is given up.
+    package mutating func dropBody() {
+        collected = []
+        state = .closed
+    }
+
     /// A clock ran out. The problem to answer with, or nil if the connection is just closed.
     package mutating func timedOut() -> HTTPProblem? {
         defer { state = .closed }

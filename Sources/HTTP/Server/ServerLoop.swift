@@ -8,6 +8,8 @@ final class ServerLoop: @unchecked Sendable {
     /// What all loops of a server share.
     final class Shared: Sendable {
         let connections = Atomic<Int>(0)
+        /// Of bodies that have not come whole.
+        let bodyBytes = Atomic<Int>(0)
     }
 
     let loop: EventLoop

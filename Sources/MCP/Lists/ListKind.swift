@@ -97,9 +97,14 @@ package struct MergedList: Sendable {
     }
 
     package var count: Int { entries.count }
+    /// Of all entries together.
+    package private(set) var bytes = 0
 
     /// - Parameter entry: an entry's bytes, renamed already.
-    package mutating func append(_ entry: [UInt8]) { entries.append(entry) }
+    package mutating func append(_ entry: [UInt8]) {
+        entries.append(entry)
+        bytes += entry.count
+    }
 
     /// Takes into account what a server said of its page.
     package mutating func join(_ page: CacheHints) { hints = hints?.joined(with: page) ?? page }

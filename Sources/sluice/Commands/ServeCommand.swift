@@ -45,6 +45,9 @@ enum ServeCommand {
                     "max-kept-results", "SIZE",
                     "kept of results that clients wanted as tasks, all sessions together (default: 64MiB)"),
                 .value("max-calls", "N", "calls in flight at most (default: 1024)"),
+                .value(
+                    "max-request-bytes", "SIZE",
+                    "held of requests under way, all clients together (default: 256MiB)"),
                 .value("call-timeout", "SPAN", "longest wait for a server's answer (default: 120s)"),
                 .value("connect-timeout", "SPAN", "longest wait for a connection to a server (default: 5s)"),
                 .value("start-timeout", "SPAN", "longest wait for a command's handshake (default: 30s)"),
@@ -143,6 +146,8 @@ enum ServeCommand {
         options.maxBody = try arguments.bytes("max-body", in: 1 << 10...256 << 20, default: options.maxBody)
         options.maxSessions = try arguments.number("max-sessions", in: 1...1_000_000, default: options.maxSessions)
         options.maxCallsInFlight = try arguments.number("max-calls", in: 1...100_000, default: options.maxCallsInFlight)
+        options.maxRequestBytes = try arguments.bytes(
+            "max-request-bytes", in: 0...64 << 30, default: options.maxRequestBytes)
         options.maxKeptResults = try arguments.bytes(
             "max-kept-results", in: 0...16 << 30, default: options.maxKeptResults)
         options.maxHistory = try arguments.bytes("max-history", in: 0...16 << 30, default: options.maxHistory)
