@@ -18,8 +18,8 @@ import time
 
 from harness import ALLOW_ALL, BOTH, DEADLINE, UPSTREAMS, Case, Fixture, Session, children, request, until
 
-# Over the three kinds of upstreams more than 10,000 calls, also without those that are broken off.
-CLIENTS, EACH, ANSWERED = 64, 58, 3_400
+# Over the four kinds of upstreams more than 10,000 calls, also without those that are broken off.
+CLIENTS, EACH, ANSWERED = 64, 44, 2_550
 META = "io.modelcontextprotocol/"
 MODERN = "2026-07-28"
 TOKEN = "the same for all"
@@ -158,14 +158,15 @@ class Isolation(Case):
         return int(re.search(rf"^sluice_{name} (\d+)", text, re.M).group(1))
 
     def build(self, kind, *options):
-        """A gateway before a raw server: `stdio`, `http` or `modern http`; the fixture, if it is one of its own."""
+        """A gateway before a raw server: `stdio`, `http`, `modern http` or `http+sse`; the fixture, if it is one of its
+        own."""
         self.kind, fixture = kind, None
         if kind == "stdio":
             self.sluice("server", "add", "raw", "--", sys.executable, RAW)
         else:
-            fixture = Fixture(sys.executable, "rawserver.py", "--era", "legacy" if kind == "http" else "modern")
+            fixture = Fixture(sys.executable, "rawserver.py", "--era", "modern" if kind == "modern http" else "legacy")
             self.addCleanup(fixture.close)
-            self.sluice("server", "add", "raw", "--url", fixture.url(), "--allow-private")
+            self.sluice("server", "add", "raw", "--url", fixture.url("/sse" if kind == "http+sse" else "/mcp"), "--allow-private")
         self.put_policy("p", ALLOW_ALL, "raw")
         self.gw = self.gateway(*options)
         return fixture
@@ -245,6 +246,9 @@ class Isolation(Case):
 
     def test_64_clients_over_modern_http(self):
         self.everyone("modern http")
+
+    def test_64_clients_over_http_and_sse(self):
+        self.everyone("http+sse")
 
     def test_64_clients_over_stdio(self):
         self.everyone("stdio")

@@ -30,6 +30,16 @@ import Testing
         return methods
     }
 
+    @Test func handsOutWhatCameBeforeTheEnd() async throws {
+        let inbox = Inbox()
+        inbox.put(try Scene.message(#"{"jsonrpc":"2.0","id":1,"result":{}}"#))
+        inbox.fail(UpstreamError(.lost, mayHaveRun: true, detail: "gone"))
+        inbox.put(try Scene.message(#"{"jsonrpc":"2.0","id":2,"result":{}}"#))
+        guard case .response(let id, _) = try await inbox.next().kind else { throw Unexpected() }
+        #expect(id?.int == 1)
+        await #expect(throws: UpstreamError(.lost, mayHaveRun: true, detail: "gone")) { try await inbox.next() }
+    }
+
     @Test func bytesHaveAnEndAndTheAnswerComesThrough() throws {
         let inbox = Inbox()
         for _ in 0..<9 { inbox.put(try Self.notification()) }

@@ -248,28 +248,6 @@ final class Counter: Sendable {
     }
 }
 
-@Suite struct InboxTests {
-    @Test func handsOutWhatCameBeforeTheEnd() async throws {
-        let inbox = Inbox()
-        inbox.put(try Scene.message(#"{"jsonrpc":"2.0","id":1,"result":{}}"#))
-        inbox.fail(UpstreamError(.lost, mayHaveRun: true, detail: "gone"))
-        inbox.put(try Scene.message(#"{"jsonrpc":"2.0","id":2,"result":{}}"#))
-        guard case .response(let id, _) = try await inbox.next().kind else { throw Unexpected() }
-        #expect(id?.int == 1)
-        await #expect(throws: UpstreamError(.lost, mayHaveRun: true, detail: "gone")) { try await inbox.next() }
-    }
-
-    @Test func dropsNotificationsBeyondTheCapButNeverTheResponse() async throws {
-        let inbox = Inbox()
-        let progress = try Scene.message(#"{"jsonrpc":"2.0","method":"notifications/progress"}"#)
-        for _ in 0..<5_000 { inbox.put(progress) }
-        inbox.put(try Scene.message(#"{"jsonrpc":"2.0","id":1,"result":{}}"#))
-        var taken = 0
-        while case .notification = try await inbox.next().kind { taken += 1 }
-        #expect(taken == 1_024)
-    }
-}
-
 @Suite struct PostsTests {
     @Test func anAnswerIsNotDroppedForNotifications() throws {
         let posts = Posts()

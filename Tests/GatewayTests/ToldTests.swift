@@ -63,8 +63,14 @@ import Testing
         #expect(said.withLock { $0 } == ["a:1", "a:2", "a:1"])
     }
 
+    private final class Client: Sendable {
+        let told: Mutex<Told>
+
+        init(_ told: Told) { self.told = Mutex(told) }
+    }
+
     /// Says it to a server that answers each request with what `answer` gives; what it was asked for.
-    private static func told(_ told: Mutex<Told>, _ answer: @escaping @Sendable (String) -> String) async throws
+    private static func told(_ client: Client, _ answer: @escaping @Sendable (String) -> String) async throws
         -> [String]
     {
         let group = try EventLoopGroup(count: 1)
@@ -77,14 +83,14 @@ import Testing
             said.withLock { $0.append("\(request.method) \(what)") }
             return .response(try Scene.message(#"{"jsonrpc":"2.0","id":\#(id),\#(answer(what))}"#), status: 200)
         }
-        await Task(executorPreference: loop) { await link.tell(on: loop) { told.withLock { $0 } } }.value
+        await Task(executorPreference: loop) { await link.tell(on: loop) { client.told.withLock { $0 } } }.value
         return said.withLock { $0 }
     }
 
     @Test func whatTheClientSaysMeanwhileIsTheLastWord() async throws {
-        let told = Mutex(Told(level: .debug, subscriptions: ["a:1", "a:2"]))
-        let said = try await Self.told(told) { what in
-            told.withLock { told in
+        let client = Client(Told(level: .debug, subscriptions: ["a:1", "a:2"]))
+        let said = try await Self.told(client) { what in
+            client.told.withLock { told in
                 if what == "debug" { told.level = .error }
                 if what == "a:1" { told.subscriptions = ["a:2"] }
             }
@@ -98,8 +104,8 @@ import Testing
     }
 
     @Test func whatIsAnsweredWithAnErrorIsSaidOnceMore() async throws {
-        let told = Mutex(Told(subscriptions: ["a:1", "a:2"]))
-        let said = try await Self.told(told) { what in
+        let client = Client(Told(subscriptions: ["a:1", "a:2"]))
+        let said = try await Self.told(client) { what in
             what == "a:1" ? #""error":{"code":-32602,"message":"before initialization was complete"}"# : #""result":{}"#
         }
         #expect(said == ["a:1", "a:2", "a:1"].map { "resources/subscribe \($0)" })

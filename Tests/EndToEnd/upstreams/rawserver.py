@@ -412,7 +412,9 @@ class RawServer:
                     return exchange.send(self.initialize_status)
                 wanted = message["params"]["protocolVersion"]
                 session = f"raw-{os.urandom(8).hex()}"
-                self.sessions[session] = True
+                # One of HTTP+SSE is its stream.
+                if "session=" not in exchange.path:
+                    self.sessions[session] = True
                 return exchange.reply({
                     "protocolVersion": wanted if wanted in LEGACY else LEGACY[0], "serverInfo": INFO,
                     "capabilities": {"tools": {"listChanged": True}, "resources": {"subscribe": True}, "prompts": {},
