@@ -140,6 +140,7 @@ struct GatewayCore: Sendable {
         _ ended: (_ isOver: (String) -> Bool) -> Void
     ) {
         sessions.keep(only: snapshot, on: loop)
+        metrics.sessions.store(sessions.count, ordering: .relaxed)
         ended { snapshot.isOver(grant: $0, at: now) }
     }
 
