@@ -79,7 +79,7 @@ import Testing
         let said = Mutex<[String]>([])
         let link = FakeLink(hello: try Self.hello(#"{"resources":{},"logging":{}}"#)) {
             id, request throws(UpstreamError) in
-            let what = request.params?["uri"]?.string ?? request.params?["level"]?.string ?? ""
+            let what: String = request.params?["uri"]?.string ?? request.params?["level"]?.string ?? ""
             said.withLock { $0.append("\(request.method) \(what)") }
             return .response(try Scene.message(#"{"jsonrpc":"2.0","id":\#(id),\#(answer(what))}"#), status: 200)
         }
