@@ -5,7 +5,9 @@
 /// a word has the ones with the rarest letters are taken, rather such as begin a word.
 // COST: all that is asked at most places is one bit of 8 KiB, and the next place need not wait for the answer. An automaton
 // (Aho and Corasick) waits for its table at every byte, and has to cut long words to keep it small.
-struct WordSearch: Sendable {
+//
+// COST: an object; a struct was copied for every text, each of its tables kept and released.
+final class WordSearch: Sendable {
     /// Where the words are that are looked for by some bytes: a range of `words`, empty if there are none.
     // COST: of the bytes only a part, because smaller tables are at hand sooner; the words tell whether it is they.
     private struct Slot {
@@ -43,7 +45,7 @@ struct WordSearch: Sendable {
     private let isAtStart: [UInt64]
     /// By the upper bits of that hash: by how many bytes words are looked for there.
     private let lengths: [Lengths]
-    /// A power of two of them, at most a quarter full.
+    /// A power of two of them, at most half full.
     private let slots: [Slot]
     private let words: [Whole]
     private let bytes: [UInt8]
@@ -92,7 +94,7 @@ struct WordSearch: Sendable {
         }
         var slots = [Slot](repeating: Slot(), count: 64)
         let keys = placed.indices.count { $0 == 0 || placed[$0].place.key != placed[$0 - 1].place.key }
-        while slots.count < 4 * keys { slots += slots }
+        while slots.count < 2 * keys { slots += slots }
         var (words, bytes) = ([Whole](), [UInt8]())
         var next = 0
         while next < placed.count {
