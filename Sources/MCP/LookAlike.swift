@@ -47,23 +47,29 @@ extension JSONView {
     /// Whether two members of this object differ only in case.
     // COST: objects of arguments are small: names of the same length are compared, and few have the same length.
     package var hasLookAlikeMembers: Bool {
-        guard kind == .object, count > 1 else { return false }
-        if count > 16 || document.bytes[range].contains(where: { $0 >= 0x80 || $0 == UInt8(ascii: "\\") }) {
+        let object = cursor
+        guard object.kind == .object, object.count > 1 else { return false }
+        guard object.count <= 16, object.members.allSatisfy({ $0.key.isPlainASCII }) else {
             var seen: Set<[UInt8]> = []
             for (key, _) in members where !seen.insert(LookAlike.folded(key.string ?? "")).inserted { return true }
             return false
         }
-        var names: [Range<Int>] = []
-        names.reserveCapacity(count)
-        for (key, _) in members {
-            for other in names where other.count == key.range.count {
-                let pairs = zip(document.bytes[other], document.bytes[key.range])
-                if pairs.allSatisfy({ $0 == $1 || Self.lower($0) == Self.lower($1) }) { return true }
+        var rest = object.members
+        while let (key, _) = rest.next() {
+            let name = key.content
+            for (other, _) in rest where other.content.count == name.count {
+                let text = other.content
+                if name.indices.allSatisfy({ Self.lower(name[$0]) == Self.lower(text[$0]) }) { return true }
             }
-            names.append(key.range)
         }
         return false
     }
 
+    @inline(__always)
     private static func lower(_ byte: UInt8) -> UInt8 { (65...90).contains(byte) ? byte + 32 : byte }
+}
+
+extension JSONCursor {
+    /// Whether a string or key is what it looks like: ASCII without escapes.
+    fileprivate var isPlainASCII: Bool { content.allSatisfy { $0 < 0x80 && $0 != UInt8(ascii: "\\") } }
 }

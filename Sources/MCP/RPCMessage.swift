@@ -26,8 +26,9 @@ package final class RPCMessage: Sendable {
     package init(_ document: JSONDocument) throws(RPCFault) {
         let root = document.root
         guard root.kind == .object else { throw RPCFault(root.kind == .array ? .batch : .notAnObject) }
-        var version, id, method, params, result, error: JSONView?
-        for (key, value) in root.members {
+        // COST: as cursors, since each view of a member would be a retain and a release. The document is ours meanwhile.
+        var version, id, method, params, result, error: JSONCursor?
+        for (key, value) in root.cursor.members {
             if key.equals("jsonrpc") {
                 version = value
             } else if key.equals("id") {
@@ -40,7 +41,7 @@ package final class RPCMessage: Sendable {
                 result = value
             } else if key.equals("error") {
                 error = value
-            } else if key.looksLike(anyOf: ["jsonrpc", "id", "method", "params", "result", "error"]) {
+            } else if key.view.looksLike(anyOf: ["jsonrpc", "id", "method", "params", "result", "error"]) {
                 throw RPCFault(.lookAlikeMember)
             }
         }
@@ -52,10 +53,10 @@ package final class RPCMessage: Sendable {
             guard result == nil, error == nil else { throw RPCFault(.requestAndResponse) }
             if let params, params.kind != .object { throw RPCFault(.badParams) }
             self.method = name
-            self.params = params
+            self.params = params?.view
             outcome = nil
             if let id {
-                guard let requestID = RequestID(id) else { throw RPCFault(.badID) }
+                guard let requestID = RequestID(id.view) else { throw RPCFault(.badID) }
                 kind = .request(requestID)
             } else {
                 kind = .notification
@@ -68,13 +69,13 @@ package final class RPCMessage: Sendable {
         case (nil, nil): throw RPCFault(.nothing)
         case (_?, _?): throw RPCFault(.bothResultAndError)
         case (let value, nil):
-            guard let id, let requestID = RequestID(id) else { throw RPCFault(.badID) }
-            outcome = value
+            guard let id, let requestID = RequestID(id.view) else { throw RPCFault(.badID) }
+            outcome = value?.view
             kind = .response(requestID, isError: false)
         case (nil, let value):
             // An error may come with a null id or none, when the other side could not read the request.
-            outcome = value
-            kind = .response(id.flatMap { RequestID($0) }, isError: true)
+            outcome = value?.view
+            kind = .response(id.flatMap { RequestID($0.view) }, isError: true)
         }
     }
 

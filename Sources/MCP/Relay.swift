@@ -88,14 +88,19 @@ package struct MetaMember: Sendable {
     ///   - key: without anything that JSON would escape.
     ///   - value: a JSON value.
     package init(key: String, value: [UInt8]) {
+        self.init(key: key) { $0.append(contentsOf: value) }
+    }
+
+    /// - Parameter write: appends a JSON value.
+    package init(key: String, writing write: (inout [UInt8]) -> Void) {
         self.key = key
         var member: [UInt8] = []
-        member.reserveCapacity(key.utf8.count + value.count + 3)
+        member.reserveCapacity(key.utf8.count + 160)
         member.append(UInt8(ascii: "\""))
         member.append(contentsOf: key.utf8)
         member.append(UInt8(ascii: "\""))
         member.append(UInt8(ascii: ":"))
-        member.append(contentsOf: value)
+        write(&member)
         self.member = member
     }
 }

@@ -11,17 +11,18 @@ package struct ToolCall: Sendable {
         var name: String?
         var arguments: JSONView?
         guard let params = message.params else { throw .noName }
-        for (key, value) in params.members {
+        // COST: as cursors; see `RPCMessage`.
+        for (key, value) in params.cursor.members {
             if key.equals("name") {
                 name = value.string
             } else if key.equals("arguments") {
-                arguments = value
-            } else if !Self.known.contains(where: { key.equals($0) }), key.looksLike(anyOf: Self.known) {
+                arguments = value.view
+            } else if !Self.known.contains(where: { key.equals($0) }), key.view.looksLike(anyOf: Self.known) {
                 throw .lookAlikeMember
             }
         }
         guard let name else { throw .noName }
-        if let token = params["_meta"]?["progressToken"], token.kind != .string, token.int == nil {
+        if let token = params.cursor["_meta"]?["progressToken"], token.kind != .string, token.view.int == nil {
             throw .badProgressToken
         }
         if let arguments, arguments.kind != .object { throw ToolCallFault.argumentsNotAnObject }

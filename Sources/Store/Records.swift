@@ -188,6 +188,11 @@ package struct Grant: Sendable, Hashable {
 
     /// Whether it may be used at `now`. Revoked wins over expired.
     package func standing(at now: Instant) -> Standing {
+        Grant.standing(revoked: revoked, expires: expires, at: now)
+    }
+
+    /// The same of a grant that is not copied for it.
+    package static func standing(revoked: Instant?, expires: Instant?, at now: Instant) -> Standing {
         if revoked != nil { return .revoked }
         if let expires, expires <= now { return .expired }
         return .active

@@ -7,7 +7,7 @@ import Synchronization
 /// later. What a killed process leaves here is put there by whoever opens the ledger next. See docs/adr/0011.
 ///
 /// The form of a record is described in docs/ledger.md.
-// SAFETY: `files` and `active` are touched by who holds the queue's turn; `settled` is atomic.
+// SAFETY: `files`, `active` and what is at `hashState` are touched by who holds the queue's turn; `settled` is atomic.
 final class LedgerJournal: @unchecked Sendable {
     private struct File {
         let path: String
@@ -33,6 +33,8 @@ final class LedgerJournal: @unchecked Sendable {
     private let key: SecretKey
     /// Milliseconds to wait for other processes.
     private var patience: Int32 = 2_000
+    // COST: made once; libsodium's state is larger than what Swift would put on the stack.
+    private let hashState = UnsafeMutableRawPointer.allocate(byteCount: SecretKey.hashState, alignment: 64)
     private var files: [File] = []
     private var active = 0
     /// Rows up to this one are in the database.
@@ -83,6 +85,7 @@ final class LedgerJournal: @unchecked Sendable {
 
     deinit {
         for file in files { close(file.descriptor) }
+        hashState.deallocate()
     }
 
     private static func size(_ descriptor: Int32) -> Int {
@@ -110,7 +113,9 @@ final class LedgerJournal: @unchecked Sendable {
             head.storeBytes(of: UInt32(truncatingIfNeeded: rows.count).bigEndian, toByteOffset: 4, as: UInt32.self)
             head.storeBytes(of: first.bigEndian, toByteOffset: 8, as: Int64.self)
             guard let base = head.baseAddress else { return EINVAL }
-            key.seal(record: UnsafeRawBufferPointer(rebasing: head[..<Head.sealed]), rows, into: base + Head.sealed)
+            key.seal(
+                record: UnsafeRawBufferPointer(rebasing: head[..<Head.sealed]), rows, into: base + Head.sealed,
+                state: hashState)
             return withUnsafeTemporaryAllocation(of: iovec.self, capacity: 2) { parts in
                 parts.initializeElement(at: 0, to: iovec(iov_base: base, iov_len: Head.bytes))
                 parts.initializeElement(
@@ -201,7 +206,8 @@ final class LedgerJournal: @unchecked Sendable {
             seal.withUnsafeMutableBytes { out in
                 guard let target = out.baseAddress else { return false }
                 let head = UnsafeRawBufferPointer(rebasing: all[start..<start + Head.sealed])
-                key.seal(record: head, UnsafeRawBufferPointer(rebasing: all[rows]), into: target)
+                key.seal(
+                    record: head, UnsafeRawBufferPointer(rebasing: all[rows]), into: target, state: hashState)
                 return out.elementsEqual(all[start + Head.sealed..<start + Head.bytes])
             }
         }

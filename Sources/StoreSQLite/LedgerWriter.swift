@@ -47,6 +47,8 @@ final class LedgerWriter: @unchecked Sendable {
     /// The number of the next row that goes into the journal.
     private var nextSeq: Int64 = 0
     private var callersBatch = LedgerQueue.Batch()
+    /// Rows in the journal after some milliseconds that make it a busy time.
+    private static let manyRows = 64
     /// Batches that one holder of the turn journals: no caller works for the others for long, and the thread, to which the
     /// database is left, comes to it however busy they are.
     private static let mostRounds = 3
@@ -115,6 +117,8 @@ final class LedgerWriter: @unchecked Sendable {
             queue.takeJournaled(into: &journaled)
             // Rows that the database did not take a moment ago are tried again once a second.
             let isIdle = batch.isEmpty && (journaled.isEmpty || !queue.isHealthy)
+            // COST: while many rows come they wait longer in the journal: the more there are, the fewer pages a row costs.
+            let pause = journaled.starts.count >= LedgerWriter.manyRows ? 40_000_000 : 10_000_000
             if !batch.isEmpty { pace.note(awaited: batch.awaited) }
             if !batch.isEmpty || !journaled.isEmpty {
                 write(&journaled, &batch)
@@ -131,7 +135,7 @@ final class LedgerWriter: @unchecked Sendable {
             if isEnding, queue.isEmpty { break }
             if isIdle { queue.sleep() }
             // Rows that nobody waits for, the outcomes, ride along with the next decision, or go after a few milliseconds.
-            if queue.doze(nanoseconds: 10_000_000), pace.target > 1 {
+            if queue.doze(nanoseconds: pause), pace.target > 1 {
                 queue.gather(pace.target, nanoseconds: 300_000)
             }
         }

@@ -140,7 +140,19 @@ struct RowArena: ~Copyable, @unchecked Sendable {
     /// A JSON array of the sorted names.
     private mutating func keys(_ keys: [String]) {
         guard !keys.isEmpty else { return null() }
-        var sorted = keys.count == 1 ? keys : keys.sorted()
+        // COST: of a few names, each finds its place sooner than `sorted()` has made its copies.
+        var sorted = keys
+        if keys.count > 16 {
+            sorted.sort()
+        } else {
+            for index in sorted.indices.dropFirst() {
+                var place = index
+                while place > 0, sorted[place] < sorted[place - 1] {
+                    sorted.swapAt(place, place - 1)
+                    place -= 1
+                }
+            }
+        }
         if sorted.count > RowArena.maximumKeys {
             sorted.removeSubrange(RowArena.maximumKeys...)
             sorted.append("…")

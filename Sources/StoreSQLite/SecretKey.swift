@@ -68,20 +68,21 @@ package final class SecretKey: KeyedHasher {
     }
 
     /// Vouches for a record of the journal, 32 bytes; see docs/ledger.md, "The journal".
-    func seal(record head: UnsafeRawBufferPointer, _ rows: UnsafeRawBufferPointer, into out: UnsafeMutableRawPointer) {
-        withUnsafeTemporaryAllocation(byteCount: crypto_generichash_statebytes(), alignment: 64) { memory in
-            guard let base = memory.baseAddress else { return }
-            let state = OpaquePointer(base)
-            var kind: UInt8 = 2
-            crypto_generichash_init(state, ledger, ledger.count, 32)
-            crypto_generichash_update(state, &kind, 1)
-            crypto_generichash_update(
-                state, head.baseAddress?.assumingMemoryBound(to: UInt8.self), UInt64(head.count))
-            crypto_generichash_update(
-                state, rows.baseAddress?.assumingMemoryBound(to: UInt8.self), UInt64(rows.count))
-            crypto_generichash_final(state, out.assumingMemoryBound(to: UInt8.self), 32)
-        }
+    /// - Parameter state: `hashState` bytes of the caller's, aligned to 64.
+    func seal(
+        record head: UnsafeRawBufferPointer, _ rows: UnsafeRawBufferPointer, into out: UnsafeMutableRawPointer,
+        state: UnsafeMutableRawPointer
+    ) {
+        let state = OpaquePointer(state)
+        var kind: UInt8 = 2
+        crypto_generichash_init(state, ledger, ledger.count, 32)
+        crypto_generichash_update(state, &kind, 1)
+        crypto_generichash_update(state, head.baseAddress?.assumingMemoryBound(to: UInt8.self), UInt64(head.count))
+        crypto_generichash_update(state, rows.baseAddress?.assumingMemoryBound(to: UInt8.self), UInt64(rows.count))
+        crypto_generichash_final(state, out.assumingMemoryBound(to: UInt8.self), 32)
     }
+
+    static var hashState: Int { crypto_generichash_statebytes() }
 
     /// What the database keeps to notice that it is opened with another folder's key.
     var fingerprint: [UInt8] {

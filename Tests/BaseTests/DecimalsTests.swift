@@ -2,7 +2,9 @@ import Base
 import Testing
 
 @Suite struct DecimalsTests {
-    @Test(arguments: [0, 1, 9, 10, 99, 100, -1, -10, 1_767_607_200_000_000, .max, .min] as [Int64])
+    @Test(
+        arguments: [0, 1, 9, 10, 99, 100, 101, 999, 1_000, 12_345, -1, -10, -100, 1_767_607_200_000_000, .max, .min]
+            as [Int64])
     func appendsWhatDescriptionSays(_ number: Int64) {
         var text = Array("n=".utf8)
         text.append(decimal: number)

@@ -62,6 +62,19 @@ import Testing
         #expect(pool.idleCount == 0 && pool.active == 1)
     }
 
+    @Test func anIdleOneCanBeHadAtOnceIfItIsGood() {
+        var pool = pool()
+        #expect(pool.acquireIdle(now: 0) { _ in true } == nil)
+        let link = Link()
+        _ = pool.acquire(1, now: 0)
+        expect(text(pool.release(link, until: 10)), "keep")
+        #expect(pool.acquireIdle(now: 10) { _ in true } == nil)
+        #expect(pool.acquireIdle(now: 5) { _ in false } == nil)
+        #expect(pool.idleCount == 1 && pool.active == 0)
+        #expect(pool.acquireIdle(now: 5) { $0 === link } === link)
+        #expect(pool.idleCount == 0 && pool.active == 1)
+    }
+
     @Test func aFreshOneReplacesTheIdle() {
         var pool = pool(1)
         _ = pool.acquire(1, now: 0)

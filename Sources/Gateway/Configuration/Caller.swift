@@ -44,5 +44,10 @@ final class Holder: Sendable {
         self.callers = callers
     }
 
+    // COST: by two of its fields, since the compiler copies the grant, all its texts retained, to ask it.
+    func standing(at now: Instant) -> Grant.Standing {
+        Grant.standing(revoked: grant.revoked, expires: grant.expires, at: now)
+    }
+
     func caller(of server: String) -> Caller? { callers.first { $0.server.name == server } }
 }

@@ -50,7 +50,7 @@ final class GatewaySnapshot: Sendable {
 
     /// A grant and its servers, if it may still speak.
     func holder(grant id: String, at now: Instant) -> Holder? {
-        guard let holder = holdersByGrant[id], holder.grant.standing(at: now) == .active else { return nil }
+        guard let holder = holdersByGrant[id], holder.standing(at: now) == .active else { return nil }
         return holder
     }
 
@@ -66,7 +66,7 @@ final class GatewaySnapshot: Sendable {
 
     /// Whether a grant may speak no more.
     func isOver(grant id: String, at now: Instant) -> Bool {
-        holdersByGrant[id]?.grant.standing(at: now) != .active
+        holdersByGrant[id]?.standing(at: now) != .active
     }
 
     /// When the next of the grants ends by itself that have not yet.

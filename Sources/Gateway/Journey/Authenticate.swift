@@ -12,7 +12,7 @@ struct Authenticator: Sendable {
         throws(Refusal) -> Holder
     {
         guard let token, let holder = snapshot.holder(token) else { throw .unauthenticated }
-        switch holder.grant.standing(at: now) {
+        switch holder.standing(at: now) {
         case .active: return holder
         case .revoked:
             doorbook.refused(holder, "(revoked grant)", requestID: requestID, now: now)

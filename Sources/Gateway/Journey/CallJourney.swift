@@ -72,6 +72,11 @@ struct CallJourney: Sendable {
             await reply.notify(message)
             return !reply.isGone
         }
+        // COST: nobody waits for the outcome's row, but the client for its answer. Quota that comes back, comes back first.
+        if let answer = forwarded.answer, !forwarded.isReleased, reply.answersAtOnce {
+            await reply.answer(answer, status: visit.status(of: answer))
+            return recorder.settle(forwarded, visit, now: EventLoop.wallNow)
+        }
         recorder.settle(forwarded, visit, now: EventLoop.wallNow)
         if let answer = forwarded.answer { return await reply.answer(answer, status: visit.status(of: answer)) }
         guard let failure = forwarded.failure else { return }

@@ -52,7 +52,11 @@ struct Exchange: Sendable {
                 throw error
             }
             noteTask(of: response, token: token, visit, crossing)
-            if let asked = try await visits(in: response, status, visit) { return asked }
+            if case .response(_, isError: true) = response.kind,
+                let asked = try await visits(in: response, status, visit)
+            {
+                return asked
+            }
             if let lacking, case .response(_, isError: true) = response.kind {
                 // The server could not go on without: the client may.
                 let answer = Untranslatable.inputUndeclared(lacking).answer(to: visit.id, receiver: .modern)

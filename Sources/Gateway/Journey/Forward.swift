@@ -31,7 +31,6 @@ struct Forwarder: Sendable {
         notify: ([UInt8]) async -> Bool
     ) async -> ForwardedCall {
         let decision = permit.decision
-        let meta = Self.limits(permit.permit)
         let reservations = permit.permit.reservations
         guard !handle.isCancelled else {
             let error = UpstreamError(.cancelled, mayHaveRun: false, detail: "cancelled before it was sent")
@@ -46,11 +45,12 @@ struct Forwarder: Sendable {
             case .response(let response, let status):
                 var isError = false
                 if case .response(_, isError: true) = response.kind { isError = true }
+                let meta = isError ? nil : Self.limits(permit.permit)
                 return ForwardedCall(
                     decision: decision, reservations: reservations, isReleased: isError, failure: nil,
                     upstreamStatus: status,
                     answer: visit.crossing.response(
-                        response, clientID: visit.id, meta: isError ? nil : meta, introduction: visit.introduction))
+                        response, clientID: visit.id, meta: meta, introduction: visit.introduction))
             case .answer(let bytes, let status, let hadEffect):
                 return ForwardedCall(
                     decision: decision, reservations: reservations, isReleased: !hadEffect, failure: nil,
@@ -65,9 +65,6 @@ struct Forwarder: Sendable {
 
     private static func limits(_ permit: borrowing Permit) -> MetaMember? {
         guard permit.tookQuota else { return nil }
-        var json: [UInt8] = []
-        json.reserveCapacity(160)
-        permit.writeStandings(to: &json)
-        return MetaMember(key: metaKey, value: json)
+        return MetaMember(key: metaKey) { permit.writeStandings(to: &$0) }
     }
 }

@@ -24,12 +24,17 @@ struct Judge: Sendable {
     func judge(_ errand: Errand, _ visit: Visit, clock: () -> Instant) async throws(UpstreamError) -> Judgement {
         let session = visit.session
         var tool: ToolFacts?
-        if errand.subject != .client { try await session.link.prepare() }
+        // COST: mostly there is nothing to wait for, and asking that first saves the wait's own cost.
+        if errand.subject != .client, !session.link.isPrepared { try await session.link.prepare() }
         do throws(UpstreamError) {
             if errand.subject == .tool {
-                tool = try await session.server.catalogue.facts(of: errand.name, from: session.link, on: visit.loop)
+                switch session.server.catalogue.knows(errand.name, at: visit.loop.now) {
+                case .facts(let facts): tool = facts
+                case .nothing:
+                    tool = try await session.server.catalogue.facts(of: errand.name, from: session.link, on: visit.loop)
+                }
             }
-            try await pins.prepare(errand, visit)
+            if pins.needsDefinitions(errand, visit) { try await pins.prepare(visit) }
         } catch {
             throw error.beforeTheCall
         }

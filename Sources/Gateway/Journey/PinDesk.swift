@@ -80,9 +80,13 @@ struct PinDesk: Sendable {
 
     // MARK: Calls
 
-    /// Asks the server for its tools where a decision will need them. Nothing may wait once the decision has begun.
-    func prepare(_ errand: Errand, _ visit: Visit) async throws(UpstreamError) {
-        guard errand.subject != .client, visit.caller.pins != nil else { return }
+    /// Whether a decision will need to know the server's tools.
+    func needsDefinitions(_ errand: Errand, _ visit: Visit) -> Bool {
+        errand.subject != .client && visit.caller.pins != nil
+    }
+
+    /// Asks the server for its tools. Nothing may wait once the decision has begun.
+    func prepare(_ visit: Visit) async throws(UpstreamError) {
         try await visit.session.server.catalogue.load(from: visit.session.link, on: visit.loop)
     }
 

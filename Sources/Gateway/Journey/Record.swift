@@ -127,7 +127,7 @@ struct Recorder: Sendable {
         row.tool = errand?.selectorName
         if let arguments = errand?.arguments {
             row.argumentKeys.reserveCapacity(arguments.count)
-            for (key, _) in arguments.members { row.argumentKeys.append(key.string ?? "") }
+            for (key, _) in arguments.cursor.members { row.argumentKeys.append(key.string ?? "") }
             row.argumentDigest = arguments.document.bytes.withUnsafeBytes {
                 hasher.argumentDigest(UnsafeRawBufferPointer(rebasing: $0[arguments.range]))
             }

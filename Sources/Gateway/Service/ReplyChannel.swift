@@ -9,6 +9,8 @@ protocol ReplyChannel: AnyObject {
     func onGone(_ body: @escaping @Sendable () -> Void)
     /// Something that belongs to the request and comes before its answer. Waits while the client does not read.
     func notify(_ message: [UInt8]) async
+    /// Whether `answer` will not wait for the client to read.
+    var answersAtOnce: Bool { get }
     /// The answer. On a stream the status was sent already.
     func answer(_ message: [UInt8], status: HTTPStatus) async
     /// The answer to `initialize`: names the session.
@@ -26,6 +28,7 @@ protocol ReplyChannel: AnyObject {
 }
 
 extension ReplyChannel {
+    var answersAtOnce: Bool { false }
     func openEvents(closed: @escaping @Sendable () -> Void) -> (any EventSink)? { nil }
     func answer(_ message: [UInt8]) async { await answer(message, status: .ok) }
     func keep(in events: SessionEvents) {}
@@ -53,6 +56,8 @@ final class HTTPReply: ReplyChannel {
         case .none: true
         }
     }
+
+    var answersAtOnce: Bool { stream == nil }
 
     func onGone(_ body: @escaping @Sendable () -> Void) {
         if let stream { return stream.onClose(body) }

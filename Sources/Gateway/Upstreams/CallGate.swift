@@ -30,13 +30,20 @@ final class CallGate: Sendable {
         self.patience = patience
     }
 
+    /// A place that needs no waiting; nil where places are counted, and `enter` has to be asked.
+    func enterAtOnce() -> GatePass? {
+        limit == nil ? uncounted() : nil
+    }
+
+    private func uncounted() -> GatePass {
+        unlimited.add(1, ordering: .relaxed)
+        return GatePass(self)
+    }
+
     /// Waits for a place.
     /// - Throws: `overloaded` when too many wait already, or the wait is too long; `cancelled`.
     func enter(_ handle: CallHandle, on loop: EventLoop) async throws(UpstreamError) -> GatePass {
-        guard let limit else {
-            unlimited.add(1, ordering: .relaxed)
-            return GatePass(self)
-        }
+        guard let limit else { return uncounted() }
         let number = state.withLock { state -> Int? in
             guard state.inside >= limit || !state.waiting.isEmpty else {
                 state.inside += 1

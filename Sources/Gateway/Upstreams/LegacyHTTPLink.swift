@@ -84,6 +84,7 @@ final class LegacyHTTPLink: UpstreamLink {
 
     /// Each request finds its own connection.
     func prepare() async throws(UpstreamError) {}
+    var isPrepared: Bool { true }
 
     func goes(by wanted: @escaping Told.Wanted) { told.withLock { $0.wanted = wanted } }
 
@@ -97,18 +98,22 @@ final class LegacyHTTPLink: UpstreamLink {
     func send(_ outgoing: Outgoing, on loop: EventLoop, handle: CallHandle) async throws(UpstreamError)
         -> UpstreamReply
     {
-        let pass = outgoing.takesPlace ? try await route.gate.enter(handle, on: loop) : nil
+        var pass: GatePass?
+        if outgoing.takesPlace {
+            pass = route.gate.enterAtOnce()
+            if pass == nil { pass = try await route.gate.enter(handle, on: loop) }
+        }
         let (message, id) = (outgoing.message, outgoing.id)
         // Before it goes out: what is said again meanwhile shall not be older.
         if outgoing.isLasting { told.withLock { $0.note(outgoing) } }
-        let current = session.withLock { $0 }
-        let request = route.post(message, current.postFields)
+        let (sessionID, postFields) = session.withLock { ($0.id, $0.postFields) }
+        let request = route.post(message, postFields)
         let cancel = ClientCancel()
         onCancel(handle, id, on: loop) { cancel.cancel() }
         // The end of a task may be far away: nor does it take one of the connections that calls share.
         let waits = outgoing.task != nil
         var answer = try await route.open(request, on: loop, cancel: cancel, isStanding: waits)
-        if case .complete(let response) = answer, response.head.status.code == 404, let stale = current.id,
+        if case .complete(let response) = answer, response.head.status.code == 404, let stale = sessionID,
             !outgoing.isAgain, !isAnswered(response, id)
         {
             // SPEC: 2025-11-25 transports, session management: 404 means that the session is not known, start anew. The

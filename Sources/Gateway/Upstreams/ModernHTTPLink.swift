@@ -29,6 +29,7 @@ final class ModernHTTPLink: UpstreamLink {
     }
 
     func prepare() async throws(UpstreamError) {}
+    var isPrepared: Bool { true }
     func mintID() -> Int64 { counter.add(1, ordering: .relaxed).newValue }
     var isShared: Bool { false }
     var seemsDown: Bool { route.breaker.failuresInARow > 0 }

@@ -57,18 +57,30 @@ final class ToolCatalogue: Sendable {
         name.isEmpty || dropsIllegalHeaders.load(ordering: .relaxed) && state.withLock { $0.unusable.contains(name) }
     }
 
+    /// What can be said of a tool without asking the server.
+    enum Knowledge {
+        /// Its facts; nil: the server has no tool of that name.
+        case facts(ToolFacts?)
+        /// Nothing: the server has to be asked.
+        case nothing
+    }
+
+    /// What is known of a tool.
+    func knows(_ name: String, at now: TimeSpan) -> Knowledge {
+        guard !name.isEmpty else { return .facts(nil) }
+        return state.withLock { state in
+            guard let tools = state.tools, !state.isStale else { return .nothing }
+            if let facts = tools[name] { return .facts(facts) }
+            let age = now.microseconds - state.refreshed.microseconds
+            return age < Self.refreshInterval.microseconds ? .facts(nil) : .nothing
+        }
+    }
+
     /// The tool's facts; nil when the server has no tool of that name. Asks the server if it was not asked yet.
     func facts(of name: String, from link: any UpstreamLink, on loop: EventLoop) async throws(UpstreamError)
         -> ToolFacts?
     {
-        guard !name.isEmpty else { return nil }
-        let now = loop.now
-        let known = state.withLock { state -> (facts: ToolFacts?, isFresh: Bool) in
-            guard let tools = state.tools, !state.isStale else { return (nil, false) }
-            if let facts = tools[name] { return (facts, true) }
-            return (nil, now.microseconds - state.refreshed.microseconds < Self.refreshInterval.microseconds)
-        }
-        if known.isFresh { return known.facts }
+        if case .facts(let facts) = knows(name, at: loop.now) { return facts }
         return try await newest(from: link, on: loop)[name]
     }
 

@@ -41,6 +41,9 @@ protocol UpstreamLink: AnyObject, Sendable {
     /// Another number each time the other side begins anew: what it asked before, it doesn't know any more.
     var life: Int { get }
 
+    /// Whether there is no need to wait for `prepare()`.
+    var isPrepared: Bool { get }
+
     /// Waits until the server can take a request, starting it if need be. Called before the decision, so that a permitted
     /// call goes on at once.
     func prepare() async throws(UpstreamError)
@@ -112,6 +115,7 @@ extension UpstreamLink {
     var seemsDown: Bool { false }
     var hearsEnd: Bool { true }
     var life: Int { 0 }
+    var isPrepared: Bool { false }
     func subscribe(_ subscriptions: ListenFilter, on loop: EventLoop) {}
     func settled() async {}
     func goes(by wanted: @escaping Told.Wanted) {}

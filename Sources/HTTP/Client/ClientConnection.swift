@@ -67,8 +67,7 @@ final class ClientConnection: StreamDelegate, @unchecked Sendable {
         client.output.removeAll(keepingCapacity: true)
         let length = request.body.isEmpty && !request.method.expectsBody ? nil : request.body.count
         HeadWriter.request(
-            request.method, target: request.url.target, host: request.url.origin.hostField, request.fields,
-            length: length, to: &client.output)
+            request.method, request.url, request.fields, length: length, to: &client.output)
         if request.body.count <= 16 * 1024 {
             client.output.append(contentsOf: request.body)
             _ = client.output.withUnsafeBytes { stream.write($0) }

@@ -121,7 +121,9 @@ package final class HTTPClient: @unchecked Sendable {
         precondition(request.method != .other && request.method != .connect, "BUG: a method that cannot be sent")
         var isRetry = false
         while true {
-            let connection = try await lease(request.url.origin, fresh: isRetry, cancel)
+            // COST: nearly always there is an idle one, and nothing to wait for.
+            let idle = isRetry ? nil : idleConnection(request.url.origin, cancel)
+            let connection = if let idle { idle } else { try await lease(request.url.origin, fresh: isRetry, cancel) }
             switch await connection.exchange(request, collecting: collecting, cancel: cancel) {
             case .complete(let response): return .complete(response)
             case .stream(let stream): return .stream(stream)
@@ -132,6 +134,12 @@ package final class HTTPClient: @unchecked Sendable {
                 isRetry = true
             }
         }
+    }
+
+    /// An idle connection, if there is one; nil leaves everything as it was.
+    private func idleConnection(_ origin: Origin, _ cancel: ClientCancel?) -> ClientConnection? {
+        guard !isClosed, cancel?.isCancelled != true, let pool = pool(origin) else { return nil }
+        return pool.machine.acquireIdle(now: loop.now.microseconds) { $0.isUsable }
     }
 
     private func lease(

@@ -30,6 +30,9 @@ package struct HTTPURL: Sendable, Hashable {
     package let origin: Origin
     /// Path and query, as they are sent.
     package let target: String
+    /// What follows on the method in a request: the rest of its line, and the Host field.
+    // COST: put together once for all requests to it.
+    let opening: [UInt8]
 
     /// Reads a URL: `http[s]://host[:port][/path][?query]`; a fragment is dropped. `trust` is for https only: whose word
     /// a server's certificate needs; nil: that of the authorities this system trusts.
@@ -75,5 +78,6 @@ package struct HTTPURL: Sendable, Hashable {
             host: isLiteral ? String(host.dropFirst().dropLast()) : host, port: port, allowPrivate: allowPrivate,
             trust: isSecure ? trust ?? .system : nil, hostField: port == usualPort ? host : "\(host):\(port)")
         target = (path.isEmpty ? "/" : String(decoding: path, as: UTF8.self)) + String(decoding: query, as: UTF8.self)
+        opening = Array(" \(target) HTTP/1.1\r\nHost: \(origin.hostField)\r\n".utf8)
     }
 }

@@ -72,6 +72,14 @@ package struct PoolMachine<Connection: AnyObject> {
         return .wait
     }
 
+    /// The youngest idle connection, if it is still good; else nil, and nothing has changed.
+    package mutating func acquireIdle(now: Int64, if isUsable: (Connection) -> Bool) -> Connection? {
+        guard let last = idle.last, last.until > now, isUsable(last.connection) else { return nil }
+        idle.removeLast()
+        active += 1
+        return last.connection
+    }
+
     /// A connection in use is handed back in good order, to be kept until a time.
     package mutating func release(_ connection: Connection, until: Int64) -> Return {
         if !waiting.isEmpty { return .give(waiting.removeFirst()) }

@@ -7,39 +7,43 @@ enum HeadWriter {
         case none
     }
 
-    /// Appends the head of a response. `date`: IMF-fixdate.
+    /// Appends the head of a response. `opening`: what `opening(of:date:)` gave for the status.
     static func response(
-        _ status: HTTPStatus, _ fields: Fields, body: Body, close: Bool, date: [UInt8], to output: inout [UInt8]
+        _ opening: [UInt8], _ fields: Fields, body: Body, close: Bool, to output: inout [UInt8]
     ) {
-        append("HTTP/1.1 ", to: &output)
-        appendDecimal(Int(status.code), to: &output)
-        output.append(ASCII.space)
-        append(status.reason, to: &output)
-        append("\r\nDate: ", to: &output)
-        output.append(contentsOf: date)
-        append("\r\n", to: &output)
+        output.append(contentsOf: opening)
         fields.write(into: &output)
         switch body {
         case .length(let count):
             append("Content-Length: ", to: &output)
             appendDecimal(count, to: &output)
-            append("\r\n", to: &output)
+            append(close ? "\r\nConnection: close\r\n\r\n" : "\r\n\r\n", to: &output)
+            return
         case .chunked: append("Transfer-Encoding: chunked\r\n", to: &output)
         case .none: break
         }
         append(close ? "Connection: close\r\n\r\n" : "\r\n", to: &output)
     }
 
+    /// The status line and the Date field. `date`: IMF-fixdate.
+    static func opening(of status: HTTPStatus, date: [UInt8]) -> [UInt8] {
+        var opening: [UInt8] = []
+        append("HTTP/1.1 ", to: &opening)
+        appendDecimal(Int(status.code), to: &opening)
+        opening.append(ASCII.space)
+        append(status.reason, to: &opening)
+        append("\r\nDate: ", to: &opening)
+        opening.append(contentsOf: date)
+        append("\r\n", to: &opening)
+        return opening
+    }
+
     /// Appends the head of a request. `length`: nil writes no Content-Length.
     static func request(
-        _ method: HTTPMethod, target: String, host: String, _ fields: Fields, length: Int?, to output: inout [UInt8]
+        _ method: HTTPMethod, _ url: HTTPURL, _ fields: Fields, length: Int?, to output: inout [UInt8]
     ) {
         append(method.token, to: &output)
-        output.append(ASCII.space)
-        output.append(contentsOf: target.utf8)
-        append(" HTTP/1.1\r\nHost: ", to: &output)
-        output.append(contentsOf: host.utf8)
-        append("\r\n", to: &output)
+        output.append(contentsOf: url.opening)
         fields.write(into: &output)
         if let length {
             append("Content-Length: ", to: &output)

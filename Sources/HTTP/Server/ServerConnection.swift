@@ -281,7 +281,7 @@ actor ServerConnection: StreamDelegate {
         hub.output.removeAll(keepingCapacity: true)
         let body: HeadWriter.Body = response.status.hasNoBody ? .none : .length(response.body.count)
         HeadWriter.response(
-            response.status, response.fields, body: body, close: close, date: hub.date, to: &hub.output)
+            hub.opening(of: response.status), response.fields, body: body, close: close, to: &hub.output)
         guard hasBody, !response.status.hasNoBody, !response.body.isEmpty else { return flush() }
         if response.body.count <= 16 * 1024 {
             hub.output.append(contentsOf: response.body)
@@ -434,7 +434,7 @@ actor ServerConnection: StreamDelegate {
         unanswered = []
         hub.output.removeAll(keepingCapacity: true)
         HeadWriter.response(
-            status, fields, body: isChunked ? .chunked : .none, close: closes, date: hub.date, to: &hub.output)
+            hub.opening(of: status), fields, body: isChunked ? .chunked : .none, close: closes, to: &hub.output)
         flush()
         return true
     }

@@ -23,6 +23,8 @@ final class ServerLoop: @unchecked Sendable {
     private var drained: [UnsafeContinuation<Void, Never>] = []
     private var dateSecond: Int64 = -1
     private var dateText: [UInt8] = []
+    /// What the responses of this second with status 200 open with.
+    private var okOpening: [UInt8] = []
 
     init(loop: EventLoop, options: HTTPServerOptions, service: any HTTPService, shared: Shared) {
         self.loop = loop
@@ -32,14 +34,15 @@ final class ServerLoop: @unchecked Sendable {
         output.reserveCapacity(32 * 1024)
     }
 
-    /// The Date field's value; made once a second.
-    var date: [UInt8] {
+    /// What a response opens with: its status and the time. The text of the time is made once a second.
+    func opening(of status: HTTPStatus) -> [UInt8] {
         let second = EventLoop.wallNow.microseconds / 1_000_000
         if second != dateSecond {
             dateSecond = second
             dateText = HTTPDate.format(unixSeconds: second)
+            okOpening = HeadWriter.opening(of: .ok, date: dateText)
         }
-        return dateText
+        return status == .ok ? okOpening : HeadWriter.opening(of: status, date: dateText)
     }
 
     /// For who speaks HTTP to the port of HTTPS.

@@ -15,7 +15,7 @@ package enum ProtocolVersion: String, Sendable, CaseIterable, Comparable {
     case july2026 = "2026-07-28"
 
     /// Which kind of conversation this version holds.
-    package var era: Era { self < .july2026 ? .legacy : .modern }
+    package var era: Era { self == .july2026 ? .modern : .legacy }
 
     /// The versions with `initialize`, oldest first.
     package static let legacy = allCases.filter { $0.era == .legacy }
@@ -37,7 +37,18 @@ package enum ProtocolVersion: String, Sendable, CaseIterable, Comparable {
     package var allowsAnyStructuredContent: Bool { era == .modern }
 
     /// Compares by date.
-    package static func < (a: ProtocolVersion, b: ProtocolVersion) -> Bool { a.rawValue < b.rawValue }
+    package static func < (a: ProtocolVersion, b: ProtocolVersion) -> Bool { a.age < b.age }
+
+    /// COST: the texts would compare the same, but a call asks two dozen times.
+    private var age: Int {
+        switch self {
+        case .november2024: 0
+        case .march2025: 1
+        case .june2025: 2
+        case .november2025: 3
+        case .july2026: 4
+        }
+    }
 }
 
 // MARK: Negotiation
