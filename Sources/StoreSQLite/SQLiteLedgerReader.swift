@@ -26,7 +26,7 @@ package final class SQLiteLedgerReader: LedgerReader {
         // A gateway that runs needs some milliseconds for them. One that can't write, or was just killed, is waited for
         // once, or each look would take a second for as long as that lasts.
         while try connection.transaction("BEGIN", SQLiteLedgerReader.last) < journaled {
-            guard milliseconds < 1_000 else {
+            guard milliseconds < 2_000 else {
                 missed.store(journaled, ordering: .relaxed)
                 break
             }

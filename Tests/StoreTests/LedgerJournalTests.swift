@@ -7,7 +7,8 @@ import Testing
 
 /// Rows that a killed process left in the journal: each that was told is in the ledger afterwards, once and in its place.
 struct LedgerJournalTests {
-    private static let options = LedgerOptions(callersCommit: true)
+    /// The database may be held for as long as a slow machine takes.
+    private static let options = LedgerOptions(busyTimeoutMilliseconds: 60_000, callersCommit: true)
 
     private static func journals(_ path: String) -> [String] { (0..<2).map { "\(path)/ledger-\($0).journal" } }
 
