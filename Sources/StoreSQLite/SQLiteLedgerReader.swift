@@ -24,7 +24,7 @@ package final class SQLiteLedgerReader: LedgerReader {
         guard journaled != missed.load(ordering: .relaxed) else { return try connection.transaction("BEGIN", body) }
         var milliseconds = 0
         // A gateway that runs needs some milliseconds for them. One that can't write, or was just killed, is waited for
-        // once, or each look would take a second for as long as that lasts.
+        // once, or each look would take that long for as long as that lasts.
         while try connection.transaction("BEGIN", SQLiteLedgerReader.last) < journaled {
             guard milliseconds < 2_000 else {
                 missed.store(journaled, ordering: .relaxed)
