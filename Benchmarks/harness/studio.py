@@ -9,7 +9,8 @@ import threading
 import time
 
 from . import mcp
-from .processes import BENCHMARKS, OUT, ROOT, SHARED, Process, Serve, Unmeasurable, grant_token, program, sluice
+from .processes import (
+    BENCHMARKS, OUT, ROOT, SHARED, Process, Serve, Unmeasurable, cpu_seconds, grant_token, program, sluice)
 
 MODELS = {"mesh": "runware:35@8", "face_full": "runware:35@6", "face_short": "runware:35@7", "hands": "runware:35@3",
           "people": "runware:35@4"}
@@ -73,24 +74,28 @@ def measure(results, data):
             for side in ROUNDS:
                 for kind in MODELS:
                     key = (side, "hand" if kind == "hands" else "astronaut")
-                    measure_model(results, session, twin, images[key], files[key], kind, side)
+                    measure_model(results, session, twin, images[key], files[key], kind, side, [studio.pid, serve.pid])
                 results[f"studio_peak_{side}_mib"] = peak_kib(studio.pid) / 1024
             results["mask_mesh_2_clients_per_s"] = rate(
                 [mcp.Session(serve.port, "/mcp/studio", token) for _ in range(2)], images[512, "astronaut"])
     measure_start(results, os.path.join(data, "studio-start"), files[512, "astronaut"])
 
 
-def measure_model(results, session, twin, image, path, kind, side):
-    ours, theirs = [], []
+def measure_model(results, session, twin, image, path, kind, side, pids):
+    ours, theirs, ours_cpu, theirs_cpu = [], [], [], []
     arguments = {"inputImage": image, "model": MODELS[kind], "maskPadding": 0, "maskBlur": 0, "outputFormat": "JPG"}
     for number in range(ROUNDS[side] + 2):
+        before = sum(map(cpu_seconds, pids))
         began = time.perf_counter()
         answer = session.call("imageMasking", arguments)
         taken = time.perf_counter() - began
+        spent, before = sum(map(cpu_seconds, pids)) - before, cpu_seconds(twin.pid)
         other, share = twin.mask(kind, path)
         if number >= 2:
             ours.append(taken)
             theirs.append(other)
+            ours_cpu.append(spent)
+            theirs_cpu.append(cpu_seconds(twin.pid) - before)
     coverage = find(answer, "coverage")
     if not share or coverage is None or not 0.5 < coverage / share < 2:
         raise Unmeasurable(f"{kind} at {side}: {coverage} of the picture is masked, by MediaPipe {share}")
@@ -99,6 +104,7 @@ def measure_model(results, session, twin, image, path, kind, side):
     name = kind if side == 512 else f"{kind}_{side}"
     results[f"mask_{name}_ms"], results[f"mediapipe_{name}_ms"] = ours * 1000, theirs * 1000
     results[f"mask_{name}_vs_mediapipe_ratio"] = ours / theirs
+    results[f"mask_{name}_cpu_vs_mediapipe_ratio"] = statistics.median(ours_cpu) / statistics.median(theirs_cpu)
 
 
 def rate(sessions, image, seconds=4):
