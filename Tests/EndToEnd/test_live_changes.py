@@ -57,7 +57,12 @@ class LiveChanges(Case):
         self.assertEqual(Session(gateway, "fake", new).outcome("echo"), "allowed")
 
     def test_changes_of_a_resource_are_told_only_while_it_may_be_read(self):
-        server = RawServer("legacy", tools=["echo"])
+        class Refusing(RawServer):
+            def request(self, exchange, message, modern):
+                if (message["method"], (message.get("params") or {}).get("uri")) == ("resources/subscribe", "raw://gone"):
+                    return exchange.error(-32002, "Resource not found")
+                return super().request(exchange, message, modern)
+        server = Refusing("legacy", tools=["echo"])
         self.addCleanup(server.close)
         self.sluice("server", "add", "raw", "--url", server.url(), "--allow-private")
 
@@ -65,16 +70,17 @@ class LiveChanges(Case):
             tools = {f"resource:{uri}": {} for uri in uris}
             self.put_policy("p", {"version": "1", "default": "deny", "tools": tools}, "raw")
         both = ["raw://one", "raw://two"]
-        open_to(*both)
+        open_to(*both, "raw://gone")
         token = self.grant("raw", "p")
         gateway = self.gateway()
         old, new = wire.Legacy(gateway.url("raw"), token), wire.Modern(gateway.url("raw"), token)
-        streams = [old.get(), new.listen(resourceSubscriptions=both)]
+        streams = [old.get(), new.listen(resourceSubscriptions=[*both, "raw://gone"])]
         self.addCleanup(old.close)
         self.addCleanup(new.close)
         for uri in both:
             self.assertEqual(old.send("resources/subscribe", {"uri": uri}).result, {})
-        streams[1].wait(lambda message: True, "the acknowledgement")
+        granted = streams[1].wait(lambda message: True, "the acknowledgement")["params"]["notifications"]
+        self.assertEqual(granted["resourceSubscriptions"], both, "what the server does not refuse")
         until(lambda: len(server.streams) == 2, "both streams upstream")
 
         def told(message):
@@ -92,8 +98,13 @@ class LiveChanges(Case):
         self.assertEqual(heard(1), [both, both])
         open_to("raw://two")
         self.assertEqual(heard(2), [["raw://two"], ["raw://two"]])
-        open_to(*both)
+        open_to(*both, "raw://gone")
         self.assertEqual(heard(3), [both, both])
+        every = wire.Modern(gateway.url("").rstrip("/"), token)
+        self.addCleanup(every.close)
+        exposed = [f"sluice.raw+{uri}" for uri in ("raw://gone", "raw://one")]
+        granted = every.listen(resourceSubscriptions=exposed).wait(lambda message: True, "the acknowledgement")
+        self.assertEqual(granted["params"]["notifications"]["resourceSubscriptions"], exposed[1:])
 
     def test_open_sessions_with_all_servers_go_by_the_policy_of_the_moment(self):
         server = RawServer("legacy", tools=["echo", "odd"])

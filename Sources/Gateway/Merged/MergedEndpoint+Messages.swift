@@ -138,7 +138,7 @@ extension MergedEndpoint {
             session.release(listen)
         }
         var granted = ListenFilter()
-        var shares: [(part: ClientSession, filter: ListenFilter, handle: CallHandle)] = []
+        var shares: [(part: ClientSession, listen: Listen)] = []
         for part in await parts(session, arrival, profile: profile) {
             let server = part.caller.server.name
             var own = wanted
@@ -151,16 +151,22 @@ extension MergedEndpoint {
             own.resourceSubscriptions = visible
             own = own.granted(by: part.link.hello.capabilities ?? JSONDocument.emptyObject.root)
             own.toolsListChanged = wanted.toolsListChanged
-            guard let handle = listen.join(part, own) else { continue }
-            shares.append((part, own, handle))
+            guard let share = listen.join(part, own) else { continue }
+            shares.append((part, share))
             var shown = own
             shown.resourceSubscriptions = own.resourceSubscriptions.map { ServerURI.exposed($0, of: server) }
             granted = granted.joined(with: shown)
         }
-        for (part, filter, handle) in shares { endpoint.listen(filter, part, handle, arrival.at(part)) }
-        await endpoint.settle(on: arrival.loop) { [endpoint, shares, loop = arrival.loop] in
-            for (part, filter, handle) in shares { await endpoint.begin(handle, filter, part, on: loop) }
+        for (part, share) in shares { endpoint.listen(share.filter, part, share.handle, arrival.at(part)) }
+        let refused = await endpoint.settle(on: arrival.loop) { [endpoint, shares, loop = arrival.loop] in
+            var refused: Set<String> = []
+            for (part, share) in shares {
+                let own = await endpoint.begin(share, part, on: loop)
+                refused.formUnion(own.map { ServerURI.exposed($0, of: part.caller.server.name) })
+            }
+            return refused
         }
+        granted.resourceSubscriptions.removeAll { refused?.contains($0) ?? false }
         gate.open(with: Subscription.acknowledgement(of: id, granted: granted))
         listen.granted = granted
         if let stream = (reply as? HTTPReply)?.events() { keepAlive(stream, session, arrival) }

@@ -190,10 +190,10 @@ final class MergedEndpoint: Sendable {
     /// Has listens that began without the server hear of it.
     private func joinLate(_ part: ClientSession, _ session: MergedSession, _ arrival: Arrival) {
         for listen in session.listens {
-            guard let filter = listen.filter(forLate: part), let handle = listen.join(part, filter) else { continue }
-            endpoint.listen(filter, part, handle, arrival.at(part))
+            guard let filter = listen.filter(forLate: part), let share = listen.join(part, filter) else { continue }
+            endpoint.listen(filter, part, share.handle, arrival.at(part))
             Task(executorPreference: arrival.loop) { [endpoint, loop = arrival.loop] in
-                await endpoint.begin(handle, filter, part, on: loop)
+                await endpoint.begin(share, part, on: loop)
             }
         }
     }

@@ -46,8 +46,8 @@ final class MergedListen: Sendable {
         return filter
     }
 
-    /// Gives a server its share. Returns how it ends, or nil if it has one, or there is no room for another.
-    func join(_ part: ClientSession, _ filter: ListenFilter) -> CallHandle? {
+    /// Gives a server its share; nil if it has one, or there is no room for another.
+    func join(_ part: ClientSession, _ filter: ListenFilter) -> Listen? {
         let sink = RenamingSink(stream, part.caller.server.name)
         let listen = Listen(id: id, filter: filter, stream: sink, hearer: hearer, handle: CallHandle())
         let share = Share(part: part, listen: listen)
@@ -64,7 +64,7 @@ final class MergedListen: Sendable {
         }
         // Its end may have come in between.
         if state.withLock({ $0.isClosed }) { part.detach(share.listen) }
-        return share.listen.handle
+        return listen
     }
 
     /// Lets go of sessions that were opened anew since.

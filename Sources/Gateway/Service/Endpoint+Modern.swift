@@ -163,23 +163,31 @@ extension Endpoint {
         }
         self.listen(filter, session, handle, arrival)
         // What is acknowledged is heard.
-        await settle(on: visit.loop) { [filter, loop = visit.loop] in
-            await self.begin(handle, filter, session, on: loop)
+        let refused = await settle(on: visit.loop) { [loop = visit.loop] in
+            await self.begin(listen, session, on: loop)
         }
+        filter.resourceSubscriptions.removeAll { refused?.contains($0) ?? false }
         gate.open(with: Subscription.acknowledgement(of: visit.id, granted: filter))
         if let stream = (reply as? HTTPReply)?.events() { keepAlive(stream, session, visit.loop) }
     }
 
     /// Waits until a listen is heard; a legacy server is told then which resources it is about.
-    func begin(_ handle: CallHandle, _ filter: ListenFilter, _ session: ClientSession, on loop: EventLoop) async {
-        await handle.begun()
-        guard session.link.hello.version.era == .legacy else { return }
+    /// - Returns: those that it refuses. The listen is not about them any more.
+    @discardableResult
+    func begin(_ listen: Listen, _ session: ClientSession, on loop: EventLoop) async -> Set<String> {
+        await listen.handle.begun()
+        guard session.link.hello.version.era == .legacy else { return [] }
+        var refused: Set<String> = []
         var failures = 0
-        for uri in filter.resourceSubscriptions {
+        for uri in listen.filter.resourceSubscriptions {
             // Each takes a place with the server, and may wait for long.
-            guard !handle.isCancelled, failures < Told.maxFailures else { return }
-            let params = [JSONMember("uri", .string(uri))]
-            if (try? await session.link.ask("resources/subscribe", params, on: loop)) == nil { failures += 1 }
+            guard !listen.handle.isCancelled, failures < Told.maxFailures else { break }
+            let answer = try? await session.link.ask(
+                "resources/subscribe", [JSONMember("uri", .string(uri))], on: loop)
+            if answer == nil { failures += 1 }
+            if case .response(_, isError: true) = answer?.kind { refused.insert(uri) }
         }
+        if !refused.isEmpty { session.narrow(listen, without: refused) }
+        return refused
     }
 }

@@ -85,8 +85,10 @@ extension Endpoint {
 
     /// Waits until the server is heard, so that a client that has its answer misses nothing; not for long, since some servers
     /// send the head of their stream together with its first event.
-    func settle(on loop: EventLoop, _ heard: @escaping @Sendable () async -> Void) async {
-        _ = await within(Self.settling, on: loop, heard)
+    /// - Returns: what was found out, or nil if it takes longer.
+    @discardableResult
+    func settle<T: Sendable>(on loop: EventLoop, _ heard: @escaping @Sendable () async -> T) async -> T? {
+        await within(Self.settling, on: loop, heard)
     }
 
     func openStream(_ arrival: Arrival, _ session: ClientSession, _ writer: consuming ResponseWriter) async {

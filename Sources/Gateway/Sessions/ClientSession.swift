@@ -188,7 +188,7 @@ struct Listen: Sendable {
     }
 
     let id: RequestID
-    let filter: ListenFilter
+    var filter: ListenFilter
     let stream: any EventSink
     let hearer: Hearer
     /// Ends what is listened to for it.
@@ -255,6 +255,14 @@ extension ClientSession {
             else { return false }
             state.listens[ObjectIdentifier(listen.stream)] = listen
             return true
+        }
+    }
+
+    /// What a listen is about, less what the server has refused.
+    func narrow(_ listen: Listen, without refused: Set<String>) {
+        state.withLock { state in
+            state.listens[ObjectIdentifier(listen.stream)]?.filter.resourceSubscriptions.removeAll(
+                where: refused.contains)
         }
     }
 
