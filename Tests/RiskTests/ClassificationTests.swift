@@ -214,6 +214,17 @@ import Testing
         #expect(judged == [.write, .destructive, .read])
     }
 
+    /// A verb before a word that is a verb elsewhere remains the verb: nobody is called Create.
+    @Test func aSharedVerbIsNoName() throws {
+        let names = ["create_merge_request", "create_issue", "create_branch", "create_merge_request_note"]
+        let tools = try names.map { try tool(#"{"name":"\#($0)"}"#) }
+        let server = ServerProfile(name: "s", tools: tools)
+        for tool in tools {
+            let judged = Classifier(rules: .standard).classify(tool, in: server)
+            #expect(judged.category == .write && judged.severity < .high, "\(tool.name): \(judged.rationale)")
+        }
+    }
+
     @Test func whatALabelDoesNotSay() throws {
         let amount = #","inputSchema":{"type":"object","properties":{"amount":{"type":"number"}}}"#
         #expect(try judge("tip_author", "Tips an author", rest: amount).category == .financial)

@@ -65,9 +65,18 @@ private final class Case {
         let some = min(server.tools.count, 16)
         var (name, shared) = (name, 0)
         name.withUTF8 { name in
-            for place in 0..<some where server.tools[place].name.starts(with: name[..<end]) { shared += 1 }
+            for place in 0..<some where server.tools[place].name.starts(with: name[..<end]) {
+                if !isVerb || isPlainVerb(second: server.tools[place].name, rules) { shared += 1 }
+            }
         }
         return shared * 5 >= some * 3 ? 1 : 0
+    }
+
+    /// Without it `create_` of `create_merge_request`, `create_issue`, `create_branch` would say nothing.
+    private static func isPlainVerb(second name: String, _ rules: RuleSet) -> Bool {
+        var (name, tokens) = (name, [Token]())
+        name.withUTF8 { Lexer(rules: rules).name($0, into: &tokens) }
+        return tokens.count > 1 && isPlainVerb(tokens[1], rules)
     }
 
     private static func isPlainVerb(_ token: Token, _ rules: RuleSet) -> Bool {
