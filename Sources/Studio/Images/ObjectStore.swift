@@ -28,7 +28,8 @@ package struct StoredImage: Sendable, Equatable {
 /// but none that was used within `minimumAge`.
 ///
 /// Several processes may share a folder: each change is made under a lock, and what is there is counted in a file that all
-/// read. A crash loses nothing: files appear whole or not at all, the handle last, and the count is made anew at each start.
+/// read. A crash loses nothing: files appear whole or not at all, the handle last, and each process makes the count anew with
+/// the first picture that it keeps.
 ///
 /// All calls block; use them on a worker thread.
 package final class ObjectStore: Sendable {
