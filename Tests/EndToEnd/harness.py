@@ -45,15 +45,15 @@ ALLOW_BOTH_WAYS = {**ALLOW_ALL, "tools": {name: {} for name in ("client:sampling
 BOTH = "application/json, text/event-stream"
 
 
-def until(condition, what):
-    """Waits until `condition()` is true and returns its value."""
-    end = time.monotonic() + DEADLINE
+def until(condition, what, times=1):
+    """Waits until `condition()` is true and returns its value; at most so many times the usual deadline."""
+    end = time.monotonic() + times * DEADLINE
     while time.monotonic() < end:
         value = condition()
         if value:
             return value
         time.sleep(0.01)
-    raise AssertionError(f"waited {DEADLINE:.0f} s for: {what}")
+    raise AssertionError(f"waited {times * DEADLINE:.0f} s for: {what}")
 
 
 def alive(pid):
