@@ -119,16 +119,21 @@ package struct LedgerVerdict: Sendable, Hashable {
     /// That row's hash, 32 bytes.
     package let headHash: [UInt8]
     /// Nil when all is well.
-    package let breach: Breach?
+    package var breach: Breach?
+    /// Rows that were recorded and could not be checked; nil as a rule.
+    package var untaken: UntakenRows?
 
-    package init(checked: Int64, headSequence: Int64, headHash: [UInt8], breach: Breach?) {
+    package init(
+        checked: Int64, headSequence: Int64, headHash: [UInt8], breach: Breach?, untaken: UntakenRows? = nil
+    ) {
         self.checked = checked
         self.headSequence = headSequence
         self.headHash = headHash
         self.breach = breach
+        self.untaken = untaken
     }
 
-    /// Whether nothing was found.
+    /// Whether nothing was found in what could be checked.
     package var isIntact: Bool { breach == nil }
 }
 
@@ -138,8 +143,8 @@ package protocol LedgerReader: Sendable {
     func forEachRow(_ query: LedgerQuery, _ body: (LedgerRow) -> Bool) throws(StoreError)
     /// The last row's `seq`, 0 when there is none.
     func lastSequence() throws(StoreError) -> Int64
-    /// Rows that were recorded and can't be looked at, since the database does not take them; nil as a rule.
-    func untaken() throws(StoreError) -> ClosedRange<Int64>?
+    /// Rows that were recorded and can't be looked at; nil as a rule.
+    func untaken() throws(StoreError) -> UntakenRows?
     /// Quota taken since `since` and not given back, oldest first: what running windows are rebuilt from.
     func reservations(since: Instant) throws(StoreError) -> [LedgerReservation]
     /// Walks the chain from row `from` to its end. Row `from - 1` is believed, so only 1 proves all.
@@ -157,7 +162,7 @@ extension LedgerReader {
         return rows
     }
 
-    package func untaken() throws(StoreError) -> ClosedRange<Int64>? { nil }
+    package func untaken() throws(StoreError) -> UntakenRows? { nil }
 
     /// Walks the whole chain.
     package func verify() throws(StoreError) -> LedgerVerdict { try verify(from: 1) }

@@ -18,17 +18,10 @@ final class LedgerJournal: @unchecked Sendable {
         var last: Int64 = 0
     }
 
-    /// What stands before the rows of a record.
-    private enum Head {
-        static let bytes = 48
-        /// What the seal vouches for, beside the rows.
-        static let sealed = 16
-    }
-
     /// From this size on the other file is used, as soon as the rows in it are in the database.
     private static let turnBytes = 1 << 20
     /// A file never grows beyond this: then rows wait for the database.
-    private static let maximumBytes = 64 << 20
+    static let maximumBytes = 64 << 20
 
     private let key: SecretKey
     /// Milliseconds to wait for other processes.
@@ -78,7 +71,7 @@ final class LedgerJournal: @unchecked Sendable {
             guard descriptor >= 0 else { return nil }
             files.append(File(path: path, descriptor: descriptor))
         }
-        guard files.contains(where: { LedgerJournal.size($0.descriptor) > 0 }),
+        guard files.contains(where: { JournalRecords.size($0.descriptor) > 0 }),
             flock(files[0].descriptor, LOCK_EX | LOCK_NB) == 0
         else { return nil }
     }
@@ -86,11 +79,6 @@ final class LedgerJournal: @unchecked Sendable {
     deinit {
         for file in files { close(file.descriptor) }
         hashState.deallocate()
-    }
-
-    private static func size(_ descriptor: Int32) -> Int {
-        var status = stat()
-        return fstat(descriptor, &status) == 0 ? Int(status.st_size) : 0
     }
 
     // MARK: Writing
@@ -108,25 +96,26 @@ final class LedgerJournal: @unchecked Sendable {
             throw StoreError(
                 .queueFull, "the ledger's journal is full: the database takes rows too slowly", help: "try again")
         }
-        let code = withUnsafeTemporaryAllocation(byteCount: Head.bytes, alignment: 8) { head -> Int32 in
+        let code = withUnsafeTemporaryAllocation(byteCount: JournalRecords.headBytes, alignment: 8) { head -> Int32 in
             head.storeBytes(of: UInt32(truncatingIfNeeded: count).bigEndian, as: UInt32.self)
             head.storeBytes(of: UInt32(truncatingIfNeeded: rows.count).bigEndian, toByteOffset: 4, as: UInt32.self)
             head.storeBytes(of: first.bigEndian, toByteOffset: 8, as: Int64.self)
             guard let base = head.baseAddress else { return EINVAL }
             key.seal(
-                record: UnsafeRawBufferPointer(rebasing: head[..<Head.sealed]), rows, into: base + Head.sealed,
+                record: UnsafeRawBufferPointer(rebasing: head[..<JournalRecords.sealedBytes]), rows,
+                into: base + JournalRecords.sealedBytes,
                 state: hashState)
             return withUnsafeTemporaryAllocation(of: iovec.self, capacity: 2) { parts in
-                parts.initializeElement(at: 0, to: iovec(iov_base: base, iov_len: Head.bytes))
+                parts.initializeElement(at: 0, to: iovec(iov_base: base, iov_len: JournalRecords.headBytes))
                 parts.initializeElement(
                     at: 1, to: iovec(iov_base: UnsafeMutableRawPointer(mutating: rows.baseAddress), iov_len: rows.count)
                 )
                 let written = pwritev(descriptor, parts.baseAddress, 2, off_t(end))
-                return written == Head.bytes + rows.count ? 0 : written < 0 ? errno : ENOSPC
+                return written == JournalRecords.headBytes + rows.count ? 0 : written < 0 ? errno : ENOSPC
             }
         }
         guard code == 0 else { throw LedgerJournal.error(code, files[active].path) }
-        files[active].end = end + Head.bytes + rows.count
+        files[active].end = end + JournalRecords.headBytes + rows.count
         files[active].last = first + Int64(count) - 1
     }
 
@@ -161,107 +150,11 @@ final class LedgerJournal: @unchecked Sendable {
 
     // MARK: Reading
 
-    /// A record's rows and the first one's number.
-    private struct Record {
-        let first: Int64
-        let count: Int
-        let rows: Range<Int>
-    }
-
     /// Calls `body` with the rows that follow on row `tail`, record by record, as far as they are whole and ours.
     /// - Returns: rows that are nowhere, though ours behind them are here; nil as a rule.
     func replay(
         after tail: Int64, _ body: (UnsafeRawBufferPointer) throws(StoreError) -> Void
     ) throws(StoreError) -> ClosedRange<Int64>? {
-        var contents = files.map { LedgerJournal.contents($0.descriptor) }
-        func first(_ bytes: [UInt8]) -> Int64 { LedgerJournal.record(in: bytes, at: 0)?.first ?? .max }
-        if first(contents[1]) < first(contents[0]) { contents.swapAt(0, 1) }
-        var last = tail
-        for bytes in contents {
-            for record in LedgerJournal.records(in: bytes) where record.first + Int64(record.count) - 1 > last {
-                let start = record.rows.lowerBound - Head.bytes
-                guard isGenuine(bytes, start, record.rows) else { break }
-                guard record.first == last + 1 else {
-                    if record.first > last + 1 { return last + 1...record.first - 1 }
-                    break
-                }
-                var failure: StoreError?
-                bytes.withUnsafeBytes { all in
-                    do throws(StoreError) {
-                        try body(UnsafeRawBufferPointer(rebasing: all[record.rows]))
-                    } catch {
-                        failure = error
-                    }
-                }
-                if let failure { throw failure }
-                last += Int64(record.count)
-            }
-        }
-        return nil
-    }
-
-    private func isGenuine(_ bytes: [UInt8], _ start: Int, _ rows: Range<Int>) -> Bool {
-        var seal = [UInt8](repeating: 0, count: 32)
-        return bytes.withUnsafeBytes { all in
-            seal.withUnsafeMutableBytes { out in
-                guard let target = out.baseAddress else { return false }
-                let head = UnsafeRawBufferPointer(rebasing: all[start..<start + Head.sealed])
-                key.seal(
-                    record: head, UnsafeRawBufferPointer(rebasing: all[rows]), into: target, state: hashState)
-                return out.elementsEqual(all[start + Head.sealed..<start + Head.bytes])
-            }
-        }
-    }
-
-    /// The last row that the journal in a folder speaks of, sealed or not; 0 when it is empty. For those who only look.
-    static func lastSequence(in folder: String) -> Int64 {
-        var last: Int64 = 0
-        for path in paths(in: folder) {
-            let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW)
-            guard descriptor >= 0 else { continue }
-            defer { close(descriptor) }
-            for record in records(in: contents(descriptor)) {
-                last = max(last, record.first + Int64(record.count) - 1)
-            }
-        }
-        return last
-    }
-
-    /// Records that follow on one another. What was written the last time the file had its turn stays behind them, under
-    /// smaller numbers.
-    private static func records(in bytes: [UInt8]) -> [Record] {
-        var found: [Record] = []
-        var place = 0
-        while let record = record(in: bytes, at: place) {
-            if let before = found.last, record.first != before.first + Int64(before.count) { break }
-            found.append(record)
-            place = record.rows.upperBound
-        }
-        return found
-    }
-
-    private static func record(in bytes: [UInt8], at place: Int) -> Record? {
-        guard place + Head.bytes <= bytes.count else { return nil }
-        return bytes.withUnsafeBytes { all in
-            let count = UInt32(bigEndian: all.loadUnaligned(fromByteOffset: place, as: UInt32.self))
-            let length = UInt32(bigEndian: all.loadUnaligned(fromByteOffset: place + 4, as: UInt32.self))
-            let first = Int64(bigEndian: all.loadUnaligned(fromByteOffset: place + 8, as: Int64.self))
-            let start = place + Head.bytes
-            guard count > 0, first > 0, first < .max - Int64(count), Int(length) <= bytes.count - start else {
-                return nil
-            }
-            return Record(first: first, count: Int(count), rows: start..<start + Int(length))
-        }
-    }
-
-    private static func contents(_ descriptor: Int32) -> [UInt8] {
-        let size = min(size(descriptor), maximumBytes + (1 << 20))
-        return [UInt8](unsafeUninitializedCapacity: size) { buffer, filled in
-            while filled < size {
-                let count = pread(descriptor, buffer.baseAddress.map { $0 + filled }, size - filled, off_t(filled))
-                guard count > 0 else { break }
-                filled += count
-            }
-        }
+        try JournalRecords(files.map(\.descriptor)).follow(tail, key, body)
     }
 }

@@ -17,14 +17,9 @@ final class LedgerQueue: Sendable {
 
         init() {}
 
-        /// Rows as the journal keeps them.
-        init(journaled bytes: UnsafeRawBufferPointer) {
-            rows.append(rows: bytes)
-            var start = 0
-            while start < rows.end {
-                starts.append(start)
-                start = rows.next(after: start)
-            }
+        /// Adds rows as the journal keeps them, behind its own.
+        mutating func append(journaled bytes: UnsafeRawBufferPointer) throws(StoreError) {
+            starts.append(contentsOf: try rows.append(journaled: bytes))
         }
 
         /// Adds the rows of `other` behind its own.

@@ -52,6 +52,8 @@ final class LedgerWriter: @unchecked Sendable {
     /// Batches that one holder of the turn journals: no caller works for the others for long, and the thread, to which the
     /// database is left, comes to it however busy they are.
     private static let mostRounds = 3
+    /// What a transaction takes of a journal that a killed process left, in bytes.
+    private static let replayBytes = 1 << 20
 
     init(
         database: String, key: SecretKey, queue: LedgerQueue, generation: GenerationFile, journal: LedgerJournal,
@@ -90,9 +92,7 @@ final class LedgerWriter: @unchecked Sendable {
         // Fails now rather than at the first call.
         try db.transaction("BEGIN") { () throws(StoreError) in try readTail() }
         seenVersion = nil
-        lost = try journal.replay(after: lastSeq) { rows throws(StoreError) in
-            _ = try commitRows(LedgerQueue.Batch(journaled: rows), LedgerQueue.Batch())
-        }
+        lost = try replay()
         if lost == nil || !keepsRemains { journal.clear() }
         if !isJournaling { try journal.share() }
         nextSeq = lastSeq + 1
@@ -102,6 +102,21 @@ final class LedgerWriter: @unchecked Sendable {
         lastHash.deallocate()
         headSeal.deallocate()
         logPages.deallocate()
+    }
+
+    /// Puts what is left in the journal into the database. Its files stay as they are until all is there, and rows that the
+    /// database has already are passed over: whoever is killed amid this leaves it to the next one.
+    /// - Returns: rows that the journal goes on behind, though they are nowhere.
+    private func replay() throws(StoreError) -> ClosedRange<Int64>? {
+        var batch = LedgerQueue.Batch()
+        let gap = try journal.replay(after: lastSeq) { record throws(StoreError) in
+            try batch.append(journaled: record)
+            guard batch.rows.end >= LedgerWriter.replayBytes else { return }
+            _ = try commitRows(batch, LedgerQueue.Batch())
+            batch.removeAll()
+        }
+        if !batch.isEmpty { _ = try commitRows(batch, LedgerQueue.Batch()) }
+        return gap
     }
 
     /// The thread's whole life.

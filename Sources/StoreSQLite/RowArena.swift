@@ -59,8 +59,46 @@ struct RowArena: ~Copyable, @unchecked Sendable {
     /// Adds all rows of `other`.
     mutating func append(contentsOf other: borrowing RowArena) { append(rows: other.bytes(0, other.count)) }
 
-    /// Adds rows that `bytes(_:_:)` once gave.
-    mutating func append(rows: UnsafeRawBufferPointer) {
+    /// Adds rows that a journal has kept, and says where each starts. `newerSchema`, and none is added, when this program
+    /// does not know their form: another version of it may have written them.
+    mutating func append(journaled rows: UnsafeRawBufferPointer) throws(StoreError) -> [Int] {
+        var starts: [Int] = []
+        var place = 0
+        while place < rows.count {
+            guard rows.count - place >= 33, rows[place + 32] == RowArena.version,
+                let end = RowArena.end(of: place, in: rows)
+            else {
+                throw StoreError(
+                    .newerSchema, "the ledger's journal holds rows that another version of sluice has written",
+                    help:
+                        "start that version once on this folder: it puts them into the database; nothing is lost so far"
+                )
+            }
+            starts.append(count + place)
+            place = end
+        }
+        append(rows: rows)
+        return starts
+    }
+
+    /// Where the row at `start` ends; nil when it is not of this version's form.
+    private static func end(of start: Int, in rows: UnsafeRawBufferPointer) -> Int? {
+        var place = start + 33
+        for _ in 0..<columnCount {
+            guard place < rows.count else { return nil }
+            switch rows[place] {
+            case Tag.null: place += 1
+            case Tag.integer: place += 9
+            case Tag.text, Tag.blob:
+                guard rows.count - place >= 5 else { return nil }
+                place += 5 + Int(UInt32(bigEndian: rows.loadUnaligned(fromByteOffset: place + 1, as: UInt32.self)))
+            default: return nil
+            }
+        }
+        return place <= rows.count ? place : nil
+    }
+
+    private mutating func append(rows: UnsafeRawBufferPointer) {
         guard let source = rows.baseAddress else { return }
         reserve(rows.count)
         (memory + count).copyMemory(from: source, byteCount: rows.count)
@@ -270,22 +308,6 @@ struct RowArena: ~Copyable, @unchecked Sendable {
     /// What the hash of the row from `start` to `end` is taken of.
     func bytes(_ start: Int, _ end: Int) -> UnsafeRawBufferPointer {
         UnsafeRawBufferPointer(start: memory + start, count: end - start)
-    }
-
-    /// Where the row after the one at `start` starts.
-    func next(after start: Int) -> Int {
-        var place = start + 33
-        for _ in 0..<RowArena.columnCount { place += width(place) }
-        return place
-    }
-
-    /// Bytes of the column at `place`.
-    private func width(_ place: Int) -> Int {
-        switch memory.load(fromByteOffset: place, as: UInt8.self) {
-        case Tag.null: 1
-        case Tag.integer: 9
-        default: 5 + Int(UInt32(bigEndian: memory.loadUnaligned(fromByteOffset: place + 1, as: UInt32.self)))
-        }
     }
 
     /// Which columns of the row at `start` are NULL: bit 0 for the first.

@@ -20,7 +20,7 @@ package final class SQLiteLedgerReader: LedgerReader {
 
     /// One consistent view for the whole of `body`, with all rows in it that are in the journal now.
     private func read<R: Sendable>(_ body: (Connection) throws(StoreError) -> R) throws(StoreError) -> R {
-        let journaled = LedgerJournal.lastSequence(in: folder)
+        let journaled = JournalRecords(in: folder).last
         guard journaled != missed.load(ordering: .relaxed) else { return try connection.transaction("BEGIN", body) }
         var milliseconds = 0
         // A gateway that runs needs some milliseconds for them. One that can't write, or was just killed, is waited for
@@ -42,11 +42,12 @@ package final class SQLiteLedgerReader: LedgerReader {
         return try query.step() ? query.integer(0) : 0
     }
 
-    package func untaken() throws(StoreError) -> ClosedRange<Int64>? {
-        let last = try lastSequence()
-        let journaled = LedgerJournal.lastSequence(in: folder)
+    package func untaken() throws(StoreError) -> UntakenRows? {
+        _ = try lastSequence()
+        let journal = JournalRecords(in: folder)
         // Of a gateway that runs, only what has been waited for counts.
-        return journaled > last && journaled == missed.load(ordering: .relaxed) ? last + 1...journaled : nil
+        guard journal.last > 0, journal.last == missed.load(ordering: .relaxed) else { return nil }
+        return journal.untaken(after: try connection.transaction("BEGIN", SQLiteLedgerReader.last), key)
     }
 
     package func lastSequence() throws(StoreError) -> Int64 { try read(SQLiteLedgerReader.last) }
@@ -174,6 +175,14 @@ package final class SQLiteLedgerReader: LedgerReader {
     }
 
     package func verify(from first: Int64) throws(StoreError) -> LedgerVerdict {
-        try read { db throws(StoreError) in try LedgerCheck.walk(db, self.key, from: max(1, first)) }
+        var verdict = try read { db throws(StoreError) in try LedgerCheck.walk(db, self.key, from: max(1, first)) }
+        verdict.untaken = try untaken()
+        if verdict.breach == nil, case .gap(let lost)? = verdict.untaken?.cause {
+            verdict.breach = LedgerVerdict.Breach(
+                seq: lost.lowerBound, kind: .truncated,
+                text: "the ledger ends at row \(verdict.headSequence), but the journal goes on at row "
+                    + "\(lost.upperBound + 1): what is between them is lost")
+        }
+        return verdict
     }
 }

@@ -82,6 +82,17 @@ package final class SecretKey: KeyedHasher {
         crypto_generichash_final(state, out.assumingMemoryBound(to: UInt8.self), 32)
     }
 
+    /// The same for those who are in no hurry.
+    func seal(record head: UnsafeRawBufferPointer, _ rows: UnsafeRawBufferPointer) -> [UInt8] {
+        withUnsafeTemporaryAllocation(byteCount: SecretKey.hashState, alignment: 64) { state in
+            [UInt8](unsafeUninitializedCapacity: 32) { out, count in
+                guard let target = out.baseAddress, let state = state.baseAddress else { return }
+                seal(record: head, rows, into: target, state: state)
+                count = 32
+            }
+        }
+    }
+
     static var hashState: Int { crypto_generichash_statebytes() }
 
     /// What the database keeps to notice that it is opened with another folder's key.

@@ -38,10 +38,8 @@ struct Stored {
     /// Says so on standard error when there are rows that it can't show.
     func ledgerReader() throws(StoreError) -> any LedgerReader {
         let reader = try directory.ledgerReader()
-        if let rows = try reader.untaken() {
-            Output.note(
-                "sluice: warning: rows \(rows.lowerBound) to \(rows.upperBound) are in the ledger's journal only and not "
-                    + "looked at: sluice.db does not take them (is the disk full?), or it is older than the journal")
+        if let untaken = try reader.untaken() {
+            Output.note("sluice: warning: \(untaken.text); \(untaken.mend)")
         }
         return reader
     }

@@ -8,12 +8,12 @@ import Testing
 /// Rows that a killed process left in the journal: each that was told is in the ledger afterwards, once and in its place.
 struct LedgerJournalTests {
     /// The database may be held for as long as a slow machine takes.
-    private static let options = LedgerOptions(busyTimeoutMilliseconds: 60_000, callersCommit: true)
+    static let options = LedgerOptions(busyTimeoutMilliseconds: 60_000, callersCommit: true)
 
-    private static func journals(_ path: String) -> [String] { (0..<2).map { "\(path)/ledger-\($0).journal" } }
+    static func journals(_ path: String) -> [String] { (0..<2).map { "\(path)/ledger-\($0).journal" } }
 
     /// Appends rows one after the other, each in a record of its own, the way a loop does.
-    private static func append(_ numbers: Range<Int>, to ledger: SQLiteLedger, padding: Int = 0) {
+    static func append(_ numbers: Range<Int>, to ledger: SQLiteLedger, padding: Int = 0) {
         for number in numbers {
             var row = decision(number)
             if padding > 0 { row.evidence = String(repeating: "e", count: padding) }
@@ -29,34 +29,35 @@ struct LedgerJournalTests {
     }
 
     /// A folder whose process was killed when rows 1 to `count` were in the journal and none of them in the database.
-    private func killed(_ count: Int) async throws -> Fixture {
+    static func killed(_ count: Int, padding: Int = 0) async throws -> Fixture {
         let fixture = try Fixture()
         let path = fixture.path
-        await #expect(processExitsWith: .signal(SIGKILL)) { [path = path as String, count = count as Int] in
+        await #expect(processExitsWith: .signal(SIGKILL)) {
+            [path = path as String, count = count as Int, padding = padding as Int] in
             let ledger = try DataDirectory.open(path, create: false).openLedger(LedgerJournalTests.options)
             let holder = try HeldDatabase(path + "/sluice.db")
-            LedgerJournalTests.append(1..<count + 1, to: ledger)
+            LedgerJournalTests.append(1..<count + 1, to: ledger, padding: padding)
             withExtendedLifetime(holder) { _ = kill(getpid(), SIGKILL) }
         }
         return fixture
     }
 
-    private func requests(_ fixture: Fixture) throws -> [String] {
+    private func requests(_ fixture: Fixture, isWhole: Bool = true) throws -> [String] {
         let reader = try fixture.data.ledgerReader()
-        #expect(try reader.verify().isIntact)
+        #expect(try reader.verify().isIntact == isWhole)
         return try reader.rows(LedgerQuery(limit: .max)).map(\.requestID)
     }
 
     private func names(_ numbers: ClosedRange<Int>) -> [String] { numbers.map { "req_\($0)" } }
 
     @Test func whoeverLooksFirstFindsThem() async throws {
-        let fixture = try await killed(20)
+        let fixture = try await Self.killed(20)
         #expect(try requests(fixture) == names(1...20))
         #expect(try Self.journals(fixture.path).allSatisfy { try readFile($0).isEmpty })
     }
 
     @Test(arguments: [true, false]) func theNextGatewayGoesOnBehindThem(callersCommit: Bool) async throws {
-        let fixture = try await killed(20)
+        let fixture = try await Self.killed(20)
         let ledger = try fixture.data.openLedger(LedgerOptions(callersCommit: callersCommit))
         #expect(try ledger.reservations(since: decision(0).time).map(\.seq) == Array(1...20))
         #expect(try await ledger.append(decision(21)) == 21)
@@ -65,11 +66,11 @@ struct LedgerJournalTests {
     }
 
     @Test func aTornRecordIsNoneAndThoseBeforeItCount() async throws {
-        let whole = try await killed(3)
+        let whole = try await Self.killed(3)
         let bytes = try readFile(Self.journals(whole.path)[0])
         let record = bytes.count / 3
         for kept in [0, 1, 47, 48, record - 1, record, record + 1, 3 * record - 1] {
-            let fixture = try await killed(3)
+            let fixture = try await Self.killed(3)
             let journal = Self.journals(fixture.path)[0]
             #expect(truncate(journal, off_t(kept)) == 0)
             #expect(try requests(fixture).count == kept / record)
@@ -82,7 +83,7 @@ struct LedgerJournalTests {
 
     /// Who can write the folder but has no key can't bring rows into the ledger this way.
     @Test func aChangedRecordIsNotBelievedNorThoseBehindIt() async throws {
-        let fixture = try await killed(3)
+        let fixture = try await Self.killed(3)
         let journal = Self.journals(fixture.path)[0]
         var bytes = try readFile(journal)
         let place = bytes.count / 3 + 200
@@ -95,13 +96,15 @@ struct LedgerJournalTests {
     @Test(arguments: [true, false]) func recordsThatDoNotFollowOnTheEndAreToldAndLeftOut(callersCommit: Bool)
         async throws
     {
-        let fixture = try await killed(3)
+        let fixture = try await Self.killed(3)
         let journal = Self.journals(fixture.path)[0]
         let bytes = try readFile(journal)
         try writeFile(journal, Array(bytes[(bytes.count / 3)...]))
         for _ in 0..<2 {
-            #expect(try requests(fixture).isEmpty)
-            #expect(try fixture.data.ledgerReader().untaken() == 1...3)
+            #expect(try requests(fixture, isWhole: false).isEmpty)
+            let verdict = try fixture.data.ledgerReader().verify()
+            #expect(verdict.breach?.kind == .truncated && verdict.breach?.seq == 1)
+            #expect(verdict.untaken == UntakenRows(1...3, .gap(1...1)))
         }
         // Nor do they come back once there is a row before them.
         let ledger = try fixture.data.openLedger(LedgerOptions(callersCommit: callersCommit))
@@ -113,7 +116,7 @@ struct LedgerJournalTests {
     }
 
     @Test func rowsThatAreInTheDatabaseAlreadyStayOnce() async throws {
-        let fixture = try await killed(5)
+        let fixture = try await Self.killed(5)
         let journal = Self.journals(fixture.path)[0]
         let bytes = try readFile(journal)
         #expect(try requests(fixture).count == 5)
@@ -207,7 +210,9 @@ struct LedgerJournalTests {
         #expect(try reader.lastSequence() == 0)
         let start = ContinuousClock.now
         for _ in 0..<20 { #expect(try reader.lastSequence() == 0) }
-        #expect(try reader.untaken() == 1...1)
+        #expect(try reader.untaken() == UntakenRows(1...1, .refused))
+        let verdict = try reader.verify()
+        #expect(verdict.isIntact && verdict.checked == 0 && verdict.untaken == UntakenRows(1...1, .refused))
         #expect(ContinuousClock.now - start < .seconds(10))
         holder.release()
         let later = try fixture.data.ledgerReader()

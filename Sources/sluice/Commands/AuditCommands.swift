@@ -113,7 +113,9 @@ enum AuditCommands {
     private static let verify = Entry(
         command: Command(
             "audit", "verify", summary: "recompute the ledger's hash chain",
-            details: "Exit code 1 if a row was changed, removed or inserted; it names the first such row.",
+            details:
+                "Exit code 1 if a row was changed, removed or inserted; it names the first such row. Exit code 3 if rows "
+                + "were recorded that could not be checked, since the database does not take them.",
             options: [DataFolder.option, DataFolder.json],
             examples: [
                 Example("sluice audit verify", "prints the last row's hash: keep it elsewhere to notice a rollback")
@@ -136,15 +138,27 @@ enum AuditCommands {
                     writer.member("text", breach.text)
                     writer.endObject()
                 }
+                if let untaken = verdict.untaken {
+                    writer.key("unchecked")
+                    writer.beginObject()
+                    writer.member("first", untaken.rows.lowerBound)
+                    writer.member("last", untaken.rows.upperBound)
+                    writer.member("cause", untaken.word)
+                    writer.member("text", untaken.text)
+                    writer.member("mend", untaken.mend)
+                    writer.endObject()
+                }
                 writer.endObject()
             }
         } else if let breach = verdict.breach {
             Output.print("broken at row \(breach.seq) (\(breach.kind.rawValue)): \(breach.text)")
         } else {
+            // What could not be checked was said on standard error.
             Output.print(
                 "intact: \(verdict.checked) rows, head \(verdict.headSequence) \(Hex.encode(verdict.headHash))")
         }
-        return verdict.isIntact ? .done : .failed
+        guard verdict.isIntact else { return .failed }
+        return verdict.untaken == nil ? .done : .unable
     }
 
     private static func filter(_ arguments: Arguments) throws(UsageError) -> LedgerQuery {

@@ -93,6 +93,9 @@ enum DoctorCommand {
         } else {
             findings.append(Finding(.good, "ledger", "the last \(verdict.checked) rows are intact"))
         }
+        if let untaken = verdict.untaken {
+            findings.append(Finding(.broken, "ledger's journal", untaken.text, mend: untaken.mend))
+        }
         return findings
     }
 
