@@ -75,14 +75,15 @@ def children(pid):
     return found
 
 
-def sluice(*words, data=None, stdin=None, env=None):
-    """Runs one command to its end."""
+def sluice(*words, data=None, stdin=None, env=None, before=None):
+    """Runs one command to its end; `before` in its process, before it begins."""
     line = [SLUICE, *map(str, words)]
     if data is not None:
         at = line.index("--") if "--" in line else len(line)
         line[at:at] = ["--data-dir", str(data)]
     return subprocess.run(
-        line, input=stdin, capture_output=True, text=True, timeout=DEADLINE, env={**os.environ, **(env or {})})
+        line, input=stdin, capture_output=True, text=True, timeout=DEADLINE, env={**os.environ, **(env or {})},
+        preexec_fn=before)
 
 
 class Gateway:

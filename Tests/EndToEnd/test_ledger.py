@@ -4,6 +4,7 @@ import csv
 import http.client
 import io
 import json
+import resource
 import signal
 import sqlite3
 import threading
@@ -85,6 +86,49 @@ class Ledger(Case):
         gateway.end(signal.SIGKILL)
         self.assertEqual(len(self.decisions()), len(upstream.calls))
         self.sluice("audit", "verify")
+
+    def killed_with_a_journal(self, calls):
+        """A gateway that was killed when decisions were in its journal and none of them in the database."""
+        _, gateway, token = self.fake()
+        session = Session(gateway, "fake", token)
+        database = self.database()
+        database.execute("BEGIN IMMEDIATE")
+        for _ in range(calls):
+            self.assertEqual(session.outcome("echo", {"text": "x"}), "allowed")
+        gateway.end(signal.SIGKILL)
+        database.rollback()
+        return self.data / "ledger-0.journal"
+
+    def verified(self, code, **more):
+        return json.loads(self.sluice("audit", "verify", "--json", code=code, **more).stdout)
+
+    def test_what_is_in_the_journal_only_is_told(self):
+        journal = self.killed_with_a_journal(3)
+
+        def full():
+            signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (32768, resource.RLIM_INFINITY))
+
+        left = journal.read_bytes()
+        database = self.database()
+        database.execute("CREATE TABLE filler (x)")  # So that the log is longer than what may be written.
+        database.execute("INSERT INTO filler VALUES (zeroblob(100000))")
+        database.commit()
+        verdict = self.verified(3, before=full)
+        self.assertEqual((verdict["intact"], verdict["checked"]), (True, 0))
+        self.assertEqual((verdict["unchecked"]["first"], verdict["unchecked"]["cause"]), (1, "refused"))
+        self.assertIn("journal", self.sluice("doctor", code=1, before=full).stdout)
+        self.assertEqual(journal.read_bytes(), left)
+        # Somebody takes the first record away: what is behind it is of no ledger.
+        journal.write_bytes(left[48 + int.from_bytes(left[4:8], "big"):])
+        verdict = self.verified(1)
+        self.assertEqual((verdict["breach"]["seq"], verdict["breach"]["kind"]), (1, "truncated"))
+        self.assertEqual(verdict["unchecked"]["cause"], "gap")
+        self.sluice("doctor", code=1)
+        journal.write_bytes(left)
+        self.assertNotIn("unchecked", self.verified(0))
+        self.assertEqual([row["outcome"] for row in self.decisions()], ["allowed"] * 3)
+        self.sluice("doctor")
 
     def test_a_kill_amid_many_calls(self):
         """Whatever the moment of the kill: each call that went on is recorded, and the limit holds over both lives."""
