@@ -6,7 +6,7 @@ import signal
 import sys
 import unittest
 
-from harness import ALLOW_ALL, FAKE_STDIO, UPSTREAMS, Case, EventStream, FakeUpstream, Session, request, until
+from harness import ALLOW_ALL, BOTH, FAKE_STDIO, UPSTREAMS, Case, EventStream, FakeUpstream, Session, request, until
 from upstreams.rawserver import RawServer
 from wire import Legacy, Modern
 
@@ -161,6 +161,46 @@ class Merged(Case):
         self.assertEqual(result["resultType"], "complete")
         denied = ask("tools/call", "two__slow", arguments={}).json["result"]
         self.assertTrue(denied["isError"])
+
+
+class Untouched(Case):
+    """What a modern server reads of a modern client's request is what was sent and judged, but in the named places."""
+
+    #: What its policy does not list is cut out of what the client says that it can do.
+    ABILITIES = '{"elicitation": {"form":{}, "url":{}}, "sampling":{},"roots":{"listChanged":true}}'
+
+    def test_every_order_and_spelling(self):
+        server = RawServer("modern")
+        self.addCleanup(server.close)
+        self.sluice("server", "add", "newest", "--url", server.url(), "--allow-private")
+        self.put_policy("p", ALLOW_ALL, "newest")
+        token = self.grant("newest", "p")
+        gateway = self.gateway()
+        meta = ('"_meta": {%s"io.modelcontextprotocol/protocolVersion": "2026-07-28",'
+                ' "io.modelcontextprotocol/clientCapabilities":%s}')
+        escaped = "".join(f"\\u{ord(letter):04x}" for letter in "newest__echo")
+        requests = {
+            "tools/call": ("name", "newest__echo", ["newest__echo", escaped], "echo", '"arguments":{"text":"/safe"}'),
+            "prompts/get": ("name", "newest__hello", ["newest__hello"], "hello", '"arguments": {}'),
+            "resources/read": ("uri", "sluice.newest+raw://one", ["sluice.newest+raw://one"], "raw://one", '"x" : 1.0'),
+        }
+        for method, (key, header, names, own, rest) in requests.items():
+            for name in names:
+                for order in ((0, 1, 2), (0, 2, 1), (2, 0, 1), (1, 2, 0)):
+                    for more in ("", '"note": "n", '):
+                        def written(number, name, abilities):
+                            members = f'"{key}":"{name}"', rest, meta % (more, abilities)
+                            params = ",".join(members[index] for index in order)
+                            return f'{{"jsonrpc":"2.0","id":{number},"method":"{method}","params":{{{params}}}}}'.encode()
+                        with self.subTest(method, name=name, order=order, more=more):
+                            sent = written(7, name, self.ABILITIES)
+                            answer = request(gateway.address, "POST", "/mcp", sent, **{
+                                "Authorization": f"Bearer {token}", "Content-Type": "application/json",
+                                "Accept": BOTH, "MCP-Protocol-Version": "2026-07-28",
+                                "Mcp-Method": method, "Mcp-Name": header})
+                            self.assertIn("result", answer.json, answer.body)
+                            seen = [got for got in server.seen if got.message and got.message.get("method") == method][-1]
+                            self.assertEqual(seen.body, written(seen.id, own, "{}"))
 
 
 class Noticed(Case):

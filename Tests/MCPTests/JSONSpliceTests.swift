@@ -34,6 +34,25 @@ import Testing
         #expect(try edited(text) { $0.remove(key, from: $1) } == expected)
     }
 
+    /// Its places would be bytes that nobody meant.
+    @Test func aViewOfAnotherDocumentBreaksIt() throws {
+        let text = Array(#"{"a":{"b":[1]}}"#.utf8)
+        let (own, other) = (try JSONDocument.parse(text).root, try JSONDocument.parse(text).root)
+        let edits: [(inout JSONSplice, JSONView) -> Void] = [
+            { $0.replace($1, with: "x") }, { $0.set("b", to: 1, in: $1) }, { $0.set("c", to: 1, in: $1) },
+            { $0.remove("b", from: $1) }, { $0.set(["b", "c"], to: [48], under: $1) },
+            { $0.remove(["b"], under: $1) }, { splice, view in view["b"].map { splice.append([48], to: $0) } },
+            { splice, view in view["b"].map { splice.filter($0) { _ in false } } },
+        ]
+        for edit in edits {
+            var splice = JSONSplice(own.document)
+            if let view = other["a"] { edit(&splice, view) }
+            splice.set("d", to: 1, in: own)
+            #expect(splice.isBroken && !splice.isEmpty)
+            #expect(splice.applied().isEmpty && splice.applied(to: own).isEmpty)
+        }
+    }
+
     @Test func editsOfOneObjectGetAlong() throws {
         let text = #"{"a":1,"b":2,"c":3,"d":4}"#
         #expect(

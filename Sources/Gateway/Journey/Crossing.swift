@@ -73,9 +73,13 @@ struct Crossing {
     }
 
     private func modernRequest(in splice: inout JSONSplice) {
-        let declared = Capabilities.client(profile.capabilities, from: .modern, to: serverVersion, relays: relays)
-        if declared != profile.capabilities.value {
-            splice.replace(profile.capabilities, with: declared.bytes)
+        // What the client has declared is read in this message: the profile's is that of the one it sent, in which names and
+        // URIs may have other lengths.
+        let key = MetaKey.clientCapabilities.description
+        let own = message.params?["_meta"]?[key] ?? profile.capabilities
+        let declared = Capabilities.client(own, from: .modern, to: serverVersion, relays: relays)
+        if declared != own.value {
+            splice.set(["params", "_meta", key], to: declared.bytes, under: message.document.root)
         }
         guard let params = message.params, let state = params["requestState"] else { return }
         if let upstreamState {

@@ -3,7 +3,8 @@ import JSON
 /// Edits of a JSON text at named places. Every byte that no edit names stays as it is: white space, the order of members,
 /// the spelling of numbers and strings.
 ///
-/// Views must belong to the document. An edit inside a value that another edit replaces or removes has no effect, whatever
+/// Views must belong to the document: one of another would name bytes of this one that nobody has looked at. An edit with such
+/// a view breaks the splice, and a broken one gives no text at all. An edit inside a value that another edit replaces or removes has no effect, whatever
 /// the order in which they were asked for. Of two edits of the same member the later counts.
 package struct JSONSplice: Sendable {
     private struct Insertion: Sendable {
@@ -48,12 +49,21 @@ package struct JSONSplice: Sendable {
         self.document = document
     }
 
-    package var isEmpty: Bool { replaced.isEmpty && containers.isEmpty }
+    package var isEmpty: Bool { replaced.isEmpty && containers.isEmpty && !isBroken }
+
+    /// Whether an edit was asked for with a view of another document.
+    package private(set) var isBroken = false
+
+    private mutating func isOurs(_ view: JSONView) -> Bool {
+        if view.document !== document { isBroken = true }
+        return !isBroken
+    }
 
     // MARK: Asking for edits
 
     /// - Parameter bytes: a JSON value.
     package mutating func replace(_ value: JSONView, with bytes: [UInt8]) {
+        guard isOurs(value) else { return }
         replaced[value.range.lowerBound] = Edit(range: value.range, bytes: bytes)
     }
 
@@ -63,7 +73,7 @@ package struct JSONSplice: Sendable {
 
     /// Gives the member a value: in its place if it is there, else at the end. Nothing happens if `object` is none.
     package mutating func set(_ key: String, to bytes: [UInt8], in object: JSONView) {
-        guard object.kind == .object else { return }
+        guard isOurs(object), object.kind == .object else { return }
         if let (name, value) = object.members.first(where: { $0.key.equals(key) }) {
             containers[object.range.lowerBound]?.removed.remove(name.range.lowerBound)
             return replace(value, with: bytes)
@@ -77,7 +87,7 @@ package struct JSONSplice: Sendable {
 
     /// Takes the member out, if it is there.
     package mutating func remove(_ key: String, from object: JSONView) {
-        guard object.kind == .object else { return }
+        guard isOurs(object), object.kind == .object else { return }
         if let (name, _) = object.members.first(where: { $0.key.equals(key) }) {
             edit(object) { $0.removed.insert(name.range.lowerBound) }
         } else if containers[object.range.lowerBound] != nil {
@@ -87,7 +97,7 @@ package struct JSONSplice: Sendable {
 
     /// Takes elements of an array out: those for which `isKept` is false.
     package mutating func filter(_ array: JSONView, _ isKept: (JSONView) -> Bool) {
-        guard array.kind == .array else { return }
+        guard isOurs(array), array.kind == .array else { return }
         for element in array.elements where !isKept(element) {
             edit(array) { $0.removed.insert(element.range.lowerBound) }
         }
@@ -95,23 +105,25 @@ package struct JSONSplice: Sendable {
 
     /// Puts an element behind the last.
     package mutating func append(_ bytes: [UInt8], to array: JSONView) {
-        guard array.kind == .array else { return }
+        guard isOurs(array), array.kind == .array else { return }
         edit(array) { $0.inserted.append(Insertion(key: nil, value: .text(bytes))) }
     }
 
     private mutating func edit(_ view: JSONView, _ change: (inout Container) -> Void) {
+        guard isOurs(view) else { return }
         change(&containers[view.range.lowerBound, default: Container(view: view)])
     }
 
     // MARK: Making them
 
-    /// The document with all edits made.
+    /// The document with all edits made; nothing if one of them was of another document.
     package func applied() -> [UInt8] { applied(to: document.root, whole: true) }
 
     /// One value of the document with the edits inside it made.
     package func applied(to value: JSONView) -> [UInt8] { applied(to: value, whole: false) }
 
     private func applied(to value: JSONView, whole: Bool) -> [UInt8] {
+        guard !isBroken else { return [] }
         let text = document.bytes
         let bounds = whole ? text.indices : value.range
         var edits = replaced.values.filter { bounds.contains($0.range.lowerBound) }
