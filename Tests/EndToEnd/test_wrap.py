@@ -173,6 +173,26 @@ class Wrap(WrapCase):
         wrapped.send(id="w", method="tools/call", params={"name": "wait", "arguments": {}})
         self.assertIn("result", wrapped.call(1, "echo"))
 
+    def test_what_is_too_much_is_refused_and_the_rest_is_read(self):
+        wrapped = self.wrap()
+        wrapped.hello()
+        # 16 bytes a value count, and its text twice.
+        large = {"x": [0] * 950_000}
+        refused = None
+        for number in range(1, 12):
+            wrapped.send(id=number, method="tools/call", params={"name": "wait", "arguments": large})
+            if "result" not in (small := wrapped.call(f"small {number}", "echo")):
+                raise AssertionError(small)
+            refused = next((line for line in wrapped.lines if line.get("id") == number), None)
+            if refused:
+                break
+        self.assertEqual(refused["error"]["code"], -31005)
+        self.assertGreater(number, 4)
+        self.assertEqual(wrapped.ask("ping", "ping")["result"], {})
+        # One that was taken back gives its room to another.
+        wrapped.send(method="notifications/cancelled", params={"requestId": 1})
+        self.assertIn("result", wrapped.call("large", "echo", large))
+
     def test_subscriptions_are_stamped_and_ended(self):
         wrapped = self.wrap()
         for number in (7, "eight"):

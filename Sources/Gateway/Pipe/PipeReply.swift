@@ -87,7 +87,7 @@ extension Refusal {
         let code: RPCErrorCode =
             switch self {
             case .notJSON: .parseError
-            case .tooManySessions: .overloaded
+            case .tooManySessions, .tooMuchUnderWay: .overloaded
             case .configurationUnavailable: .cannotRecord
             default: .invalidRequest
             }

@@ -9,10 +9,6 @@ import Synchronization
 /// The gateway as a server on a pair of pipes: one grant, one server, no HTTP and no tokens. Both eras, on the same pipe:
 /// `initialize` opens the one legacy session that a process has, modern requests speak for themselves.
 package actor StdioFront {
-    /// Requests that are seen to at once; the rest waits unread in the pipe.
-    private static let maxRunning = 1_024
-    /// Bytes of them; the one that reaches it is seen to.
-    private static let maxRunningBytes = 64 << 20
     /// For calls to end once they were cancelled, and for a slow client to read its last answers.
     private static let goodbye = TimeSpan.seconds(2)
 
@@ -29,7 +25,6 @@ package actor StdioFront {
     private var isOpening = false
     private var replies: [RequestID: [PipeReply]] = [:]
     private var running = 0
-    private var runningBytes = 0
     /// Listens that go on after their request was seen to.
     private var standing: [(id: RequestID, reply: PipeReply)] = []
     private var isPaused = false
@@ -142,19 +137,16 @@ package actor StdioFront {
     private func read(_ bytes: UnsafeRawBufferPointer) {
         guard !isEnding else { return }
         lines.feed(bytes) { take($0) }
-        if !hasRoom {
+        // A client that does not read its answers is not read either. Nor is there anything else that it has to wait for: what
+        // lets its calls end, answers to questions and cancellations, comes the same way.
+        if !output.hasRoom {
             isPaused = true
             input.pauseReading()
         }
     }
 
-    private var hasRoom: Bool {
-        running < Self.maxRunning && runningBytes < Self.maxRunningBytes && output.hasRoom
-    }
-
-    /// A client that does not read its answers is not read either.
     private func goOn() {
-        guard isPaused, hasRoom else { return }
+        guard isPaused, output.hasRoom else { return }
         isPaused = false
         input.resumeReading()
     }
@@ -183,14 +175,14 @@ package actor StdioFront {
         }
         switch EraEvidence(message, versionHeader: nil, hasSession: session != nil) {
         case .modern:
-            see(to: id, line, isModern: true) { await endpoint.modern(message, $0, $1) }
+            see(to: id, line, message, isModern: true) { await endpoint.modern(message, $0, $1) }
         case .opensLegacy:
             guard let id else { return refuse(.notAMessage("`initialize` is a request"), nil) }
             guard session == nil, !isOpening else {
                 return refuse(.notAMessage("`initialize` was there before"), id)
             }
             isOpening = true
-            see(to: id, line) { arrival, reply in
+            see(to: id, line, message) { arrival, reply in
                 do throws(Refusal) { try await endpoint.initialize(message, id, arrival, reply) } catch {
                     reply.refuse(error)
                 }
@@ -207,7 +199,7 @@ package actor StdioFront {
                 return
             }
             session.touch(loop.now)
-            see(to: id, line) { arrival, reply in
+            see(to: id, line, message) { arrival, reply in
                 // With its server's definition the session ends, but on another turn of the loop.
                 guard session.caller === arrival.caller || session.server.definition == arrival.caller.server else {
                     if reply.id != nil { reply.refuse(.unknownSession) }
@@ -225,21 +217,28 @@ package actor StdioFront {
 
     // MARK: One message
 
+    /// - Parameter message: nil for a batch, for which the endpoint finds room itself.
     private func see(
-        to id: RequestID?, _ line: [UInt8], isModern: Bool = false,
+        to id: RequestID?, _ line: [UInt8], _ message: RPCMessage? = nil, isModern: Bool = false,
         _ work: @escaping @Sendable (Arrival, PipeReply) async -> Void
     ) {
         let reply = PipeReply(output, id: id, isModern: isModern)
         let arrival: Arrival
-        do throws(Refusal) { arrival = try self.arrival(line, isModern: isModern) } catch {
+        let room: FairBudget.Place?
+        do throws(Refusal) {
+            arrival = try self.arrival(line, isModern: isModern)
+            room = try message.flatMap { message throws(Refusal) in
+                try core.endpoint.room(for: message, message.document, arrival)
+            }
+        } catch {
             isOpening = false
             return refuse(error, id)
         }
         if let id { replies[id, default: []].append(reply) }
         running += 1
-        runningBytes += line.count
         Task(executorPreference: loop) {
             await work(arrival, reply)
+            room?.leave()
             if let opened = reply.opened { await self.opened(opened.session, arrival, opened.message) }
             await self.done(id, reply, arrival)
         }
@@ -261,7 +260,6 @@ package actor StdioFront {
 
     private func done(_ id: RequestID?, _ reply: PipeReply, _ arrival: Arrival) {
         running -= 1
-        runningBytes -= arrival.body.count
         if let id {
             replies[id]?.removeAll { $0 === reply }
             if replies[id]?.isEmpty == true { replies[id] = nil }
@@ -272,7 +270,6 @@ package actor StdioFront {
             isOpening = false
         }
         if isEnding, running == 0 { finish() }
-        goOn()
     }
 
     /// The pipe is the session's stream as well.
