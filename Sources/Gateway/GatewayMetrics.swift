@@ -58,7 +58,8 @@ package final class GatewayMetrics: Sendable {
             "kept_results_bytes", "gauge", "Results that are kept for clients that wanted a task.",
             [("", read(keptBytes))])
         put(
-            "request_bytes", "gauge", "What requests under way hold: their bodies, and 32 KiB for each.",
+            "request_bytes", "gauge",
+            "What requests under way hold: their bodies twice, 16 bytes for each value in them, and 32 KiB each.",
             [("", read(requestBytes))])
         return text
     }

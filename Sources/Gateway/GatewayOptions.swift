@@ -1,4 +1,5 @@
 import Base
+import JSON
 import Runtime
 
 /// How a gateway listens and what it allows itself. Every growing thing has its cap here.
@@ -34,9 +35,16 @@ package struct GatewayOptions: Sendable {
     package var maxRequestBytes = 256 << 20
     /// What a request costs beside its body, in bytes.
     static let costOfRequest = 32 << 10
+
+    /// What a request holds: its body as it came and as it goes on, and what was read in it.
+    /// - Parameter weight: of all that is read of it.
+    static func cost(ofBody size: Int, weight: Int) -> Int { costOfRequest + size + weight }
+
     /// Always enough for a grant's largest request, and for all the calls that may be in flight.
     var requestCapacity: Int {
-        max(maxRequestBytes, 2 * (maxBody + Self.costOfRequest), 2 * maxCallsInFlight * Self.costOfRequest)
+        let values = min(maxBody, JSONLimits.standard.maxTokens)
+        let largest = Self.cost(ofBody: maxBody, weight: maxBody + values * 16)
+        return max(maxRequestBytes, 2 * largest, 2 * maxCallsInFlight * Self.costOfRequest)
     }
     /// How long `drain` waits for calls in flight.
     package var drainLimit = TimeSpan.seconds(10)

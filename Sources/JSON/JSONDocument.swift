@@ -37,6 +37,9 @@ package final class JSONDocument: Sendable {
 
     package var root: JSONView { JSONView(document: self, index: 0) }
 
+    /// Bytes that it holds: the text, and 16 for each value and key.
+    package var weight: Int { bytes.count + Int(tape.pointee.next) * MemoryLayout<JSONToken>.stride }
+
     /// `{}`
     package static let emptyObject: JSONDocument = {
         do throws(JSONError) {

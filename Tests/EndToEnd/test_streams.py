@@ -11,7 +11,8 @@ import sys
 import threading
 import time
 
-from harness import ALLOW_BOTH_WAYS, CLIENTS, DEADLINE, UPSTREAMS, Case, Fixture, request, until
+from harness import (
+    ALLOW_BOTH_WAYS, CLIENTS, DEADLINE, UPSTREAMS, Case, Fixture, exchange, request, until)
 from test_everything import LARGE, difference, run_clients
 from upstreams.rawserver import RawServer, dump, text
 from wire import Legacy, Modern, Stream, events
@@ -311,13 +312,14 @@ class Crowded(Streams):
                 if message["method"] == "resources/list":
                     released.wait(DEADLINE)
                 return super().request(exchange, message, modern)
-        # Room for two bodies of 4 MiB, of which a grant has one.
+        # Room for two of the largest messages, of which a grant has one. What is read in it counts: 16 bytes a value.
         self.raw("--max-request-bytes", "1MiB", "--max-calls", "8", kind=Silent)
-        large = {"_meta": {"x": "z" * 3_900_000}}
+        large = {"_meta": {"x": [0] * 950_000}}
+        size = 950_000 * 16
         first = Legacy(self.gw.url("raw"), self.token)
         message = first.message("resources/list", large)
         connection = first.begin("POST", json.dumps(message).encode(), first.fields_for(message))
-        until(lambda: self.held() > 3_900_000, "the first to be under way")
+        until(lambda: self.held() > size, "the first to be under way")
         connection.close()
         both = Legacy(self.gw.url("raw").rsplit("/", 1)[0], self.token)
         for client in (first, both):
@@ -327,10 +329,30 @@ class Crowded(Streams):
             self.assertEqual(client.send("ping").result, {})
         other = Legacy(self.gw.url("raw"), self.grant("raw", "raw", "other"))
         self.assertIn("content", other.call("echo", {}).result)
-        self.assertGreater(self.held(), 3_900_000)
+        self.assertGreater(self.held(), size)
         released.set()
         until(lambda: self.held() == 0, "the first to be over")
         self.assertIn("resources", first.send("resources/list", large).result)
+
+
+    def test_large_bodies_of_strangers_are_not_read(self):
+        self.raw()
+        host = "%s:%d" % self.gw.address
+        token = f"Authorization: Bearer {self.token}\r\n"
+
+        def post(path, fields, length="Content-Length: 1000000"):
+            head = f"POST {path} HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\n{fields}{length}\r\n\r\n"
+            return exchange(self.gw.address, head.encode()).status
+        # What is awaited for an answer is the whole body, and it never comes.
+        chunked = "Transfer-Encoding: chunked"
+        self.assertEqual(post("/mcp/raw", ""), 401)
+        self.assertEqual(post("/mcp", "", chunked), 401)
+        self.assertEqual(post("/mcp/raw/messages?session=x", "Authorization: Bearer slg_none\r\n"), 401)
+        self.assertEqual(post("/mcp/other", token), 404)
+        self.assertEqual(post("/mcp/raw", token + "Origin: https://elsewhere.example\r\n"), 403)
+        self.assertEqual(post("/healthz", ""), 413)
+        self.sluice("grant", "revoke", "raw")
+        self.assertEqual(post("/mcp/raw", token), 401)
 
 
 class Forgotten(Streams):

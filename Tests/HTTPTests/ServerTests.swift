@@ -253,25 +253,34 @@ import Testing
 
     @Test func bodiesThatAreBeingReadHaveACap() async throws {
         var options = HTTPServerOptions()
-        options.maxBodyBytes = 180_000
+        options.maxBodyBytes = 450_000
         try await withServer(options: options) { server, loop in
-            let head = "POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 150000\r\n\r\n"
+            func head(_ holder: String = "x", _ count: Int = 150_000) -> String {
+                "POST /\(holder) HTTP/1.1\r\nHost: a\r\nContent-Length: \(count)\r\n\r\n"
+            }
             let (most, rest) = (String(repeating: "x", count: 100_000), String(repeating: "x", count: 50_000))
             let first = try await Wire.connect(to: server.address, on: loop)
-            await first.send(head + most)
+            await first.send(head() + most)
             while server.bodyBytes < most.utf8.count { await loop.run {} }
             let second = try await Wire.connect(to: server.address, on: loop)
-            await second.send(head + most)
+            await second.send(head("x", 400_000) + most + most)
             let refused = await second.rest()
             #expect(refused.hasPrefix("HTTP/1.1 503 ") && refused.contains("Retry-After: 1\r\n"))
             let third = try await Wire.connect(to: server.address, on: loop)
             await third.send("POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello")
             #expect(await third.responses(1, to: .post).hasPrefix("200 "))
+            // Nobody else has less room for that.
+            let other = try await Wire.connect(to: server.address, on: loop)
+            await other.send(head("y") + most)
+            while server.bodyBytes < 2 * most.utf8.count { await loop.run {} }
+            await other.send(rest)
+            #expect(await other.responses(1, to: .post).hasPrefix("200 "))
             await first.send(rest)
             #expect(await first.responses(1, to: .post).hasPrefix("200 "))
+            while server.bodyBytes > 0 { await loop.run {} }
             // It is read, so there is room.
             let fourth = try await Wire.connect(to: server.address, on: loop)
-            await fourth.send(head + most + rest)
+            await fourth.send(head() + most + rest)
             #expect(await fourth.responses(1, to: .post).hasPrefix("200 "))
         }
     }

@@ -200,7 +200,7 @@ struct EchoService: HTTPService {
     }
 
     func admit(_ head: RequestHead, from peer: SocketAddress) -> Admission {
-        refusal?(head).map { .refuse($0) } ?? .accept(maxBody: maxBody)
+        refusal?(head).map { .refuse($0) } ?? .accept(maxBody: maxBody, of: head.target.path.string)
     }
 
     func respond(to request: HTTPRequest, on loop: EventLoop, _ writer: consuming ResponseWriter) async {

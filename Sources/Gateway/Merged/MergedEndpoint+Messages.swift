@@ -11,7 +11,7 @@ extension MergedEndpoint {
     func post(_ arrival: Arrival, _ reply: any ReplyChannel) async {
         do throws(Refusal) {
             let message = try Endpoint.read(arrival.body, limit: endpoint.options.maxBody)
-            let room = try endpoint.room(for: message, arrival)
+            let room = try endpoint.room(for: message, message.document, arrival)
             defer { room?.leave() }
             let evidence = EraEvidence(
                 message, versionHeader: arrival.facts.version, hasSession: arrival.facts.hasSession)

@@ -71,7 +71,7 @@ final class Endpoint: Sendable {
         do throws(Refusal) {
             let document = try Self.parse(arrival.body, limit: options.maxBody)
             let message = document.root.kind == .array ? nil : try Self.message(document)
-            let room = try room(for: message, arrival)
+            let room = try room(for: message, document, arrival)
             defer { room?.leave() }
             guard let message else { return try await batch(document, arrival, reply) }
             let evidence = EraEvidence(
@@ -89,10 +89,13 @@ final class Endpoint: Sendable {
 
     /// Room for what may take its time, be it a call, a list or what only the server knows. A response or notification needs
     /// none: it lets others end. A client that hangs up gives its room back when its request is over.
-    /// - Parameter message: nil for a batch.
-    func room(for message: RPCMessage?, _ arrival: Arrival) throws(Refusal) -> FairBudget.Place? {
+    /// - Parameter message: nil for a batch, whose messages are read one by one after it.
+    func room(
+        for message: RPCMessage?, _ document: JSONDocument, _ arrival: Arrival
+    ) throws(Refusal) -> FairBudget.Place? {
         if let message { guard case .request = message.kind else { return nil } }
-        let size = GatewayOptions.costOfRequest + arrival.body.count
+        let weight = message == nil ? 2 * document.weight : document.weight
+        let size = GatewayOptions.cost(ofBody: arrival.body.count, weight: weight)
         guard let place = underWay.share(of: arrival.holder.grant.id).place(of: size) else { throw .tooMuchUnderWay }
         return place
     }

@@ -40,11 +40,35 @@ final class GatewayService: HTTPService {
 
     func makeRequestID() -> String { names.next() }
 
-    func admit(_ head: RequestHead, from peer: SocketAddress) -> Admission { .accept(maxBody: options.maxBody) }
+    /// A large body is held until it has come whole: only of who may speak here.
+    func admit(_ head: RequestHead, from peer: SocketAddress) -> Admission {
+        guard head.mayHaveLargeBody else { return .accept(maxBody: options.maxBody) }
+        let requestID = names.next()
+        do throws(Refusal) {
+            let facts = makeFacts(head)
+            if let problem = facts.hostProblem { throw problem }
+            switch facts.place {
+            case .health, .readiness: return .accept(maxBody: min(options.maxBody, RequestHead.smallBody))
+            case .endpoint(let name), .old(let name, _):
+                let (holder, _) = try speaker(facts, name, requestID)
+                return .accept(maxBody: options.maxBody, of: holder.grant.id)
+            case .unknown: throw .unknownPath
+            }
+        } catch {
+            metrics.requests.add(1, ordering: .relaxed)
+            return .refuse(refused(error, requestID))
+        }
+    }
 
     func didRefuse(_ problem: HTTPProblem, from peer: SocketAddress, requestID: String) {
         metrics.requests.add(1, ordering: .relaxed)
         metrics.refusedRequests.add(1, ordering: .relaxed)
+    }
+
+    private func refused(_ refusal: Refusal, _ requestID: String) -> Response {
+        if case .unauthenticated = refusal { metrics.unauthenticated.add(1, ordering: .relaxed) }
+        metrics.refusedRequests.add(1, ordering: .relaxed)
+        return refusal.response(requestID: requestID)
     }
 
     func respond(to request: HTTPRequest, on loop: EventLoop, _ writer: consuming ResponseWriter) async {
@@ -100,9 +124,7 @@ final class GatewayService: HTTPService {
                 throw .methodNotAllowed
             }
         } catch {
-            if case .unauthenticated = error { metrics.unauthenticated.add(1, ordering: .relaxed) }
-            metrics.refusedRequests.add(1, ordering: .relaxed)
-            writer.send(error.response(requestID: requestID))
+            writer.send(refused(error, requestID))
         }
     }
 
@@ -132,6 +154,18 @@ final class GatewayService: HTTPService {
     )
         throws(Refusal) -> Arrival
     {
+        let (holder, caller) = try speaker(facts, server, requestID)
+        return Arrival(
+            requestID: requestID, holder: holder, caller: caller, body: request.body, fields: request.head.fields,
+            facts: facts,
+            peerIP: request.peer.ip, loop: loop, started: loop.now)
+    }
+
+    /// The grant that speaks, and what it is at a server.
+    /// - Parameter server: nil for all servers of the grant.
+    private func speaker(_ facts: RequestFacts, _ server: String?, _ requestID: String) throws(Refusal) -> (
+        Holder, Caller
+    ) {
         let snapshot: GatewaySnapshot
         do throws(StoreError) {
             snapshot = try snapshots.snapshot()
@@ -142,11 +176,7 @@ final class GatewayService: HTTPService {
         let now = EventLoop.wallNow
         let holder = try authenticator.authenticate(facts.token, snapshot: snapshot, requestID: requestID, now: now)
         let name = server ?? holder.callers.first?.server.name ?? holder.grant.server
-        let caller = try authenticator.caller(holder, of: name, snapshot: snapshot, requestID: requestID, now: now)
-        return Arrival(
-            requestID: requestID, holder: holder, caller: caller, body: request.body, fields: request.head.fields,
-            facts: facts,
-            peerIP: request.peer.ip, loop: loop, started: loop.now)
+        return (holder, try authenticator.caller(holder, of: name, snapshot: snapshot, requestID: requestID, now: now))
     }
 
     private func readiness(_ requestID: String) -> Response {

@@ -112,7 +112,7 @@ final class SSEFront: Sendable {
             throw .unknownSession
         }
         let message = try Endpoint.read(arrival.body, limit: endpoint.options.maxBody)
-        let room = try endpoint.room(for: message, arrival)
+        let room = try endpoint.room(for: message, message.document, arrival)
         guard channel.begin(message) else {
             room?.leave()
             throw .tooManyMessages

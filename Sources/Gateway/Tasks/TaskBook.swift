@@ -1,4 +1,5 @@
 import Base
+import HTTP
 import Synchronization
 
 /// The tasks that one session's calls have started, and what the gateway has to remember of each. Nobody else can ask after

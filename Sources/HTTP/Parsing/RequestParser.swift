@@ -29,6 +29,18 @@ package final class RequestHead: Sendable {
     /// Bytes of the whole head.
     var size: Int { fields.bytes.count }
 
+    /// A body of so many bytes is read however many others are.
+    package static let smallBody = 64 * 1024
+
+    /// Whether the body may be larger than that.
+    package var mayHaveLargeBody: Bool {
+        switch bodyLength {
+        case .none: false
+        case .length(let count): count > Self.smallBody
+        case .chunked, .untilClose: true
+        }
+    }
+
     /// The method's token, as sent.
     package var methodText: ByteText { ByteText(fields.bytes[methodRange]) }
 

@@ -1,27 +1,30 @@
 import Synchronization
 
-/// What all grants may hold together of something that is counted in bytes. A grant has at most as much as it leaves free for
-/// all others, so nobody takes the last room.
-final class FairBudget: Sendable {
-    /// One grant's part of it.
-    struct Share: Sendable {
+/// What all may hold together of something that is counted in bytes. A holder – a grant, as a rule – has at most as much as
+/// he leaves free for all others, so nobody takes the last room. Any thread.
+package final class FairBudget: Sendable {
+    /// One holder's part of it.
+    package struct Share: Sendable {
         fileprivate let budget: FairBudget
-        fileprivate let grant: String
+        fileprivate let holder: String
 
-        /// False when there is no room.
-        func take(_ bytes: Int) -> Bool { budget.take(bytes, grant) }
-        func give(_ bytes: Int) { budget.give(bytes, grant) }
+        /// False when there is no room for so many bytes more.
+        package func take(_ bytes: Int) -> Bool { budget.take(bytes, holder) }
+        /// Gives so many bytes back.
+        package func give(_ bytes: Int) { budget.give(bytes, holder) }
 
-        /// Nil when there is no room.
-        func place(of bytes: Int) -> Place? { take(bytes) ? Place(share: self, bytes: bytes) : nil }
+        /// Takes so many bytes; nil when there is no room.
+        package func place(of bytes: Int) -> Place? { take(bytes) ? Place(share: self, bytes: bytes) : nil }
     }
 
     /// What is held until somebody leaves it, once.
-    struct Place: Sendable {
+    package struct Place: Sendable {
         fileprivate let share: Share
-        fileprivate let bytes: Int
+        /// How much it is.
+        package let bytes: Int
 
-        func leave() { share.give(bytes) }
+        /// Gives it back.
+        package func leave() { share.give(bytes) }
     }
 
     private struct State {
@@ -36,31 +39,32 @@ final class FairBudget: Sendable {
     /// - Parameters:
     ///   - capacity: in bytes.
     ///   - gauge: told what is held each time that this is another; under the lock.
-    init(capacity: Int, gauge: (@Sendable (Int) -> Void)? = nil) {
+    package init(capacity: Int, gauge: (@Sendable (Int) -> Void)? = nil) {
         self.capacity = capacity
         self.gauge = gauge
     }
 
     /// What is held now, in bytes.
-    var size: Int { state.withLock { $0.total } }
+    package var size: Int { state.withLock { $0.total } }
 
-    func share(of grant: String) -> Share { Share(budget: self, grant: grant) }
+    /// The part of the holder of that name.
+    package func share(of holder: String) -> Share { Share(budget: self, holder: holder) }
 
-    private func take(_ bytes: Int, _ grant: String) -> Bool {
+    private func take(_ bytes: Int, _ holder: String) -> Bool {
         state.withLock { state in
-            let mine = state.held[grant, default: 0] + bytes
+            let mine = state.held[holder, default: 0] + bytes
             guard mine <= capacity - state.total - bytes else { return false }
-            state.held[grant] = mine
+            state.held[holder] = mine
             state.total += bytes
             gauge?(state.total)
             return true
         }
     }
 
-    private func give(_ bytes: Int, _ grant: String) {
+    private func give(_ bytes: Int, _ holder: String) {
         state.withLock { state in
-            let left = state.held[grant, default: 0] - bytes
-            state.held[grant] = left > 0 ? left : nil
+            let left = state.held[holder, default: 0] - bytes
+            state.held[holder] = left > 0 ? left : nil
             state.total -= bytes
             gauge?(state.total)
         }

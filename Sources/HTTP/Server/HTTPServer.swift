@@ -26,7 +26,7 @@ package final class HTTPServer: Sendable {
         on group: EventLoopGroup, address: SocketAddress, options: HTTPServerOptions = HTTPServerOptions(),
         service: any HTTPService
     ) async throws(RuntimeError) -> HTTPServer {
-        let shared = ServerLoop.Shared()
+        let shared = ServerLoop.Shared(options)
         let loops = group.loops.map { ServerLoop(loop: $0, options: options, service: service, shared: shared) }
         let listeners = try await Listener.tcpOnEvery(group, address) { stream in
             guard let hub = loops.first(where: { $0.loop === stream.loop }) else { return stream.close() }
@@ -38,8 +38,8 @@ package final class HTTPServer: Sendable {
         return HTTPServer(listeners, loops, shared)
     }
 
-    /// Bytes of bodies that have not come whole, on all loops. Any thread.
-    package var bodyBytes: Int { shared.bodyBytes.load(ordering: .relaxed) }
+    /// Bytes of bodies above 64 KiB that have not come whole, on all loops. Any thread.
+    package var bodyBytes: Int { shared.bodies.size }
 
     /// Open connections, on all loops. Any thread.
     package var connectionCount: Int { shared.connections.load(ordering: .relaxed) }

@@ -13,8 +13,8 @@ package struct HTTPServerOptions: Sendable {
     package var bodyTimeout = TimeSpan.seconds(30)
     /// For a body as a whole, however steadily it drips; then 408.
     package var wholeBodyTimeout = TimeSpan.seconds(60)
-    /// Bytes of bodies that have not come whole, over all connections; above, whose body has more than 64 KiB by then is
-    /// answered 503 and closed.
+    /// Bytes of bodies above 64 KiB that have not come whole, over all connections; who holds more than he leaves to others
+    /// is answered 503 and closed.
     package var maxBodyBytes = 512 << 20
     /// Between requests; then the connection is closed.
     package var idleTimeout = TimeSpan.seconds(75)

@@ -39,8 +39,9 @@ package protocol HeadFacts: AnyObject, Sendable {}
 
 /// What a service says to a head, before the body is read.
 package enum Admission: Sendable {
-    /// The body may come, up to a number of bytes.
-    case accept(maxBody: Int)
+    /// The body may come, up to a number of bytes. Of the room for large bodies that have not come whole, `of` has at most as
+    /// much as he leaves to others.
+    case accept(maxBody: Int, of: String = "")
     /// The request is answered with this; its body is not taken.
     case refuse(Response)
 }

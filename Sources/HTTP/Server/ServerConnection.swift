@@ -22,10 +22,9 @@ actor ServerConnection: StreamDelegate {
     private var isGone = false
     private var timer: LoopTimer?
     private var bodyClock: BodyClock
-    /// Bytes of a body that has not come whole, as far as all connections know of them.
+    /// Whose body is being read, and how much of it counts by now.
+    private var bodyHolder = ""
     private var heldBytes = 0
-    /// A body of so many bytes is read whatever the others are.
-    private static let smallBody = 64 * 1024
     private var phase = Phase.none
     /// Set once time is up: how much had come by then. What lies in the socket already is read before that counts.
     private var overdue: Int?
@@ -209,7 +208,9 @@ actor ServerConnection: StreamDelegate {
 
     private func admit(_ head: RequestHead) {
         switch hub.service.admit(head, from: peer) {
-        case .accept(let maxBody): machine.accept(maxBody: maxBody)
+        case .accept(let maxBody, let holder):
+            bodyHolder = holder
+            machine.accept(maxBody: maxBody)
         case .refuse(let response):
             let closes = machine.refuse()
             write(response, close: closes, hasBody: head.method != .head)
@@ -344,12 +345,18 @@ actor ServerConnection: StreamDelegate {
     }
 
     /// Says how much of a body waits for the rest of it. False: that is too much, with what the others have.
-    // COST: nothing for a request that comes in one piece.
+    // COST: nothing for a request that comes in one piece, or is small.
     private func hold(_ size: Int) -> Bool {
-        guard size != heldBytes else { return true }
-        let all = hub.shared.bodyBytes.add(size - heldBytes, ordering: .relaxed).newValue
-        heldBytes = size
-        return size <= Self.smallBody || all <= hub.options.maxBodyBytes
+        let counted = size > RequestHead.smallBody ? size : 0
+        guard counted != heldBytes else { return true }
+        let share = hub.shared.bodies.share(of: bodyHolder)
+        if counted < heldBytes {
+            share.give(heldBytes - counted)
+        } else {
+            guard share.take(counted - heldBytes) else { return false }
+        }
+        heldBytes = counted
+        return true
     }
 
     private func clockRanOut() {

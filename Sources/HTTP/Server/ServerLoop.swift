@@ -8,8 +8,10 @@ final class ServerLoop: @unchecked Sendable {
     /// What all loops of a server share.
     final class Shared: Sendable {
         let connections = Atomic<Int>(0)
-        /// Of bodies that have not come whole.
-        let bodyBytes = Atomic<Int>(0)
+        /// What large bodies that have not come whole hold.
+        let bodies: FairBudget
+
+        init(_ options: HTTPServerOptions) { bodies = FairBudget(capacity: options.maxBodyBytes) }
     }
 
     let loop: EventLoop
