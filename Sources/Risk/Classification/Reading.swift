@@ -66,7 +66,9 @@ struct NameReading {
         var i = lead + 2
         while i < tokens.endIndex {
             let entry = rules.entry(tokens[i])
-            if entry.verb >= 0, entry.form == .base, rules.entry(tokens[i - 1]).grammar.contains(.conjunction) {
+            // `get_indicators_by_name_and_type`: nouns.
+            let isVerb = !entry.isAlsoNoun || i == lead + 2
+            if entry.verb >= 0, entry.form == .base, isVerb, rules.entry(tokens[i - 1]).grammar.contains(.conjunction) {
                 append(i, tokens, rules)
             }
             i += 1

@@ -15,7 +15,10 @@ extension TextReading {
             if entry.verb >= 0, !entry.isAlsoNoun, !isWord, joins(tokens, i, span.lowerBound), entry.form != .noun {
                 break
             }
-            if !tokens[i].marks.isDisjoint(with: [.open, .dash, .colon]) || entry.grammar.contains(.preposition) {
+            // `Skip to the next track`: what stands behind the verb's own preposition is what it is about.
+            if !tokens[i].marks.isDisjoint(with: [.open, .dash, .colon])
+                || entry.grammar.contains(.preposition) && (i > place + 1 || !entry.grammar.contains(.purpose))
+            {
                 isHeadOpen = false
                 isNear = false
             }

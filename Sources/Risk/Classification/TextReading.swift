@@ -257,6 +257,8 @@ struct TextReading {
                 entry.verb >= 0 && entry.form == .third && !entry.isAlsoNoun && !isPart
                 && (isGrave(Int(entry.verb)) || rules.acts[rules.verbs[Int(entry.verb)].act].isOutside)
         }
+        // `Use this to resume work`: what for, not what happens, unless it is grave.
+        let isUse = span.first.map { rules.entry(tokens[$0]).grammar.contains(.use) } ?? false
         let start = i
         while i < span.upperBound, i < start + 8 {
             let entry = rules.entry(tokens[i])
@@ -266,6 +268,7 @@ struct TextReading {
             {
                 guard !isNegated(tokens, i, span) else { return }
                 append(i, tokens, span, to: &others)
+                if isUse, let act = others.last?.act, !isGrave(act: act) { others.removeLast() }
                 // `This signs and sends the transaction`
                 if i + 2 < span.upperBound, isAfterConjunction(tokens, i + 2) {
                     let next = rules.entry(tokens[i + 2])
@@ -360,8 +363,11 @@ struct TextReading {
                         || entry.form == .third
                             && (next.grammar.contains(.preposition) || !tokens[i + 1].marks.isDisjoint(with: .breaks))
                         || next.grammar.contains(.genitive))
+                // `Search: ...`, `Step 2: ...`
+                let isNumbered = i + 2 < span.upperBound && tokens[i + 1].word == 0
                 let isPrefix =
-                    i + 1 < span.upperBound && tokens[i + 1].marks.contains(.colon) && i < span.lowerBound + 2
+                    i + 1 < span.upperBound && i < span.lowerBound + 2
+                    && tokens[isNumbered ? i + 2 : i + 1].marks.contains(.colon)
                 if !isFiller, !isNoun, !isPrefix, !isNegated(tokens, i, span) { return i }
                 if isNoun, !isFiller { return purposeVerb(tokens, i..<span.upperBound) }
                 i += 1
