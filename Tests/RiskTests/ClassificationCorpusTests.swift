@@ -119,9 +119,9 @@ import Testing
     /// Words of servers' names that are also words of the language, or names of techniques: the rules may use them.
     private static let ordinary: Set<String> = [
         "agent", "ai", "analysis", "analytics", "api", "bot", "browser", "commands", "container", "cursor", "cypher",
-        "data", "dns", "everything", "fetch", "filesystem", "gateway", "graphql", "js", "keypress", "kubernetes",
-        "longpress", "mcp", "memory", "one", "postgres", "resend", "run", "server", "servers", "sh", "storage",
-        "talk", "terraform", "time", "to", "tools", "workspace",
+        "data", "dns", "everything", "fetch", "filesystem", "gateway", "grab", "graphql", "js", "keypress",
+        "kubernetes", "longpress", "mcp", "memory", "one", "postgres", "resend", "run", "server", "servers", "sh",
+        "shared", "storage", "talk", "terraform", "time", "to", "tools", "workspace",
     ]
 
     /// The rules know verbs and nouns, and none of the corpus's servers or tools: in no style of writing.
