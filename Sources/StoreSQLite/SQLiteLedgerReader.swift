@@ -22,16 +22,15 @@ package final class SQLiteLedgerReader: LedgerReader {
     private func read<R: Sendable>(_ body: (Connection) throws(StoreError) -> R) throws(StoreError) -> R {
         let journaled = JournalRecords(in: folder).last
         guard journaled != missed.load(ordering: .relaxed) else { return try connection.transaction("BEGIN", body) }
-        var milliseconds = 0
+        let end = ContinuousClock.now + .seconds(2)
         // A gateway that runs needs some milliseconds for them. One that can't write, or was just killed, is waited for
         // once, or each look would take that long for as long as that lasts.
         while try connection.transaction("BEGIN", SQLiteLedgerReader.last) < journaled {
-            guard milliseconds < 2_000 else {
+            guard ContinuousClock.now < end else {
                 missed.store(journaled, ordering: .relaxed)
                 break
             }
             usleep(1_000)
-            milliseconds += 1
         }
         return try connection.transaction("BEGIN", body)
     }

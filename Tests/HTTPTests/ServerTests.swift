@@ -46,12 +46,12 @@ import Testing
                 place.loop.withLock { $0 = loop }
                 let path = request.head.target.path
                 writer.send(.ok, .none, EchoService.echo(request))
-                if path.equals("/idle") { holdUp(1, .milliseconds(1_100)) }
+                if path.equals("/idle") { holdUp(1, .milliseconds(3_100)) }
             })
         var options = HTTPServerOptions()
         options.bodyTimeout = .milliseconds(50)
         // Also how long a client on a busy machine may take for its first request.
-        options.idleTimeout = .seconds(1)
+        options.idleTimeout = .seconds(3)
         try await withServer(service, options: options) { server, loop in
             let body = try await Wire.connect(to: server.address, on: loop)
             await body.send(get)
