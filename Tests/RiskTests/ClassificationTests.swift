@@ -125,6 +125,34 @@ import Testing
         }
     }
 
+    /// How unknown authors write: what a first sentence and a name say, and what they don't.
+    @Test(arguments: [
+        ("token", "Step 2: Get the token with the code", ToolCategory.read),
+        ("get_facts_by_name_and_type", "Gets facts by name and type", .read),
+        ("next", "Skip to the next track", .execute), ("saved_work", "Gets saved work. Use this to resume it.", .read),
+        ("tidy", "Gets a file. Use this to delete the rest.", .destructive),
+        ("select_rows", "Selects rows from a table", .read), ("select_page", "Selects a page", .write),
+        ("share", "Creates a shared link to a file", .write), ("submit_job", "Submits a job to the queue", .execute),
+        ("symbol_definition", "Navigates to the definition of a symbol", .read),
+        ("log_weight", "Track weight over time", .write),
+        ("do_lookup", "Retrieves old addresses of a site", .read), ("create_video", "Moving pictures", .write),
+        ("create_rule", "Create a rule. On copies the IDs are discarded.", .write),
+        ("quality", "Run quality checks locally with the CLI", .read),
+    ])
+    func plainWriting(name: String, description: String, category: ToolCategory) throws {
+        #expect(try judge(name, description).category == category)
+    }
+
+    @Test(arguments: [
+        ("output_path", ToolCategory.write), ("input_path", .read), ("out_dir", .write), ("output", .read),
+        ("output_format", .read),
+    ])
+    func whereAnAnswerIsPut(parameter: String, category: ToolCategory) throws {
+        let schema = #"{"type":"object","properties":{"\#(parameter)":{"type":"string"}}}"#
+        let rest = #","inputSchema":\#(schema)"#
+        #expect(try judge("extract_frames", "Extracts frames of a film", rest: rest).category == category)
+    }
+
     /// What is chosen by an action that a call may leave out: a filter chooses what is listed, anything else what is done.
     @Test(arguments: [
         ("get_item", "Gets an item", "", ToolCategory.destructive),

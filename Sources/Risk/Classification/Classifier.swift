@@ -189,7 +189,9 @@ private final class Case {
         // `deploy_status`: `Checks ...`
         let isAsked =
             name.endsInFact && !leads.isEmpty && leads.allSatisfy { kind($0.found) == .read && $0.found.isSure }
-        if var first = names.first, !isAsked {
+        // `do_scan`, `take_reading`: what it does stands in the description.
+        let isSaid = leads.first?.found.isSure == true && names.first.map { rules.isLight($0.found) } == true
+        if var first = names.first, !isAsked, !isSaid {
             // `add`: `Adds two numbers`. What a bare name is about stands in the description.
             if let lead = leads.first?.found, name.isBare, first.found.verb == lead.verb {
                 first.found.act = lead.act
@@ -202,6 +204,7 @@ private final class Case {
                 if !(text.isDetail && !first.found.isSure) { claims += names }
             } else if first.found.verb == leads[0].found.verb
                 || !rules.verbs[first.found.verb].isAlsoNoun && first.found.isSure
+                || first.found.isSure && leads.allSatisfy({ !$0.found.isSure })
                 || first.found.isSure && first.found.act != rules.verbs[first.found.verb].act
                 || kind(first.found) == .read
             {
@@ -227,7 +230,10 @@ private final class Case {
         // Where the description is in another language, a noun in the name does not make it a read.
         nameClaims().filter { !text.isForeign || $0.found.isSure || kind($0.found) != .read }.map { claim in
             var claim = claim
-            if let act = rules.acts[claim.found.act].undescribed { claim.found.act = act }
+            // `generate_x` says nothing of what is done with it; `create_video` does.
+            if let act = rules.acts[claim.found.act].undescribed, !rules.isCreation(claim.found) {
+                claim.found.act = act
+            }
             return claim
         }
     }

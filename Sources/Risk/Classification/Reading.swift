@@ -30,6 +30,14 @@ extension RuleSet {
         }
         return verbs[found.verb].act
     }
+
+    /// `create`, `add`, whatever it is that is made.
+    func isCreation(_ found: Found) -> Bool { found.verb >= 0 && verbs[found.verb].act == roles.create }
+
+    /// `do`, `take`, and no thing beside it that says more.
+    func isLight(_ found: Found) -> Bool {
+        found.verb >= 0 && verbs[found.verb].isLight && found.act == verbs[found.verb].act
+    }
 }
 
 /// What a name says.

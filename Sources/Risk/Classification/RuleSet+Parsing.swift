@@ -389,7 +389,7 @@ private struct RuleReader {
             unknown: unknown, request: request, stated: stated, query: query, texts: objects(view?["texts"]),
             look: look,
             answers: objects(view?["answers"]), create: create,
-            happenings: objects(view?["happenings"]))
+            happenings: objects(view?["happenings"]), written: objects(view?["written"]))
     }
 }
 

@@ -138,6 +138,13 @@ struct ObjectSet: Sendable, Equatable, ExpressibleByIntegerLiteral {
         a.high |= b.high
     }
 
+    func subtracting(_ other: ObjectSet) -> ObjectSet {
+        var rest = self
+        rest.low &= ~other.low
+        rest.high &= ~other.high
+        return rest
+    }
+
     static func & (a: ObjectSet, b: ObjectSet) -> ObjectSet {
         var common = a
         common.low &= b.low
@@ -280,4 +287,6 @@ struct Roles: Sendable {
     let create: Int
     /// Groups of what has happened, which an action is searched for in.
     let happenings: ObjectSet
+    /// Groups of words that stand in front of a path that is written to: `output_path`.
+    let written: ObjectSet
 }

@@ -84,7 +84,7 @@ struct SchemaReading {
                 let entry = rules.entry(head)
                 if entry.heads != 0 { match(key, entry.heads, type, value, properties) }
                 if depth == 0, entry.objects != 0, value["enum"] == nil {
-                    objects |= entry.objects
+                    objects |= entry.objects.subtracting(rules.roles.written)
                     if entry.objects & rules.roles.texts != 0 { readText(value) }
                 }
                 // `reviewer_action` is a detail; the tool's own is called `action`, or must be given.
@@ -128,6 +128,10 @@ struct SchemaReading {
                 properties["subject"] == nil
             {
                 continue
+            }
+            // `output_path`: where the answer is put.
+            if rule.signal == .acceptsFilePath, tokens.count > 1 {
+                objects |= rules.entry(tokens[tokens.count - 2]).objects & rules.roles.written
             }
             add(rule.signal, key)
         }

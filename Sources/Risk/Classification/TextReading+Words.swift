@@ -23,7 +23,8 @@ extension TextReading {
                 isNear = false
             }
             if entry.grammar.contains(.genitive), new.head != 0 { isHeadOpen = false }
-            if isHeadOpen, entry.objects != 0 { new.head = entry.objects }
+            // `Run the checks locally`: how, not what.
+            if isHeadOpen, entry.objects != 0, !tokens[i].marks.contains(.adverb) { new.head = entry.objects }
             if isNear { new.near |= entry.objects }
             new.around |= entry.objects
             i += 1
