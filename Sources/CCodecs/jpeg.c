@@ -176,6 +176,18 @@ int cc_jpeg_encode(const uint8_t *pixels, uint32_t width, uint32_t height, int c
         jpeg.comp_info[0].h_samp_factor = 1;
         jpeg.comp_info[0].v_samp_factor = 1;
     }
+    if (channels == 1) {
+        const JHUFF_TBL *dc = jpeg.dc_huff_tbl_ptrs[0], *ac = jpeg.ac_huff_tbl_ptrs[0];
+        cc_jpeg_tables tables = {
+            jpeg.quant_tbl_ptrs[0]->quantval, {dc->bits, dc->huffval}, {ac->bits, ac->huffval}};
+        int code = cc_flat_encode(&tables, pixels, width, height, out, out_length);
+        if (code != CC_UNSUPPORTED) {
+            jpeg_destroy_compress(&jpeg);
+            free(target->memory);
+            free(target);
+            return code == CC_OK ? code : cc_say(text, code, "JPEG: out of memory");
+        }
+    }
     jpeg_start_compress(&jpeg, TRUE);
     size_t stride = (size_t)width * (size_t)channels;
     while (jpeg.next_scanline < jpeg.image_height) {

@@ -35,6 +35,37 @@ import Testing
         }
     }
 
+    /// Masks become JPEG by code of our own. Below them grows what only libjpeg writes: it makes the same of the mask.
+    @Test(arguments: [1, 20, 60, 80, 95, 100])
+    func masksAreWrittenAsLibjpegDoes(quality: Int) throws {
+        var random = SeededGenerator(seed: 5)
+        for (width, height) in [(1, 8), (64, 64), (61, 200), (400, 320), (513, 8)] {
+            var mask = Mask(width: width, height: height)
+            for _ in 0..<2 {
+                let (x, y) = (Int.random(in: 0..<width, using: &random), Int.random(in: 0..<height, using: &random))
+                mask.fill(PixelBox(xMin: x, yMin: y, xMax: x + width / 4, yMax: y + height / 3))
+                let corner = SIMD2(Float(x), Float(y))
+                try mask.fillHull(of: [corner, corner + SIMD2(30, 11), corner + SIMD2(7, 40)])
+            }
+            try mask.fade(by: 4)
+            let noise = (0..<width * height * 3).map { _ in UInt8.random(in: 0...255, using: &random) }
+            let grown = try PixelImage(
+                width: width, height: 4 * height, layout: .gray8, bytes: mask.image.bytes + noise)
+            let alone = try PixelImage.decode(mask.image.encode(.jpeg, quality: quality), as: .gray8)
+            let upper = try PixelImage.decode(grown.encode(.jpeg, quality: quality), as: .gray8)
+            #expect(alone.bytes == Array(upper.bytes[..<(width * height)]), "\(width)×\(height)")
+            // A picture that ends within a block ends as if its last row went on.
+            let cut = try PixelImage(
+                width: width, height: height - 3, layout: .gray8, bytes: Array(mask.image.bytes.dropLast(3 * width)))
+            let row = Array(cut.bytes.suffix(width))
+            let whole = try PixelImage(
+                width: width, height: height, layout: .gray8, bytes: cut.bytes + row + row + row)
+            let short = try PixelImage.decode(cut.encode(.jpeg, quality: quality), as: .gray8)
+            let long = try PixelImage.decode(whole.encode(.jpeg, quality: quality), as: .gray8)
+            #expect(short.bytes == Array(long.bytes.dropLast(3 * width)))
+        }
+    }
+
     @Test func transparencyOnJPEGIsLaidOnWhite() throws {
         let bytes: [UInt8] = (0..<64).flatMap { _ in [0, 0, 0, 0] as [UInt8] }
         let picture = try PixelImage(width: 8, height: 8, layout: .rgba8, bytes: bytes)
