@@ -165,8 +165,12 @@ package final class Workshop: Sendable {
         let longest = max(picture.width, picture.height)
         do throws(ImagingError) {
             var small = picture
+            // COST: averages of four pixels are made many times as fast as those of more.
+            while min(small.width, small.height) >= 4 * side, small.width % 2 == 0, small.height % 2 == 0 {
+                small = try small.resized(width: small.width / 2, height: small.height / 2)
+            }
             if longest > side {
-                small = try picture.resized(
+                small = try small.resized(
                     width: max(1, picture.width * side / longest), height: max(1, picture.height * side / longest))
             }
             return Preview(
