@@ -20,11 +20,12 @@ final class CloseLook {
 
     /// Loads the model. Throws `.modelMissing`, `.modelBroken`.
     init(
-        _ engine: InferenceEngine, _ file: String, size: Int, _ certainty: Certainty = .probability
+        _ engine: InferenceEngine, _ file: String, size: Int, isSmall: Bool = false,
+        _ certainty: Certainty = .probability
     ) throws(ImagingError) {
         self.size = size
         self.certainty = certainty
-        network = try engine.network(file, input: [1, size, size, 3])
+        network = try engine.network(file, input: [1, size, size, 3], isSmall: isSmall)
     }
 
     /// Looks. False: what it knows is not there. The network's outputs are good until the next look.

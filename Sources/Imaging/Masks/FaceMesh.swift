@@ -11,7 +11,7 @@ final class FaceMesh {
 
     /// Loads the model. Throws `.modelMissing`, `.modelBroken`.
     init(_ engine: InferenceEngine) throws(ImagingError) {
-        look = try CloseLook(engine, Self.file, size: 192, .logit)
+        look = try CloseLook(engine, Self.file, size: 192, isSmall: true, .logit)
     }
 
     /// The part of the picture around a face that the model wants to see: a square one and a half times the longer side

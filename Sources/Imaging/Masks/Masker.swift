@@ -25,11 +25,10 @@ package final class Masker: Sendable {
     ///
     /// - Parameters:
     ///   - vendor: the folder that scripts/setup fills.
-    ///   - threads: processor threads a model may use, 1...64. COST: the models are so small that a second thread gains
-    ///     less than it costs.
+    ///   - threads: processor threads a model may use at most, 1...64; small ones use one.
     ///   - cache: a folder for compiled models, which makes later starts faster; nil keeps none.
     ///   - own: paths of the user's own models in YOLOv8's layout; each takes the place of what finds the same here.
-    package init(vendor: String, threads: Int = 1, cache: String? = nil, own: [MaskModel: String] = [:]) {
+    package init(vendor: String, threads: Int = 2, cache: String? = nil, own: [MaskModel: String] = [:]) {
         self.vendor = vendor
         self.threads = threads
         self.cache = cache

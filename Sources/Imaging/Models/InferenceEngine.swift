@@ -14,7 +14,7 @@ package final class InferenceEngine {
     ///
     /// - Parameters:
     ///   - vendor: the folder that scripts/setup fills.
-    ///   - threads: processor threads a model may use, 1...64.
+    ///   - threads: processor threads a model may use at most, 1...64.
     ///   - cache: a folder in which OpenVINO keeps compiled models for the next start; nil keeps none.
     ///
     /// Throws `.libraryMissing`, `.libraryBroken`, `.invalidArgument`.
@@ -52,10 +52,11 @@ package final class InferenceEngine {
     /// - Parameters:
     ///   - file: the name in `vendor`/mediapipe.
     ///   - input: the shape of its only input.
+    ///   - isSmall: whether it is done before a second thread could help.
     ///
     /// Throws `.modelMissing`, `.modelBroken`.
-    func network(_ file: String, input: [Int]) throws(ImagingError) -> Network {
-        let network = try compiled("\(models)/\(file)", origin: .vendor)
+    func network(_ file: String, input: [Int], isSmall: Bool) throws(ImagingError) -> Network {
+        let network = try compiled("\(models)/\(file)", origin: .vendor, threads: isSmall ? 1 : threads)
         guard network.inputs.count == 1, network.inputs[0].shape == input else {
             throw network.broken("is another model than expected: it takes \(network.inputs), not \(input) numbers")
         }
@@ -65,9 +66,13 @@ package final class InferenceEngine {
     /// Reads and compiles a model that the user brought: ONNX, OpenVINO's own (`.xml` beside `.bin`), TensorFlow Lite.
     ///
     /// Throws `.modelMissing`, `.modelBroken`.
-    func network(path: String) throws(ImagingError) -> Network { try compiled(path, origin: .user) }
+    func network(path: String) throws(ImagingError) -> Network {
+        try compiled(path, origin: .user, threads: threads)
+    }
 
-    private func compiled(_ path: String, origin: Network.Origin) throws(ImagingError) -> Network {
+    private func compiled(
+        _ path: String, origin: Network.Origin, threads: Int
+    ) throws(ImagingError) -> Network {
         guard access(path, R_OK) == 0 else {
             throw ImagingError(
                 .modelMissing, "the model file \(shown(path)) is missing or unreadable; \(origin.supply)")
