@@ -9,7 +9,7 @@ import socket
 import sys
 import threading
 
-from harness import ALLOW_ALL, FAKE_STDIO, UPSTREAMS, Case, Session, alive, request, until
+from harness import ALLOW_ALL, DEADLINE, FAKE_STDIO, UPSTREAMS, Case, Session, alive, request, until
 from upstreams.rawserver import RawServer
 from wire import Legacy, Modern
 
@@ -45,6 +45,44 @@ class UpstreamLife(Case):
         self.assertIn(request(self.gw.address, "DELETE", "/mcp/s", **first.fields).status, (200, 202, 204))
         until(lambda: not alive(pids[0]), "the end of the first child")
         self.assertEqual(self.pid(second), pids[1])
+
+    def test_one_that_is_removed_while_it_starts_is_not_started_again(self):
+        gate, log = self.folder / "gate", self.folder / "starts"
+        script = f'echo $$ >> {log}; while [ ! -e {gate} ]; do sleep 0.05; done; exec "$@"'
+        self.sluice("server", "add", "s", "--", "/bin/sh", "-c", script, "sh", sys.executable, FAKE_STDIO)
+        self.put_policy("p", ALLOW_ALL, "s")
+        self.token = self.grant("s", "p")
+        self.gw = self.gateway()
+        opened = []
+
+        def open_session():
+            try:
+                opened.append(self.session())
+            except AssertionError as error:
+                opened.append(error)
+        thread = threading.Thread(target=open_session)
+        thread.start()
+        until(lambda: log.exists() and log.read_text().strip(), "the start")
+        self.sluice("server", "remove", "s", "--force")
+        thread.join(DEADLINE)
+        self.assertIsInstance(opened[0], AssertionError)
+        gate.touch()
+        [pid] = log.read_text().split()
+        until(lambda: not alive(int(pid)), "the end of the child")
+        self.assertEqual(log.read_text().split(), [pid])
+
+    def test_the_pipes_of_those_that_have_ended_are_given_back(self):
+        first = self.begin("--per-session")
+
+        def descriptors():
+            return len(os.listdir(f"/proc/{self.gw.pid}/fd"))
+        self.pid(first)
+        before = descriptors()
+        for tool in ["pid"] * 5 + ["die"] * 3:
+            session = self.session()
+            session.call(tool)
+            request(self.gw.address, "DELETE", "/mcp/s", **session.fields)
+        until(lambda: descriptors() <= before, "the gateway to have as many descriptors as before")
 
     def test_children_do_not_outlive_a_killed_gateway(self):
         pid = self.pid(self.begin())

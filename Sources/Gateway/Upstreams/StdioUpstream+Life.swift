@@ -16,7 +16,7 @@ extension StdioUpstream {
         case .running:
             return hello
         case .closed:
-            throw UpstreamError(.unreachable, mayHaveRun: false, detail: "server `\(name)` was removed")
+            throw removed
         case .starting:
             let result = await withUnsafeContinuation { continuation in
                 if case .starting(let waiters) = state { state = .starting(waiters + [continuation]) }
@@ -29,8 +29,14 @@ extension StdioUpstream {
             let result: Result<UpstreamHello, UpstreamError>
             do throws(UpstreamError) { result = .success(try await launch()) } catch { result = .failure(error) }
             settleStart(result)
+            // It is nobody's server any more, however its start went.
+            if case .closed = state { throw removed }
             return try result.get()
         }
+    }
+
+    private var removed: UpstreamError {
+        UpstreamError(.unreachable, mayHaveRun: false, detail: "server `\(name)` was removed")
     }
 
     private func settleStart(_ result: Result<UpstreamHello, UpstreamError>) {
@@ -191,6 +197,8 @@ extension StdioUpstream {
     }
 
     private func spawn() throws(UpstreamError) {
+        // Removed while it was starting: its first process was ended for that.
+        guard case .starting = state else { throw removed }
         generation += 1
         let generation = generation
         child?.terminate()
@@ -203,7 +211,7 @@ extension StdioUpstream {
             let child = try ChildProcess.spawn(options, on: loop) { status in
                 self.assumeIsolated { $0.processEnded(generation, status) }
             }
-            groups[generation] = child.pid
+            children[generation] = child
             if keeper?.watch(child.pid) == false {
                 log(.warning, "what the server starts may outlive a gateway that is killed", ("server", name))
             }
@@ -236,17 +244,27 @@ extension StdioUpstream {
     }
 
     private func processEnded(_ generation: Int, _ status: ProcessExit) {
+        guard let former = children.removeValue(forKey: generation) else { return }
         // Its group was ended with it, and its number may be another's soon.
-        if let group = groups.removeValue(forKey: generation) { keeper?.forget(group) }
+        keeper?.forget(former.pid)
+        let why = UpstreamError(.lost, mayHaveRun: true, detail: "the process ended (\(status))")
+        // What it wrote last may still be in the pipe; a grandchild may hold the pipe open for ever.
+        _ = loop.schedule(after: .seconds(1)) { self.assumeIsolated { $0.part(from: former, generation, why) } }
         guard generation == self.generation else { return }
         hasEnded.process = true
         child = nil
-        let why = UpstreamError(.lost, mayHaveRun: true, detail: "the process ended (\(status))")
-        // What it wrote last may still be in the pipe; a grandchild may hold the pipe open for ever.
-        if hasEnded.output { return ended(why) }
-        _ = loop.schedule(after: .seconds(1)) {
-            self.assumeIsolated { if $0.generation == generation { $0.ended(why) } }
+        if hasEnded.output { ended(why) }
+    }
+
+    /// Waits for nothing more that a child has said, and gives its pipes back: nobody else would.
+    private func part(from former: ChildProcess, _ generation: Int, _ why: UpstreamError) {
+        if generation == self.generation, !hasEnded.output {
+            hasEnded.output = true
+            ended(why)
         }
+        former.stdin.close()
+        former.stdout.close()
+        former.stderr?.close()
     }
 
     private func outputEnded(_ generation: Int) {
@@ -289,7 +307,6 @@ extension StdioUpstream {
     /// Ends the child as the protocol wants it: close its input, then SIGTERM, then SIGKILL.
     func shutDown() async {
         let wasUp = child != nil
-        let removed = UpstreamError(.unreachable, mayHaveRun: false, detail: "server `\(name)` was removed")
         if case .starting(let waiters) = state { for waiter in waiters { waiter.resume(returning: .failure(removed)) } }
         state = .closed
         deafen()

@@ -62,8 +62,8 @@ actor StdioUpstream: UpstreamLink {
     var child: ChildProcess? { didSet { tellVitals() } }
     /// Tells events of the present child from late ones of its predecessors.
     var generation = 0
-    /// The process groups that have not ended, by generation.
-    var groups: [Int: Int32] = [:]
+    /// Those that have not ended, by generation.
+    var children: [Int: ChildProcess] = [:]
     var lines: LineSplitter
     var lastWords = LastLines()
     var book = CallBook()
