@@ -1,5 +1,6 @@
 import Base
 import JSON
+import MCP
 import Runtime
 
 /// How a gateway listens and what it allows itself. Every growing thing has its cap here.
@@ -40,12 +41,19 @@ package struct GatewayOptions: Sendable {
     /// - Parameter weight: of all that is read of it.
     static func cost(ofBody size: Int, weight: Int) -> Int { costOfRequest + size + weight }
 
+    static func cost(of message: RPCMessage) -> Int {
+        cost(ofBody: message.document.bytes.count, weight: message.document.weight)
+    }
+
     /// Always enough for a grant's largest request, and for all the calls that may be in flight.
     var requestCapacity: Int {
         let values = min(maxBody, JSONLimits.standard.maxTokens)
         let largest = Self.cost(ofBody: maxBody, weight: maxBody + values * 16)
         return max(maxRequestBytes, 2 * largest, 2 * maxCallsInFlight * Self.costOfRequest)
     }
+    /// Bytes of the URIs and task ids that open listens name, all sessions together; a grant has at most as much as it leaves
+    /// for the others.
+    static let maxListened = 64 << 20
     /// How long `drain` waits for calls in flight.
     package var drainLimit = TimeSpan.seconds(10)
     /// Who the data plane is, for HTTPS; nil: HTTP.

@@ -12,7 +12,7 @@ import threading
 import time
 
 from harness import (
-    ALLOW_BOTH_WAYS, CLIENTS, DEADLINE, UPSTREAMS, Case, Fixture, exchange, request, until)
+    ALLOW_BOTH_WAYS, CLIENTS, DEADLINE, FAKE_STDIO, UPSTREAMS, Case, Fixture, alive, exchange, request, until)
 from test_everything import LARGE, difference, run_clients
 from upstreams.rawserver import RawServer, dump, text
 from wire import Legacy, Modern, Stream, events
@@ -493,6 +493,58 @@ class Ends(Streams):
         end = time.time()
         until(lambda: len(ended) == len(opened), "the end of all")
         self.assertLess(max(ended.values()), end + 10, ended)
+
+    def test_what_is_being_opened_ends_too(self):
+        # A server takes its time to start; until then a session is in no table.
+        gate = self.folder / "gate"
+        self.raw()
+        script = f'touch {gate}.$$; while [ ! -e {gate} ]; do sleep 0.05; done; exec "$@"'
+
+        def started():
+            return [int(path.suffix[1:]) for path in self.folder.glob("gate.*")]
+        self.sluice("server", "add", "slow", "--per-session", "--", "/bin/sh", "-c", script, "sh", sys.executable, FAKE_STDIO)
+        self.put_policy("slow", ALLOW_BOTH_WAYS, "slow")
+        token = self.grant("raw", "raw", "ends", "--also", "slow=slow")
+        standing = Legacy(self.gw.url("raw"), token)
+        self.addCleanup(standing.close)
+        standing.get()
+        answers = {}
+
+        def open_listen():
+            client = Modern(self.gw.url("slow"), token)
+            self.addCleanup(client.close)
+            stream = client.listen(toolsListChanged=True)
+            stream.ended.wait(DEADLINE)
+            return stream.status, stream.ended.is_set(), stream.messages
+        openers = {
+            "listen": open_listen,
+            "list": lambda: Modern(self.gw.url("slow"), token).send("tools/list"),
+            "initialize": lambda: request(
+                self.gw.address, "POST", "/mcp/slow", json.dumps({
+                    "jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {
+                        "protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "c", "version": "1"}}}
+                    ).encode(), **{"Content-Type": "application/json", "Accept": "application/json, text/event-stream",
+                                   "Authorization": f"Bearer {token}"})}
+
+        def run(name):
+            answers[name] = openers[name]()
+        threads = [threading.Thread(target=run, args=(name,)) for name in openers]
+        for thread in threads:
+            thread.start()
+        until(lambda: len(started()) == 3, "three children to be starting")
+        self.sluice("grant", "revoke", "ends")
+        # Its other session has ended, so it was looked at what has to end.
+        until(lambda: "\nsluice_sessions 0\n" in self.metrics(), "the end of what was open")
+        gate.touch()
+        for thread in threads:
+            thread.join()
+        self.assertEqual(answers["initialize"].status, 404, answers["initialize"].body)
+        self.assertEqual(answers["list"].error["code"], -31003)
+        status, has_ended, messages = answers["listen"]
+        self.assertTrue(has_ended, messages)
+        self.assertEqual([got for got in messages if "method" in got], [], status)
+        until(lambda: not any(map(alive, started())), "the end of the children")
+        self.assertIn("\nsluice_sessions 0\n", self.metrics())
 
     def test_so_do_calls_and_what_is_listened_to(self):
         # Over HTTP, and behind a process that several share, nothing else ends with the client's session.

@@ -187,6 +187,8 @@ func onStage(
             #expect(asked["result"]?["inputRequests"]?["ask-1"]?["method"]?.string == "elicitation/create")
             #expect(first.notes.count == 1 && first.notes[0].contains(#""progressToken":7"#))
             #expect(stage.endpoint.desk.lot.count == 1)
+            // The first request is answered, and what the call holds still counts.
+            #expect(stage.endpoint.underWay.size > GatewayOptions.costOfRequest)
             let state = try #require(asked["result"]?["requestState"]?.string)
             let second = CollectingReply()
             let answer = #"{"ask-1":{"action":"accept","content":{"a":"b"}}}"#
@@ -197,12 +199,42 @@ func onStage(
             #expect(result["result"]?["structuredContent"]?["a"]?[0]?["content"]?["a"]?.string == "b")
             #expect(link.state.withLock { $0.calls } == 1, "the call was sent once")
             #expect(stage.endpoint.desk.lot.count == 0)
+            for _ in 0..<100 where stage.endpoint.underWay.size > 0 { try await stage.loop.sleep(.zero) }
+            #expect(stage.endpoint.underWay.size == 0)
             // One call: decision and outcome; one question: decision and outcome.
             let rows = stage.ledger.rows
             #expect(rows.filter { $0.tool == "t" }.count == 1)
             #expect(rows.filter { $0.tool == "client:elicitation" }.count == 1)
             #expect(rows.filter { $0.decision != nil }.count == 2)
             #expect(rows.allSatisfy { $0.outcome == .allowed })
+        }
+    }
+
+    /// Who attends and does not read: what comes before the answer is dropped from some bytes on, the answer never is.
+    @Test func whatWaitsForAnAttendantHasACap() async throws {
+        try await onStage { stage in
+            let call = ParkedCall(try stage.session(AskingLink([])), lot: stage.endpoint.desk.lot)
+            let turn = call.attend()
+            func sizes() async -> [Int] {
+                call.put(.asked)
+                var sizes: [Int] = []
+                while case .notification(let bytes) = await call.next(turn) { sizes.append(bytes.count) }
+                return sizes
+            }
+            func put(_ counts: [Int]) {
+                for count in counts { call.put(.notification([UInt8](repeating: 0, count: count))) }
+            }
+            let most = Inbox.maxNotifications.bytes
+            put([most / 2, most / 2, 1, most])
+            #expect(await call.next(turn).count == most / 2)
+            #expect(await sizes() == [most / 2])
+            put([2 * most, 1])
+            #expect(await call.next(turn).count == 2 * most, "alone it may be of any size")
+            put([Int](repeating: 1, count: Inbox.maxNotifications.count + 10))
+            call.put(.answer([1, 2, 3], .ok))
+            var ones = 0
+            while case .notification = await call.next(turn) { ones += 1 }
+            #expect(ones == Inbox.maxNotifications.count)
         }
     }
 
@@ -408,4 +440,9 @@ func onStage(
             #expect(json["result"]?["requestState"]?.string != nil)
         }
     }
+}
+
+extension ParkedCall.Word {
+    /// Bytes of a notification; nil of anything else.
+    fileprivate var count: Int? { if case .notification(let bytes) = self { bytes.count } else { nil } }
 }

@@ -137,6 +137,70 @@ final class Counter: Sendable {
             #expect(!isIn && table.count == 0)
             #expect(table.replace(session, on: stage.loop) { false })
             #expect(table.count == 1)
+            table.remove(session)
+            for isIn in [
+                table.add(session) { table.find("standing") === session },
+                table.adopt(session, on: stage.loop) { table.find("standing") === session } != nil,
+            ] { #expect(!isIn && table.count == 0) }
+            #expect(table.add(session) { false })
+            #expect(table.adopt(session, on: stage.loop) { true } === session, "it was there before")
+        }
+    }
+
+    /// Not even in many sessions: each set of abilities that a client declares has one of its own.
+    @Test func listensNameNoMoreThanThereIsRoomFor() async throws {
+        try await onStage { stage in
+            let caller = stage.holder.callers[0]
+            let budget = FairBudget(capacity: 300)
+            let sessions = try (0..<3).map { number in
+                ClientSession(
+                    id: "\(number)", caller: caller, server: try stage.upstreams.server(caller.server),
+                    profile: .gateway,
+                    link: AskingLink([]), listened: budget, now: .zero, mayHear: { _, _, _ in true })
+            }
+            func listen(_ count: Int) -> Listen {
+                var filter = ListenFilter()
+                filter.resourceSubscriptions = [String(repeating: "u", count: count)]
+                return Listen(
+                    id: RequestID(1), filter: filter, stream: Sink(),
+                    hearer: Hearer(client: sessions[0].client, ip: nil),
+                    handle: CallHandle())
+            }
+            let (first, second) = (listen(100), listen(50))
+            #expect(sessions[0].attach(first) && sessions[1].attach(second) && budget.size == 150)
+            #expect(!sessions[2].attach(listen(1)), "half of it is for others")
+            sessions[0].detach(first)
+            sessions[0].detach(first)
+            #expect(budget.size == 50, "once")
+            #expect(sessions[2].attach(listen(40)) && sessions[2].attach(listen(10)))
+            sessions[1].closeStreams()
+            #expect(budget.size == 50)
+            sessions[2].end(on: stage.loop)
+            #expect(budget.size == 0 && !sessions[2].attach(listen(1)) && budget.size == 0)
+        }
+    }
+
+    /// A server that refuses or is silent is not asked a thousand times, and nobody is asked for a client that has gone.
+    @Test func aListenIsBegunNoLongerThanItsServerAndItsClientTakePart() async throws {
+        try await onStage { stage in
+            for leavesAfter in [nil, 3] {
+                let (asked, handle) = (Counter(), CallHandle())
+                let link = FakeLink { _, request throws(UpstreamError) in
+                    #expect(request.method == "resources/subscribe")
+                    asked.add()
+                    if asked.value == leavesAfter { handle.cancel() }
+                    throw UpstreamError(.timeout, mayHaveRun: true, detail: "silence")
+                }
+                let session = try stage.session(link)
+                var filter = ListenFilter()
+                filter.resourceSubscriptions = (0..<100).map { "a:\($0)" }
+                let listen = Listen(
+                    id: RequestID(1), filter: filter, stream: Sink(), hearer: Hearer(client: session.client, ip: nil),
+                    handle: handle)
+                handle.begin()
+                let refused = await stage.endpoint.begin(listen, session, on: stage.loop)
+                #expect(refused.isEmpty && asked.value == leavesAfter ?? Told.maxFailures)
+            }
         }
     }
 

@@ -92,6 +92,22 @@ import Testing
         }
     }
 
+    /// A client that follows a server's cursors shows ever more of them.
+    @Test func whatPassesByIsLearntUpToSomeBytes() async throws {
+        try await withLoop { loop in
+            let list = try Self.list(30, id: 1)
+            let one = try #require(ListPage(try Self.list(1, id: 1), .tools)?.entries.first).view.rawBytes.count
+            let catalogue = ToolCatalogue(of: "s", log: Log { _, _, _ in }, maxBytes: 10 * (one + 2))
+            let link = FakeLink { id, _ throws(UpstreamError) in .response(try Self.list(1, id: id), status: 200) }
+            _ = try await catalogue.facts(of: "read_0", from: link, on: loop)
+            let page = try #require(ListPage(list, .tools))
+            for _ in 0..<2 {
+                await catalogue.learn(page, isWhole: false, askedAt: 0, on: loop)
+                #expect(catalogue.definitions?.count == 10)
+            }
+        }
+    }
+
     @Test func whatWasSaidBeforeAChangeIsNotLearntAfterIt() async throws {
         try await withLoop { loop in
             let catalogue = ToolCatalogue(of: "s", log: Log { _, _, _ in })

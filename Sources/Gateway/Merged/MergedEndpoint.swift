@@ -132,10 +132,12 @@ final class MergedEndpoint: Sendable {
                 Self.partKey(session.id, server), profile ?? session.profile, arrival.at(caller), asks: session.asks)
             guard let kept = session.adopt(fresh),
                 kept !== fresh
-                    || endpoint.sessions.replace(fresh, on: arrival.loop, unless: { session.isEnded })
+                    || endpoint.sessions.replace(
+                        fresh, on: arrival.loop, unless: { session.isEnded || endpoint.isOver(fresh) })
             else {
+                let isOver = session.isEnded || endpoint.isOver(fresh)
                 fresh.end(on: arrival.loop)
-                throw session.isEnded
+                throw isOver
                     ? Self.over : UpstreamError(.overloaded, mayHaveRun: false, detail: "too many sessions")
             }
             // Another request was quicker.
@@ -152,8 +154,8 @@ final class MergedEndpoint: Sendable {
             note(server, session, isDead: false, isAnother: isAnother)
             return kept
         } catch {
-            // That we are full says nothing of the server.
-            if error.code != .overloaded { note(server, session, isDead: true) }
+            // That we are full, or the session is over, says nothing of the server.
+            if error.code != .overloaded, error != Self.over { note(server, session, isDead: true) }
             throw error
         }
     }

@@ -22,7 +22,9 @@ extension Endpoint {
 
     /// A call's first request.
     func runParkable(_ visit: Visit, _ reply: any ReplyChannel) async {
-        let call = ParkedCall(visit.session, lot: exchange.desk.lot)
+        let share = underWay.share(of: visit.session.grantID)
+        let size = GatewayOptions.cost(of: visit.message)
+        let call = ParkedCall(visit.session, lot: exchange.desk.lot) { share.keep(size) }
         let turn = call.attend()
         let parkable = visit.parkable(as: call)
         // The end of the session ends the call, like any other; what is left is that nobody can come back for it.

@@ -53,6 +53,8 @@ final class ParkedCall: Sendable {
         var isOver = false
         var isCancelled = false
         var cancelled: (@Sendable () -> Void)?
+        /// From the first time that nobody attends: its request's own place is left then, and what it holds is not.
+        var place: FairBudget.Place?
 
         mutating func takeWord() -> Word? {
             guard !words.isEmpty else { return nil }
@@ -69,11 +71,14 @@ final class ParkedCall: Sendable {
 
     let session: ClientSession
     private let lot: ParkingLot
+    /// Takes room for what the call holds.
+    private let room: @Sendable () -> FairBudget.Place?
     private let state = Mutex(State())
 
-    init(_ session: ClientSession, lot: ParkingLot) {
+    init(_ session: ClientSession, lot: ParkingLot, room: @escaping @Sendable () -> FairBudget.Place? = { nil }) {
         self.session = session
         self.lot = lot
+        self.room = room
     }
 
     var isCancelled: Bool { state.withLock { $0.isCancelled } }
@@ -112,6 +117,7 @@ final class ParkedCall: Sendable {
             guard state.turn == turn, let token = state.token, !state.asks.isEmpty, !state.isOver else { return nil }
             state.isAttended = false
             (state.words, state.bytes) = ([], 0)
+            if state.place == nil { state.place = room() }
             return (token, state.asks)
         }
     }
@@ -208,11 +214,14 @@ final class ParkedCall: Sendable {
     /// The exchange has ended. Returns the questions that nobody has answered.
     func finish() -> [Ask] {
         put(.silence)
-        let (asks, isTooLong) = state.withLock { state -> ([Ask], Bool) in
-            defer { state.asks = [] }
-            guard !state.isAttended, case .answer(let bytes, _)? = state.words.last else { return (state.asks, false) }
-            return (state.asks, bytes.count > Self.maxKept)
+        let (asks, isTooLong, place) = state.withLock { state -> ([Ask], Bool, FairBudget.Place?) in
+            defer { (state.asks, state.place) = ([], nil) }
+            guard !state.isAttended, case .answer(let bytes, _)? = state.words.last else {
+                return (state.asks, false, state.place)
+            }
+            return (state.asks, bytes.count > Self.maxKept, state.place)
         }
+        place?.leave()
         if isTooLong { forget() }
         return asks
     }

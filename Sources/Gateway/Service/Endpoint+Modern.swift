@@ -109,9 +109,11 @@ extension Endpoint {
             return session
         }
         let session = try await open(key, profile, arrival)
-        guard let kept = sessions.adopt(session, on: arrival.loop) else {
+        guard let kept = sessions.adopt(session, on: arrival.loop, unless: { isOver(session) }) else {
+            let isOver = isOver(session)
             session.end(on: arrival.loop)
-            throw UpstreamError(.overloaded, mayHaveRun: false, detail: "too many sessions")
+            throw isOver
+                ? MergedEndpoint.over : UpstreamError(.overloaded, mayHaveRun: false, detail: "too many sessions")
         }
         // Another request was quicker.
         if kept !== session { session.end(on: arrival.loop) }

@@ -40,9 +40,10 @@ extension Endpoint {
             let (message, status) = UpstreamAnswer.error(error, id: id, requestID: arrival.requestID)
             return await reply.answer(message, status: status)
         }
-        guard sessions.add(session) else {
+        guard sessions.add(session, unless: { isOver(session) }) else {
+            let isOver = isOver(session)
             session.end(on: arrival.loop)
-            throw .tooManySessions
+            throw isOver ? .unknownSession : .tooManySessions
         }
         metrics.sessions.store(sessions.count, ordering: .relaxed)
         let hello = session.link.hello
@@ -60,7 +61,7 @@ extension Endpoint {
         let link = try await dial(server, profile, caller.relays, arrival.loop)
         let session = ClientSession(
             id: id, caller: caller, server: server, profile: profile, link: link, asks: asks, history: history,
-            kept: kept, now: arrival.started, mayHear: mayHear)
+            kept: kept, listened: listened, now: arrival.started, mayHear: mayHear)
         link.goes(by: { [weak session] in Set(session?.wanted.resourceSubscriptions ?? []) })
         // What such a server says before the client listens must find somebody; it ends with the link.
         if link.speaksUnasked { listen(ListenFilter(), session, CallHandle(), arrival) }

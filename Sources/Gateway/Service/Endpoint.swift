@@ -34,6 +34,8 @@ final class Endpoint: Sendable {
     let kept: FairBudget
     /// What requests under way hold, all together.
     let underWay: FairBudget
+    /// The texts of what is listened for, all together.
+    let listened = FairBudget(capacity: GatewayOptions.maxListened)
     /// What sessions ask before they tell of a resource.
     let mayHear: ClientSession.MayHear
 
@@ -58,6 +60,11 @@ final class Endpoint: Sendable {
         kept = FairBudget(capacity: options.maxKeptResults) { metrics.keptBytes.store($0, ordering: .relaxed) }
         underWay = FairBudget(capacity: options.requestCapacity) { metrics.requestBytes.store($0, ordering: .relaxed) }
         mayHear = { [judge = journey.judge] uri, session, hearer in judge.mayHear(of: uri, session, hearer) }
+    }
+
+    /// Whether a session's grant may speak no more, or its server is another now. One that can't be known counts as over.
+    func isOver(_ session: ClientSession) -> Bool {
+        (try? journey.judge.currentCaller(session, EventLoop.wallNow)) == nil
     }
 
     var isAbleToRecord: Bool { journey.recorder.ledger.isHealthy }

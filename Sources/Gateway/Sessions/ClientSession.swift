@@ -44,6 +44,8 @@ final class ClientSession: Sendable {
     let pages = PageTrail()
     /// What its calls have started that goes on after them.
     let tasks: TaskBook
+    /// Room for what its listens name.
+    private let listened: FairBudget.Share?
     /// Asks the policy of this moment: it may have changed since somebody began to listen.
     private let mayHear: MayHear
     private let lastUsed: Atomic<Int64>
@@ -52,8 +54,8 @@ final class ClientSession: Sendable {
     /// - Parameter mayHear: whether somebody may hear of changes of a resource now.
     init(
         id: String, caller: Caller, server: UpstreamServer, profile: ClientProfile, link: any UpstreamLink,
-        asks: AskBook = AskBook(), history: EventBudget? = nil, kept: FairBudget? = nil, now: TimeSpan,
-        mayHear: @escaping MayHear
+        asks: AskBook = AskBook(), history: EventBudget? = nil, kept: FairBudget? = nil, listened: FairBudget? = nil,
+        now: TimeSpan, mayHear: @escaping MayHear
     ) {
         self.id = id
         self.caller = caller
@@ -63,6 +65,7 @@ final class ClientSession: Sendable {
         self.asks = asks
         self.mayHear = mayHear
         events = SessionEvents(profile.version, budget: history?.share(of: caller.grant.id))
+        self.listened = listened?.share(of: caller.grant.id)
         tasks = TaskBook(budget: kept?.share(of: caller.grant.id))
         lastUsed = Atomic(now.microseconds)
     }
@@ -92,7 +95,7 @@ final class ClientSession: Sendable {
 
     /// Ends all that goes on in it, and its way to the server. Once: who comes later finds it done.
     func end(on loop: EventLoop) {
-        let ended = state.withLock { state -> (streams: [any EventSink], handles: [CallHandle])? in
+        let ended = state.withLock { state -> ([any EventSink], [CallHandle], [FairBudget.Place])? in
             guard !state.isEnded else { return nil }
             state.isEnded = true
             let listens = Array(state.listens.values)
@@ -101,14 +104,16 @@ final class ClientSession: Sendable {
             return (
                 listens.map(\.stream) + (state.stream.map { [$0] } ?? []),
                 state.calls.map(\.handle) + state.others + listens.map(\.handle)
-                    + (state.listener.map { [$0] } ?? [])
+                    + (state.listener.map { [$0] } ?? []),
+                listens.compactMap(\.place)
             )
         }
-        guard let (streams, handles) = ended else { return }
+        guard let (streams, handles, places) = ended else { return }
         asks.drop(of: link)
         tasks.close()
         for handle in handles { handle.cancel() }
         for stream in streams { stream.end() }
+        for place in places { place.leave() }
         link.close(on: loop)
     }
 }
@@ -193,6 +198,8 @@ struct Listen: Sendable {
     let hearer: Hearer
     /// Ends what is listened to for it.
     let handle: CallHandle
+    /// What its texts take; its session sees to it.
+    fileprivate(set) var place: FairBudget.Place?
 }
 
 extension ClientSession {
@@ -247,15 +254,23 @@ extension ClientSession {
 
     var hasRoomForListen: Bool { state.withLock { $0.listens.count < Self.maxListens } }
 
-    /// False when there is no room for another: all together name no more than one alone may.
+    /// False when there is no room for another: all together name no more than one alone may, and all of a grant's sessions no
+    /// more than they leave to others.
     func attach(_ listen: Listen) -> Bool {
-        state.withLock { state in
+        var listen = listen
+        if let listened {
+            guard let place = listened.place(of: listen.filter.size) else { return false }
+            listen.place = place
+        }
+        let isAttached = state.withLock { [listen] state in
             guard !state.isEnded, state.listens.count < Self.maxListens,
                 state.listens.values.reduce(listen.filter.size, { $0 + $1.filter.size }) <= ListenFilter.maximumSize
             else { return false }
             state.listens[ObjectIdentifier(listen.stream)] = listen
             return true
         }
+        if !isAttached { listen.place?.leave() }
+        return isAttached
     }
 
     /// What a listen is about, less what the server has refused.
@@ -266,7 +281,9 @@ extension ClientSession {
         }
     }
 
-    func detach(_ listen: Listen) { state.withLock { $0.listens[ObjectIdentifier(listen.stream)] = nil } }
+    func detach(_ listen: Listen) {
+        state.withLock { $0.listens.removeValue(forKey: ObjectIdentifier(listen.stream)) }?.place?.leave()
+    }
 
     /// Brings a server's notification to whoever of this client wants it. Without a stream it is lost, as the protocol allows.
     func deliver(_ notification: RPCMessage) {
@@ -350,6 +367,7 @@ extension ClientSession {
             listen.handle.cancel()
             // SPEC: 2026-07-28: a graceful end is the result of the listen.
             listen.stream.end(with: Subscription.end(of: listen.id))
+            listen.place?.leave()
         }
     }
 }

@@ -25,18 +25,23 @@ final class SessionTable: Sendable {
     var hasRoom: Bool { sessions.withLock { $0.count < capacity } }
     var count: Int { sessions.withLock { $0.count } }
 
-    /// False when the table is full.
-    func add(_ session: ClientSession) -> Bool {
-        sessions.withLock { sessions in
+    // A session takes as long to open as its server to start, and what it lives by may end meanwhile. `isOver` says so: it is
+    // looked at once the session is in the table, and can be found there by whoever ends it later. One that is over is taken out
+    // again.
+
+    /// False when the table is full, or it is over.
+    func add(_ session: ClientSession, unless isOver: () -> Bool = { false }) -> Bool {
+        let isIn = sessions.withLock { sessions in
             guard sessions.count < capacity else { return false }
             sessions[session.id] = session
             return true
         }
+        guard isIn, isOver() else { return isIn }
+        remove(session)
+        return false
     }
 
-    /// Adds it in place of one of its name, which ends; false when the table is full.
-    /// - Parameter isOver: whether what it is a part of has ended. Looked at once the session is in the table, and can be found
-    ///   there by whoever ends it later; one that is over is taken out again, and false is returned.
+    /// Adds it in place of one of its name, which ends; false when the table is full, or it is over.
     func replace(_ session: ClientSession, on loop: EventLoop, unless isOver: () -> Bool = { false }) -> Bool {
         let (isIn, old) = sessions.withLock { sessions -> (Bool, ClientSession?) in
             let old = sessions[session.id]
@@ -50,9 +55,11 @@ final class SessionTable: Sendable {
         return false
     }
 
-    /// Adds it unless there is one of its name already: the one that is in the table now, or nil when it is full. One whose
-    /// server is another now ends.
-    func adopt(_ session: ClientSession, on loop: EventLoop) -> ClientSession? {
+    /// Adds it unless there is one of its name already: the one that is in the table now, or nil when it is full, or the session
+    /// over. One whose server is another now ends.
+    func adopt(
+        _ session: ClientSession, on loop: EventLoop, unless isOver: () -> Bool = { false }
+    ) -> ClientSession? {
         let (kept, old) = sessions.withLock { sessions -> (ClientSession?, ClientSession?) in
             let known = sessions[session.id]
             if let known, !known.isEnded, known.server === session.server { return (known, nil) }
@@ -61,7 +68,9 @@ final class SessionTable: Sendable {
             return (session, known)
         }
         if let old { loop.execute { old.end(on: loop) } }
-        return kept
+        guard kept === session, isOver() else { return kept }
+        remove(session)
+        return nil
     }
 
     /// Whether any session of the server still wants to hear of a resource.

@@ -20,6 +20,8 @@ final class ToolCatalogue: Sendable {
         var isStale = false
         /// As the server sent them.
         var definitions: [String: JSONView] = [:]
+        /// Bytes of them.
+        var size = 0
         /// What was told of them already, and of which approval.
         var noted: Set<PinFinding> = []
         /// What the server introduced itself with, and the names that were written down last.
@@ -33,18 +35,20 @@ final class ToolCatalogue: Sendable {
     /// Against servers whose pages never end.
     private static let maxPages = 100
     private static let maxTools = 10_000
-    /// Of all pages together: they are held until the last one is read.
-    private static let maxBytes = 64 << 20
+    /// Of all pages together: they are held until the last one is read. Of all definitions, too, however they were learnt.
+    static let maxBytes = 64 << 20
 
     let server: String
     let log: Log
     private let observer: Observer?
+    private let maxBytes: Int
     private let state = Mutex(State())
     private let refreshing = SharedWork<[String: ToolFacts]>()
     private let dropsIllegalHeaders = Atomic<Bool>(false)
 
-    init(of server: String, log: Log, observer: Observer? = nil) {
+    init(of server: String, log: Log, observer: Observer? = nil, maxBytes: Int = ToolCatalogue.maxBytes) {
         self.server = server
+        self.maxBytes = maxBytes
         self.log = log
         self.observer = observer
     }
@@ -165,8 +169,11 @@ final class ToolCatalogue: Sendable {
             guard state.changes == changes, var tools = state.tools else { return nil }
             var isNews = false
             for tool in learnt where tools.count < Self.maxTools || tools[tool.name] != nil {
-                guard !state.unusable.contains(tool.name) else { continue }
+                let known = state.definitions[tool.name]?.rawBytes.count ?? 0
+                let size = state.size - known + tool.definition.rawBytes.count
+                guard !state.unusable.contains(tool.name), size <= maxBytes else { continue }
                 isNews = true
+                state.size = size
                 tools[tool.name] = tool.facts
                 state.definitions[tool.name] = tool.definition
             }
@@ -210,6 +217,7 @@ final class ToolCatalogue: Sendable {
             state.tools = made.tools
             state.isStale = state.changes != before
             state.definitions = made.definitions
+            state.size = made.definitions.values.reduce(0) { $0 + $1.rawBytes.count }
             state.headers = made.headers
             state.unusable = made.unusable
             state.refreshed = now

@@ -15,6 +15,12 @@ package final class FairBudget: Sendable {
 
         /// Takes so many bytes; nil when there is no room.
         package func place(of bytes: Int) -> Place? { take(bytes) ? Place(share: self, bytes: bytes) : nil }
+
+        /// Takes them although there may be no room: for what counts already under another name, and is about to leave.
+        package func keep(_ bytes: Int) -> Place {
+            budget.keep(bytes, holder)
+            return Place(share: self, bytes: bytes)
+        }
     }
 
     /// What is held until somebody leaves it, once.
@@ -54,11 +60,17 @@ package final class FairBudget: Sendable {
         state.withLock { state in
             let mine = state.held[holder, default: 0] + bytes
             guard mine <= capacity - state.total - bytes else { return false }
-            state.held[holder] = mine
-            state.total += bytes
-            gauge?(state.total)
+            note(bytes, holder, &state)
             return true
         }
+    }
+
+    private func keep(_ bytes: Int, _ holder: String) { state.withLock { note(bytes, holder, &$0) } }
+
+    private func note(_ bytes: Int, _ holder: String, _ state: inout State) {
+        state.held[holder, default: 0] += bytes
+        state.total += bytes
+        gauge?(state.total)
     }
 
     private func give(_ bytes: Int, _ holder: String) {
