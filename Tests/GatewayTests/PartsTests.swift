@@ -143,7 +143,8 @@ final class Counter: Sendable {
                 table.adopt(session, on: stage.loop) { table.find("standing") === session } != nil,
             ] { #expect(!isIn && table.count == 0) }
             #expect(table.add(session) { false })
-            #expect(table.adopt(session, on: stage.loop) { true } === session, "it was there before")
+            let (other, _) = try Self.session(stage)
+            #expect(table.adopt(other, on: stage.loop) { true } === session, "it was there before")
         }
     }
 

@@ -40,7 +40,7 @@ import Testing
         let (own, other) = (try JSONDocument.parse(text).root, try JSONDocument.parse(text).root)
         let edits: [(inout JSONSplice, JSONView) -> Void] = [
             { $0.replace($1, with: "x") }, { $0.set("b", to: 1, in: $1) }, { $0.set("c", to: 1, in: $1) },
-            { $0.remove("b", from: $1) }, { $0.set(["b", "c"], to: [48], under: $1) },
+            { $0.remove("b", from: $1) }, { $0.set(["c", "d"], to: [48], under: $1) },
             { $0.remove(["b"], under: $1) }, { splice, view in view["b"].map { splice.append([48], to: $0) } },
             { splice, view in view["b"].map { splice.filter($0) { _ in false } } },
         ]
