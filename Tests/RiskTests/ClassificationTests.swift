@@ -138,6 +138,8 @@ import Testing
         ("do_lookup", "Retrieves old addresses of a site", .read), ("create_video", "Moving pictures", .write),
         ("create_rule", "Create a rule. On copies the IDs are discarded.", .write),
         ("quality", "Run quality checks locally with the CLI", .read),
+        ("http_get", "Perform an HTTP GET request", .read),
+        ("http", "Perform an HTTP GET or POST request", .execute),
     ])
     func plainWriting(name: String, description: String, category: ToolCategory) throws {
         #expect(try judge(name, description).category == category)
