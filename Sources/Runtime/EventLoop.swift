@@ -36,7 +36,9 @@ package final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable
 
     private var local = FIFO<Work>()
     private var idleRuns = false
-    private var patience = Patience()
+    /// Nil: the loop sleeps whenever it waits.
+    private var patience: Patience?
+    private let haltPoller: HaltPoller?
     private var turnEnd: (@Sendable () -> Void)?
     var resources: [ObjectIdentifier: any LoopResource] = [:]
     var timers = TimerHeap()
@@ -61,9 +63,18 @@ package final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable
     private static let batch = 512
 
     /// Makes a loop that does not run yet. Jobs may be enqueued at once; they run after ``start()``.
-    package init(name: String = "loop") throws(RuntimeError) {
+    package convenience init(name: String = "loop") throws(RuntimeError) {
+        try self.init(name: name, polls: true, haltPoller: nil)
+    }
+
+    /// - Parameters:
+    ///   - polls: whether it stays awake while its next event is near.
+    ///   - haltPoller: keeps the other processor awake for as long.
+    init(name: String, polls: Bool, haltPoller: HaltPoller?) throws(RuntimeError) {
         _ = ignoreBrokenPipes
         self.name = name
+        patience = polls ? Patience() : nil
+        self.haltPoller = haltPoller
         uv = .allocate(capacity: 1)
         handles = .allocate(capacity: 1)
         handles.initialize(to: LoopHandles())
@@ -310,17 +321,24 @@ package final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable
     private func beginWait() {
         drain()
         // An active idle handle makes libuv poll without waiting.
-        let polls = !local.isEmpty || patience.polls(at: uv_hrtime())
+        let polls = !local.isEmpty || staysAwake()
         if polls != idleRuns {
             idleRuns = polls
             if polls { uv_idle_start(&handles.pointee.idle) { _ in } } else { uv_idle_stop(&handles.pointee.idle) }
         }
     }
 
+    private func staysAwake() -> Bool {
+        let now = uv_hrtime()
+        guard patience?.polls(at: now) == true else { return false }
+        if let haltPoller, let end = patience?.expectedEnd { haltPoller.stayAwake(until: end, at: now) }
+        return true
+    }
+
     /// After libuv's callbacks have run.
     private func endWait() {
         let now = uv_hrtime()
-        if drain() { patience.woke(at: now) } else if idleRuns { sched_yield() }
+        if drain() { patience?.woke(at: now) } else if idleRuns { sched_yield() }
     }
 
     /// Runs waiting jobs, at most a batch, then lets I/O have its turn. True if there was any.

@@ -33,6 +33,13 @@ struct Patience {
 
     private var pays: Bool { wait < Self.limit && work < Self.longTurn }
 
+    /// Until when the wait that began last probably lasts, with the turn that ends it: the same time by `uv_hrtime` as
+    /// long as it lasts, nil if nothing is expected soon.
+    var expectedEnd: UInt64? {
+        guard let since = waitingSince, pays else { return nil }
+        return since &+ min(2 * (wait + work), Self.limit)
+    }
+
     /// Work came at `now`.
     mutating func woke(at now: UInt64) {
         if let since = waitingSince { wait = Self.average(wait, min(now &- since, Self.longest)) }

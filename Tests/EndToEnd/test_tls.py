@@ -437,7 +437,7 @@ class Upstreams(TLSCase):
         self.sluice("server", "add", "up", "--url", url or upstream.url, "--allow-private", *trust, *options)
         self.put_policy("p", ALLOW_ALL, "up")
         token = self.grant("up", "p")
-        gateway = self.gateway("--loops", "1")
+        gateway = self.gateway("--loops", "1", "--no-polling")
         return gateway, Session(gateway, "up", token)
 
     def probe(self, *options, code=3, url):

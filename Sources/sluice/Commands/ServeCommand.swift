@@ -53,6 +53,7 @@ enum ServeCommand {
                 .value("start-timeout", "SPAN", "longest wait for a command's handshake (default: 30s)"),
                 .value("drain-limit", "SPAN", "when stopping, longest wait for calls in flight (default: 10s)"),
                 .value("loops", "N", "event loops, each with a thread (default: one for every two processors)"),
+                .flag("no-polling", "sleep however soon the next event may come: less CPU, longer calls"),
                 .value(
                     "durability", "WORD",
                     "process: decisions survive the gateway's death; power: also the machine's (default: process)"),
@@ -80,7 +81,9 @@ enum ServeCommand {
         let lock = try folder.lockForServing()
         defer { withExtendedLifetime(lock) {} }
         let loops = try arguments.number("loops", in: 1...256, default: 0)
-        let group = loops == 0 ? try EventLoopGroup() : try EventLoopGroup(count: loops)
+        let group = try EventLoopGroup(
+            count: loops == 0 ? EventLoopGroup.usualCount : loops,
+            polling: arguments.has("no-polling") ? .never : .bothProcessors)
         defer {
             group.stop()
             group.join()
