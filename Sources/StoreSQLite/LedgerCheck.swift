@@ -16,6 +16,10 @@ enum LedgerCheck {
         guard var previous = hash else {
             return verdict(first - 1, .missing, "row \(first - 1) is missing")
         }
+        if let fault = try LedgerShape.fault(db) { return verdict(first, .changed, fault) }
+        if let early = try rowBeforeTheFirst(db) {
+            return verdict(early, .rebuilt, "row \(early) was not written by this program: rows begin at 1")
+        }
         let head = try LedgerSeals.read(db, key, slot: LedgerSeals.head)
         let rows = try db.prepare("SELECT * FROM ledger WHERE seq >= ?1 ORDER BY seq")
         rows.bind(1, first)
@@ -78,6 +82,12 @@ enum LedgerCheck {
                     + "\(last / LedgerSeals.spacing * LedgerSeals.spacing) was changed and the chain built anew")
         }
         return LedgerVerdict(checked: expected - first, headSequence: last, headHash: previous, breach: nil)
+    }
+
+    private static func rowBeforeTheFirst(_ db: Connection) throws(StoreError) -> Int64? {
+        let query = try db.prepare("SELECT seq FROM ledger WHERE seq < 1 ORDER BY seq LIMIT 1")
+        defer { query.reset() }
+        return try query.step() ? query.integer(0) : nil
     }
 
     /// The stored hash of the row before `first`; nil when that row is missing.

@@ -90,6 +90,9 @@ final class LedgerWriter: @unchecked Sendable {
         logPages.initialize(to: 0)
         db.watchLog(logPages)
         // Fails now rather than at the first call.
+        if let fault = try LedgerShape.fault(db) {
+            throw StoreError(.corrupt, fault, help: "run `sluice audit verify`, and restore `\(database)` from a copy")
+        }
         try db.transaction("BEGIN") { () throws(StoreError) in try readTail() }
         seenVersion = nil
         lost = try replay()

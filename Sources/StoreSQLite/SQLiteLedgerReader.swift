@@ -53,7 +53,8 @@ package final class SQLiteLedgerReader: LedgerReader {
 
     package func forEachRow(_ query: LedgerQuery, _ body: (LedgerRow) -> Bool) throws(StoreError) {
         guard query.limit > 0 else { return }
-        var conditions: [String] = []
+        // Rows begin at 1: what somebody put before them is for `verify` to tell.
+        var conditions = ["r.seq > 0"]
         var bindings: [(Statement, Int32) -> Void] = []
         func require(_ condition: String, _ value: Int64?) {
             guard let value else { return }
@@ -74,7 +75,7 @@ package final class SQLiteLedgerReader: LedgerReader {
         require("? IN (coalesce(r.grant_id, d.grant_id), coalesce(r.grant_label, d.grant_label))", query.grant)
         require("r.request_id = ?", query.requestID)
         require("r.outcome = ?", query.outcome.map { Int64($0.rawValue) })
-        let filter = conditions.isEmpty ? "" : "WHERE " + conditions.joined(separator: " AND ")
+        let filter = "WHERE " + conditions.joined(separator: " AND ")
         try read { db throws(StoreError) in
             let statement = try db.prepare(
                 """
@@ -139,7 +140,7 @@ package final class SQLiteLedgerReader: LedgerReader {
                 """
                 SELECT seq, time_us, decision_seq, released, reservations, request_id, server, grant_id, identity,
                     session_id, tool, policy, policy_version, outcome, shadow
-                FROM ledger ORDER BY seq DESC
+                FROM ledger WHERE seq > 0 ORDER BY seq DESC
                 """)
             var found: [LedgerReservation] = []
             var released: Set<Int64> = []

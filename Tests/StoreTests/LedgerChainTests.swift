@@ -93,6 +93,44 @@ struct LedgerChainTests {
         }
     }
 
+    static let shapes = [
+        "ALTER TABLE ledger RENAME COLUMN released TO x; ALTER TABLE ledger RENAME COLUMN shadow TO released;"
+            + "ALTER TABLE ledger RENAME COLUMN x TO shadow",
+        "CREATE INDEX quick ON ledger (outcome)",
+        "CREATE TRIGGER t AFTER INSERT ON ledger BEGIN UPDATE ledger SET tool = 'x' WHERE seq = new.seq; END",
+        "ALTER TABLE ledger RENAME TO other; CREATE VIEW ledger AS SELECT * FROM other WHERE seq <> 6",
+    ]
+
+    /// Rows as they were, in tables that say something else.
+    @Test(arguments: shapes)
+    func anotherDefinitionIsFound(sql: String) async throws {
+        let fixture = try await ledger(6)
+        try fixture.tamper(sql)
+        #expect(try fixture.data.ledgerReader().verify().breach?.kind == .changed)
+        #expect(code { _ = try fixture.data.openLedger() } == .corrupt)
+    }
+
+    @Test(arguments: [0, -5] as [Int64])
+    func rowsBeforeTheFirstAreFoundAndNotShown(seq: Int64) async throws {
+        let fixture = try await ledger(6)
+        try fixture.tamper(
+            """
+            CREATE TEMP TABLE c AS SELECT * FROM ledger WHERE seq = 6; UPDATE c SET seq = \(seq);
+            INSERT INTO ledger SELECT * FROM c
+            """)
+        let reader = try fixture.data.ledgerReader()
+        for first in [1, 4] as [Int64] {
+            let breach = try reader.verify(from: first).breach
+            #expect(breach?.seq == seq && breach?.kind == .rebuilt)
+        }
+        var shown: [Int64] = []
+        try reader.forEachRow(LedgerQuery(order: .oldestFirst, limit: 100)) { row in
+            shown.append(row.seq)
+            return true
+        }
+        #expect(shown == [1, 2, 3, 4, 5, 6])
+    }
+
     /// Who edits a row and then computes all later hashes, as docs/ledger.md tells him how, has no key for the seal.
     /// The script is also the proof that the document suffices to check a ledger without this program.
     @Test func aChainBuiltAnewIsFound() async throws {
