@@ -8,47 +8,38 @@ actor ServerConnection: StreamDelegate {
     nonisolated let loop: EventLoop
     nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
 
-    private let hub: ServerLoop
-    private let stream: ByteStream
+    let hub: ServerLoop
+    let stream: ByteStream
     private let peer: SocketAddress
-    private var machine: ServerConnectionMachine
+    var machine: ServerConnectionMachine
     /// What came behind the request in work, from `inputStart` on.
-    private var input: [UInt8] = []
-    private var inputStart = 0
-    private var isReadingPaused = false
+    var input: [UInt8] = []
+    var inputStart = 0
+    var isReadingPaused = false
     private var isAdvancing = false
-    private var hasEnded = false
-    private var isLingering = false
-    private var isGone = false
-    private var timer: LoopTimer?
-    private var bodyClock: BodyClock
+    var hasEnded = false
+    var isLingering = false
+    var isGone = false
+    var timer: LoopTimer?
+    var bodyClock: BodyClock
     /// Whose body is being read, and how much of it counts by now.
-    private var bodyHolder = ""
-    private var heldBytes = 0
-    private var phase = Phase.none
+    var bodyHolder = ""
+    var heldBytes = 0
+    var phase = Phase.none
     /// Set once time is up: how much had come by then. What lies in the socket already is read before that counts.
-    private var overdue: Int?
+    var overdue: Int?
     /// What the service found in the last head.
-    private var known: (likeness: RequestHead.Likeness, facts: (any HeadFacts)?)?
+    var known: (likeness: RequestHead.Likeness, facts: (any HeadFacts)?)?
     /// Counts requests, so that a late writer cannot answer for another's.
-    private var serial = 0
-    private var hasAnswered = false
-    private var outgoing: Outgoing?
+    var serial = 0
+    var hasAnswered = false
+    var outgoing: Outgoing?
     /// Told when the client goes away before the answer has begun; moves into `outgoing` with the head.
-    private var unanswered: [@Sendable () -> Void] = []
+    var unanswered: [@Sendable () -> Void] = []
     /// The connection's task, while it waits for a request.
     private var worker: UnsafeContinuation<HTTPRequest?, Never>?
 
-    private enum Phase { case none, idle, head, body, blocked, lingering }
-
-    /// A response that is being streamed.
-    private struct Outgoing {
-        var isChunked: Bool
-        var isMuted: Bool
-        var waiters: [UnsafeContinuation<Bool, Never>] = []
-        var onClose: [@Sendable () -> Void] = []
-        var onDrain: [@Sendable () -> Void] = []
-    }
+    enum Phase { case none, idle, head, body, blocked, lingering }
 
     init(_ hub: ServerLoop, _ stream: ByteStream) {
         self.hub = hub
@@ -292,89 +283,14 @@ actor ServerConnection: StreamDelegate {
         }
     }
 
-    private func flush() {
+    func flush() {
         _ = hub.output.withUnsafeBytes { stream.write($0) }
     }
 
     /// The request in work is done: on to the next one.
-    private func responseEnded() {
+    func responseEnded() {
         machine.responseEnded()
         if !isAdvancing { advanceInput() }
-    }
-
-    /// Sets the clock that what is awaited now runs against.
-    private func rewind() {
-        guard !isLingering, !isGone else { return }
-        if isReadingPaused, input.count - inputStart <= hub.options.maxPipelined, !machine.isServing {
-            isReadingPaused = false
-            stream.resumeReading()
-        }
-        guard hold(machine.deadline == .body ? machine.collectedBytes : 0) else {
-            machine.dropBody()
-            return answerAndClose(.tooManyBodies)
-        }
-        switch machine.deadline {
-        case .none:
-            overdue = nil
-            if phase != .blocked { phase = .none }
-        case .idle:
-            phase = .idle
-            overdue = nil
-            timer?.rearm(after: hub.options.idleTimeout)
-        case .head:
-            guard phase != .head else { return }
-            phase = .head
-            overdue = nil
-            timer?.rearm(after: hub.options.headTimeout)
-        case .body:
-            let size = machine.collectedBytes
-            let left: Int64?
-            if phase == .body {
-                left = bodyClock.progress(size: size, now: loop.now.microseconds)
-            } else {
-                phase = .body
-                overdue = nil
-                left = bodyClock.start(size: size, now: loop.now.microseconds)
-            }
-            // Overdue, it has its turn of the loop, and that one only.
-            if let left, overdue == nil || left > 0 {
-                overdue = nil
-                timer?.rearm(after: TimeSpan(microseconds: left))
-            }
-        }
-    }
-
-    /// Says how much of a body waits for the rest of it. False: that is too much, with what the others have.
-    // COST: nothing for a request that comes in one piece, or is small.
-    private func hold(_ size: Int) -> Bool {
-        let counted = size > RequestHead.smallBody ? size : 0
-        guard counted != heldBytes else { return true }
-        let share = hub.shared.bodies.share(of: bodyHolder)
-        if counted < heldBytes {
-            share.give(heldBytes - counted)
-        } else {
-            guard share.take(counted - heldBytes) else { return false }
-        }
-        heldBytes = counted
-        return true
-    }
-
-    private func clockRanOut() {
-        guard !isGone else { return }
-        switch phase {
-        case .none: timer?.rearm(after: hub.options.idleTimeout)
-        case .blocked, .lingering: stream.close()
-        case .idle, .head, .body:
-            // A loop that was held up runs its timers before it reads what has come meanwhile: one turn more, and as
-            // many as a large body in the socket needs.
-            let size = machine.collectedBytes
-            guard let before = overdue, size < before + BodyClock.step else {
-                overdue = size
-                timer?.rearm(after: .milliseconds(1))
-                return
-            }
-            if let problem = machine.timedOut() { answerAndClose(problem) } else { stream.closeAfterFlush() }
-        }
     }
 
     private func refusal(_ problem: HTTPProblem) -> Response {
@@ -385,7 +301,7 @@ actor ServerConnection: StreamDelegate {
         return response
     }
 
-    private func answerAndClose(_ problem: HTTPProblem) {
+    func answerAndClose(_ problem: HTTPProblem) {
         write(refusal(problem), close: true, hasBody: !machine.isHeadRequest)
         finish()
     }
@@ -421,89 +337,4 @@ actor ServerConnection: StreamDelegate {
 
     /// Closes now.
     func abort() { stream.close() }
-
-    // MARK: Streams
-
-    /// Sends the head of a stream. False: the client has gone.
-    func startStream(_ number: Int, _ status: HTTPStatus, _ fields: Fields) -> Bool {
-        guard number == serial, !hasAnswered, machine.isServing else { return false }
-        hasAnswered = true
-        guard !isGone, !hasEnded, !stream.isClosed else {
-            if hasEnded, !isGone { stream.close() }
-            return false
-        }
-        let isChunked = machine.takesChunks
-        if !isChunked { machine.endsByClosing() }
-        machine.becomesStream()
-        known = nil
-        let closes = machine.responseStarted()
-        outgoing = Outgoing(isChunked: isChunked, isMuted: machine.isHeadRequest, onClose: unanswered)
-        unanswered = []
-        hub.output.removeAll(keepingCapacity: true)
-        HeadWriter.response(
-            hub.opening(of: status), fields, body: isChunked ? .chunked : .none, close: closes, to: &hub.output)
-        flush()
-        return true
-    }
-
-    /// Whether this number's stream can still be written to.
-    func isStreaming(_ number: Int) -> Bool { number == serial && outgoing != nil && !stream.isClosed }
-
-    /// Writes a part of a stream if the waiting bytes stay within the cap.
-    func push(_ number: Int, isUrgent: Bool, _ fill: (inout [UInt8]) -> Void) -> PushResult {
-        guard isStreaming(number), let outgoing else { return .closed }
-        if outgoing.isMuted { return .sent }
-        let waiting = stream.pendingWriteBytes
-        hub.output.removeAll(keepingCapacity: true)
-        // The size comes before the data but is known after it: leave room for the longest and start where it begins.
-        if outgoing.isChunked { hub.output.append(contentsOf: repeatElement(0, count: ChunkEncoder.prefix)) }
-        fill(&hub.output)
-        let start = outgoing.isChunked ? ChunkEncoder.close(&hub.output) : 0
-        guard start < hub.output.count else { return .sent }
-        guard !isUrgent || waiting + hub.output.count <= hub.options.maxBufferedOutput else { return .refused }
-        let isWritable = hub.output.withUnsafeBytes { stream.write(UnsafeRawBufferPointer(rebasing: $0[start...])) }
-        if hub.output.capacity > 1024 * 1024 { hub.output = [] }
-        if !isWritable, phase != .blocked {
-            phase = .blocked
-            timer?.rearm(after: hub.options.writeTimeout)
-        }
-        return isWritable && stream.pendingWriteBytes == 0 ? .sent : .queued
-    }
-
-    /// Waits until the socket takes more. False: the client has gone.
-    func room(_ number: Int) async -> Bool {
-        guard isStreaming(number) else { return false }
-        if stream.isWritable { return true }
-        return await withUnsafeContinuation { outgoing?.waiters.append($0) }
-    }
-
-    /// Ends a stream; the connection goes on.
-    func endStream(_ number: Int) {
-        guard number == serial, let ending = outgoing else { return }
-        outgoing = nil
-        for waiter in ending.waiters { waiter.resume(returning: true) }
-        guard !stream.isClosed else { return }
-        if ending.isChunked, !ending.isMuted {
-            hub.output.removeAll(keepingCapacity: true)
-            ChunkEncoder.appendEnd(to: &hub.output)
-            flush()
-        }
-        responseEnded()
-    }
-
-    /// Calls `body` when the client goes away while the stream is open; at once if it has gone.
-    func onClose(_ number: Int, _ body: @escaping @Sendable () -> Void) {
-        if isStreaming(number) {
-            outgoing?.onClose.append(body)
-        } else if isOpen(number), !hasAnswered {
-            unanswered.append(body)
-        } else {
-            body()
-        }
-    }
-
-    /// Calls `body` when the server begins to drain while the stream is open.
-    func onDrain(_ number: Int, _ body: @escaping @Sendable () -> Void) {
-        if hub.isDraining { body() } else { outgoing?.onDrain.append(body) }
-    }
 }
