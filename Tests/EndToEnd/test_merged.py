@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import sys
+import threading
 import unittest
 
 from harness import ALLOW_ALL, BOTH, FAKE_STDIO, UPSTREAMS, Case, EventStream, FakeUpstream, Session, request, until
@@ -161,6 +162,32 @@ class Merged(Case):
         self.assertEqual(result["resultType"], "complete")
         denied = ask("tools/call", "two__slow", arguments={}).json["result"]
         self.assertTrue(denied["isError"])
+
+
+class TakenBack(Case):
+    def test_a_list_that_nobody_waits_for_takes_no_place(self):
+        released = threading.Event()
+        self.addCleanup(released.set)
+
+        class Silent(RawServer):
+            def request(self, exchange, message, modern):
+                if message["method"] == "resources/list":
+                    released.wait()
+                return super().request(exchange, message, modern)
+        server = Silent("modern")
+        self.addCleanup(server.close)
+        self.sluice("server", "add", "s", "--max-calls", "2", "--url", server.url(), "--allow-private")
+        self.put_policy("p", ALLOW_ALL, "s")
+        tokens = [self.grant("s", "p", label) for label in ("one", "other")]
+        gateway = self.gateway()
+        first, other = (Modern(gateway.url("").rstrip("/"), token) for token in tokens)
+        for count in range(1, 4):
+            message = first.message("resources/list")
+            connection = first.begin("POST", json.dumps(message).encode(), first.fields_for(message))
+            until(lambda: len(server.requests("resources/list")) == count, "the server to be asked")
+            connection.close()
+        # Without that the third would find no place, and the other grant's call would wait for 120 s.
+        self.assertIn("content", other.call("s__echo", {}).result)
 
 
 class Untouched(Case):

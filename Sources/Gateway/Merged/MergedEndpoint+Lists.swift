@@ -54,7 +54,7 @@ extension MergedEndpoint {
             }
             parts = Array(parts[index...])
         }
-        let found = await pages(kind, of: parts, from: start?.cursor, session, arrival, profile)
+        let found = await pages(kind, of: parts, from: start?.cursor, session, arrival, profile, reply)
         guard !session.isEnded else {
             // The grant may have ended while the servers answered.
             guard profile != nil else { return reply.silence() }
@@ -87,20 +87,30 @@ extension MergedEndpoint {
             list.answer(to: id, nextCursor: next, modern: profile == nil ? nil : Self.introduction))
     }
 
-    /// The pages of each part, side by side; none of a server that does not answer in time.
+    /// The pages of each part, side by side; none of a server that does not answer in time. It is not asked any longer than that,
+    /// nor than anybody wants to know.
     private func pages(
         _ kind: ListKind, of parts: [ClientSession], from cursor: String?, _ session: MergedSession,
-        _ arrival: Arrival, _ profile: ClientProfile?
+        _ arrival: Arrival, _ profile: ClientProfile?, _ reply: (any ReplyChannel)? = nil
     ) async -> [Pages] {
         let loop = arrival.loop
+        let handles = parts.map { _ in CallHandle() }
+        // A legacy client's list ends with its session.
+        if profile != nil { reply?.onGone { for handle in handles { handle.cancel() } } }
         return await withTaskGroup(of: (Int, Pages).self) { group in
             for (index, part) in parts.enumerated() {
+                let handle = handles[index]
                 group.addTask(executorPreference: loop) {
+                    part.entered(handle)
+                    defer { part.left(handle) }
                     let pages = await within(Self.patience, on: loop) {
                         try? await self.pages(
-                            kind, of: part, from: index == 0 ? cursor : nil, session, arrival.at(part), profile)
+                            kind, of: part, from: index == 0 ? cursor : nil, session, arrival.at(part), profile, handle)
                     }
                     guard let pages = pages ?? nil else {
+                        // That nobody waits any more says nothing of the server.
+                        guard !handle.isCancelled else { return (index, Pages()) }
+                        handle.cancel()
                         self.note(part.caller.server.name, session, isDead: true)
                         return (index, Pages())
                     }
@@ -115,7 +125,7 @@ extension MergedEndpoint {
 
     private func pages(
         _ kind: ListKind, of part: ClientSession, from start: String?, _ session: MergedSession, _ arrival: Arrival,
-        _ profile: ClientProfile?
+        _ profile: ClientProfile?, _ handle: CallHandle
     ) async throws(UpstreamError) -> Pages {
         guard offers(kind, part) else { return Pages() }
         let server = part.caller.server.name
@@ -128,7 +138,7 @@ extension MergedEndpoint {
         for _ in 0..<Self.maxPages {
             let changes = part.server.catalogue.changes
             let answer = try await part.link.ask(
-                kind.method, cursor.map { [JSONMember("cursor", .string($0))] } ?? [], on: arrival.loop)
+                kind.method, cursor.map { [JSONMember("cursor", .string($0))] } ?? [], on: arrival.loop, handle: handle)
             guard let page = ListPage(answer, kind) else {
                 // A server that has no such list says so by an error.
                 if case .response(_, isError: true) = answer.kind { break }

@@ -126,10 +126,13 @@ extension UpstreamLink {
     }
 
     /// A request of our own. What the server asks meanwhile is refused.
-    /// - Parameter params: without the modern envelope, which is added where the server wants it.
-    func ask(_ method: String, _ params: [JSONMember] = [], on loop: EventLoop, isAgain: Bool = false)
-        async throws(UpstreamError) -> RPCMessage
-    {
+    /// - Parameters:
+    ///   - params: without the modern envelope, which is added where the server wants it.
+    ///   - handle: takes it back.
+    func ask(
+        _ method: String, _ params: [JSONMember] = [], on loop: EventLoop, isAgain: Bool = false,
+        handle: CallHandle = CallHandle()
+    ) async throws(UpstreamError) -> RPCMessage {
         let id = mintID()
         var params = params
         if hello.version.era == .modern {
@@ -143,7 +146,7 @@ extension UpstreamLink {
         }
         let message = RPCWriter.request(id: id, method: method, params: params.isEmpty ? nil : .object(params))
         let outgoing = Outgoing(message: message, id: id, method: method, isAgain: isAgain)
-        switch try await send(outgoing, on: loop, handle: CallHandle()) {
+        switch try await send(outgoing, on: loop, handle: handle) {
         case .response(let message, _): return message
         case .stream(let stream):
             while true {
