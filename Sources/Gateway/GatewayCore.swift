@@ -110,6 +110,8 @@ struct GatewayCore: Sendable {
     private func sweep(on loop: EventLoop, _ swept: @escaping @Sendable () -> Void) {
         _ = loop.schedule(after: Self.housekeeping) {
             endpoint.sweep(now: loop.now, on: loop)
+            // Whatever has slipped past a change.
+            if let snapshot = try? snapshots.snapshot() { sessions.keep(only: snapshot, on: loop) }
             swept()
             quotas.prune(at: loop.wallClock)
             sweep(on: loop, swept)

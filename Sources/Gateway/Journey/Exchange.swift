@@ -37,6 +37,10 @@ struct Exchange: Sendable {
         var id = link.mintID()
         var message = crossing.request(id: id)
         for _ in 0..<RequestState.maximumRounds {
+            guard !message.isEmpty else {
+                throw UpstreamError(
+                    .broken, mayHaveRun: false, detail: "the request can't be put into the server's words")
+            }
             let outgoing = Outgoing(
                 message: message, id: id, method: visit.message.method,
                 name: errand?.name ?? Self.name(in: visit.message), arguments: errand?.arguments,

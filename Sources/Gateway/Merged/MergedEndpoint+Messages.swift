@@ -52,6 +52,11 @@ extension MergedEndpoint {
         if let instructions = instructions(of: parts, arrival) {
             members.append(JSONMember("instructions", instructions))
         }
+        // Nobody would ever name it.
+        guard !reply.isGone else {
+            end(session, on: arrival.loop)
+            return reply.silence()
+        }
         reply.answer(RPCWriter.result(id: id, .object(members)), session: session.id)
     }
 

@@ -158,8 +158,8 @@ package actor StdioFront {
         }
         // A batch can't be told apart by its first byte alone, but only an array begins so.
         if line.first(where: { $0 != 0x20 && $0 != 0x09 }) == UInt8(ascii: "[") {
-            return see(to: nil, line) { [endpoint = core.endpoint] arrival, reply in await endpoint.post(arrival, reply)
-            }
+            see(to: nil, line) { [endpoint = core.endpoint] arrival, reply in await endpoint.post(arrival, reply) }
+            return
         }
         do throws(Refusal) { take(try Endpoint.read(line, limit: options.maxBody), line) } catch { refuse(error, nil) }
     }
@@ -181,8 +181,7 @@ package actor StdioFront {
             guard session == nil, !isOpening else {
                 return refuse(.notAMessage("`initialize` was there before"), id)
             }
-            isOpening = true
-            see(to: id, line, message) { arrival, reply in
+            isOpening = see(to: id, line, message) { arrival, reply in
                 do throws(Refusal) { try await endpoint.initialize(message, id, arrival, reply) } catch {
                     reply.refuse(error)
                 }
@@ -217,11 +216,13 @@ package actor StdioFront {
 
     // MARK: One message
 
+    /// False if it was refused.
     /// - Parameter message: nil for a batch, for which the endpoint finds room itself.
+    @discardableResult
     private func see(
         to id: RequestID?, _ line: [UInt8], _ message: RPCMessage? = nil, isModern: Bool = false,
         _ work: @escaping @Sendable (Arrival, PipeReply) async -> Void
-    ) {
+    ) -> Bool {
         let reply = PipeReply(output, id: id, isModern: isModern)
         let arrival: Arrival
         let room: FairBudget.Place?
@@ -231,8 +232,8 @@ package actor StdioFront {
                 try core.endpoint.room(for: message, message.document, arrival)
             }
         } catch {
-            isOpening = false
-            return refuse(error, id)
+            refuse(error, id)
+            return false
         }
         if let id { replies[id, default: []].append(reply) }
         running += 1
@@ -242,6 +243,7 @@ package actor StdioFront {
             if let opened = reply.opened { await self.opened(opened.session, arrival, opened.message) }
             await self.done(id, reply, arrival)
         }
+        return true
     }
 
     /// Legacy messages carry their session as they would in a header.

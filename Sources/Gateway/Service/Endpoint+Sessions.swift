@@ -40,6 +40,11 @@ extension Endpoint {
             let (message, status) = UpstreamAnswer.error(error, id: id, requestID: arrival.requestID)
             return await reply.answer(message, status: status)
         }
+        // Nobody would ever name it.
+        guard !reply.isGone else {
+            session.end(on: arrival.loop)
+            return reply.silence()
+        }
         guard sessions.add(session, unless: { isOver(session) }) else {
             let isOver = isOver(session)
             session.end(on: arrival.loop)
