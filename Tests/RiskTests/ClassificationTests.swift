@@ -139,6 +139,10 @@ import Testing
         ("create_rule", "Create a rule. On copies the IDs are discarded.", .write),
         ("quality", "Run quality checks locally with the CLI", .read),
         ("http_get", "Perform an HTTP GET request", .read),
+        ("units", "Unit converter for lengths", .read), ("logs", "A log analyzer", .read),
+        ("texts", "Text translator", .read), ("old_files", "File deleter", .destructive),
+        ("ban", "Ban a scraper from the site", .write), ("start_it", "Start the scanner", .execute),
+        ("file_tree", "Directory tree of the project", .read),
         ("http", "Perform an HTTP GET or POST request", .execute),
     ])
     func plainWriting(name: String, description: String, category: ToolCategory) throws {

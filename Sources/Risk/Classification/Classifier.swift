@@ -201,7 +201,8 @@ private final class Case {
                 claims += undescribedClaims()
             } else if leads.isEmpty {
                 // `order_status`: a noun in front of what is shown.
-                if !(text.isDetail && !first.found.isSure) { claims += names }
+                let isNoun = name.isDetail && rules.verbs[first.found.verb].isAlsoNoun
+                if !(text.isDetail && (!first.found.isSure || isNoun)) { claims += names }
             } else if first.found.verb == leads[0].found.verb
                 || !rules.verbs[first.found.verb].isAlsoNoun && first.found.isSure
                 || first.found.isSure && leads.allSatisfy({ !$0.found.isSure })

@@ -183,7 +183,7 @@ struct Grammar: OptionSet, Sendable {
         ("actionParameters", .actionParameter), ("modes", .mode), ("light", .light), ("listing", .listing),
         ("persons", .person), ("facts", .fact), ("being", .being), ("relatives", .relative), ("openers", .opener),
         ("modals", .modal), ("forcing", .forcing), ("restrictions", .restriction), ("trimming", .trimming),
-        ("states", .state), ("strangers", .stranger),
+        ("states", .state), ("strangers", .stranger), ("doers", .doer),
     ]
     static let article = Grammar(rawValue: 1)
     static let conjunction = Grammar(rawValue: 2)
@@ -215,6 +215,7 @@ struct Grammar: OptionSet, Sendable {
     static let trimming = Grammar(rawValue: 1 << 27)
     static let state = Grammar(rawValue: 1 << 28)
     static let stranger = Grammar(rawValue: 1 << 29)
+    static let doer = Grammar(rawValue: 1 << 30)
 }
 
 /// Words in a row that mean something whatever stands around them.

@@ -29,6 +29,14 @@ extension TextReading {
             new.around |= entry.objects
             i += 1
         }
+        // `Password generator`: what it is about stands in front.
+        if rules.entry(tokens[place]).grammar.contains(.doer) {
+            for k in span.lowerBound..<place where rules.entry(tokens[k]).objects != 0 {
+                new.head = rules.entry(tokens[k]).objects
+                new.near |= new.head
+            }
+            new.around |= new.near
+        }
         new.act = rules.act(new)
         // `Add, remove or list the tags of a note`: the object stands after the last verb.
         if let last = list.indices.last, list[last].around == 0, list[last].range == new.range {

@@ -290,6 +290,10 @@ struct TextReading {
 
     private func isGrave(act: Int) -> Bool { rules.acts[act].category.rank >= ToolCategory.destructive.rank }
 
+    private func isRunning(_ verb: Int) -> Bool {
+        rules.acts[rules.verbs[verb].act].category.rank >= ToolCategory.execute.rank
+    }
+
     /// Whatever it is about, it takes away or pays.
     private func isGrave(_ verb: Int) -> Bool { isGrave(act: rules.verbs[verb].act) }
 
@@ -343,9 +347,12 @@ struct TextReading {
 
     private func leadingVerb(_ tokens: [Token], _ span: Range<Int>) -> Int? {
         var i = span.lowerBound
+        let doer = sentence.grammar.contains(.doer) ? self.doer(tokens, span) : nil
         while i < span.upperBound, i < span.lowerBound + 16 {
             let entry = rules.entry(tokens[i])
             let next = i + 1 < span.upperBound ? rules.entry(tokens[i + 1]) : WordEntry()
+            // `Log analyzer`, but `Boot simulator`
+            if let doer, i < doer, entry.verb < 0 || entry.isAlsoNoun && !isRunning(Int(entry.verb)) { return doer }
             // `Allows deletion of ...`
             if entry.verb >= 0, entry.form == .noun, i > span.lowerBound,
                 rules.entry(tokens[i - 1]).grammar.contains(.filler), rules.entry(tokens[i - 1]).form == .third
@@ -381,6 +388,23 @@ struct TextReading {
                 && i < span.lowerBound + 4
             guard isSmall || isPrefix else { return purposeVerb(tokens, i..<span.upperBound) }
             i += 1
+        }
+        return nil
+    }
+
+    /// `Unit converter`, `A log analyzer for ...`: at the end of the words in front, who does it says what is done.
+    private func doer(_ tokens: [Token], _ span: Range<Int>) -> Int? {
+        for i in span.prefix(5) {
+            let entry = rules.entry(tokens[i])
+            if i > span.lowerBound, !tokens[i].marks.isDisjoint(with: .breaks) || entry.grammar.contains(.article) {
+                return nil
+            }
+            guard entry.grammar.isDisjoint(with: [.preposition, .genitive, .conjunction, .subject]) else { return nil }
+            guard entry.grammar.contains(.doer) else { continue }
+            let isLast =
+                i + 1 == span.upperBound || !tokens[i + 1].marks.isDisjoint(with: .breaks)
+                || !rules.entry(tokens[i + 1]).grammar.isDisjoint(with: [.preposition, .relative])
+            return isLast ? i : nil
         }
         return nil
     }
