@@ -57,7 +57,7 @@ import StoreSQLite
     }
 }
 
-/// Classification and lint of every real definition, on one core.
+/// Classification and lint of every real definition, server by server as `ServerJudge` does it, on one core.
 @MainActor private func measureJudging(_ corpus: Corpus) throws {
     let (classifier, lint) = (Classifier(), try MetadataLint.standard())
     let profiles = corpus.inputs.map { server in
@@ -70,10 +70,8 @@ import StoreSQLite
     for _ in 0..<3 {
         let began = cpuNanoseconds()
         for profile in profiles {
-            for tool in profile.tools {
-                use(classifier.classify(tool, in: profile))
-                use(lint.findings(in: tool))
-            }
+            for tool in profile.tools { use(classifier.classify(tool, in: profile)) }
+            use(lint.findings(in: profile.tools))
         }
         best = min(best, cpuNanoseconds() - began)
     }

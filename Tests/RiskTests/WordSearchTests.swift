@@ -19,16 +19,75 @@ import Testing
             let search = WordSearch(words)
             for bytes in [Array(text.utf8), Array(text.utf8.map { (97...122).contains($0) ? $0 - 32 : $0 })] {
                 bytes.withUnsafeBufferPointer { bytes in
-                    var found: [Place] = []
-                    search.search(bytes, &found) { $0.append(Place(word: $1, start: $2)) }
-                    #expect(Set(found) == Self.places(of: words, in: bytes), "\(words) in \(text)")
-                    #expect(found.count == Set(found).count)
-                    // A word that ends before another begins comes before it.
-                    var latest = 0
-                    for place in found {
-                        #expect(place.start + words[place.word].bytes.count > latest)
-                        latest = max(latest, place.start)
+                    let found = ScannedText.with(bytes) { scanned in
+                        var found: [Place] = []
+                        search.search(scanned, &found) { $0.append(Place(word: $1, start: $2)) }
+                        return found
                     }
+                    let wanted = Self.places(of: words, in: bytes).filter { WordSearch.canFind(words[$0.word]) }
+                    #expect(Set(found) == wanted, "\(words) in \(text)")
+                    #expect(found.count == Set(found).count)
+                }
+            }
+        }
+    }
+
+    /// A group of words stands in a piece of a text where any of its words does.
+    @Test(arguments: ["abc", "ab c_-é", "a b"])
+    func groupsStandWhereTheirWordsDo(_ letters: String) {
+        var random = SeededGenerator(seed: 8)
+        for _ in 0..<300 {
+            let groups = (0..<3).map { _ in
+                (0..<Int.random(in: 1...6, using: &random)).map { _ in Self.word(letters, &random) }
+            }
+            let made = WordGroups(groups)
+            let text = (0..<Int.random(in: 0...12, using: &random)).map { _ in
+                let word = groups[0].randomElement(using: &random).map { String(decoding: $0.bytes, as: UTF8.self) }
+                return Bool.random(using: &random) ? word ?? "" : Self.text(letters, 0...4, &random)
+            }.joined()
+            Array(text.utf8).withUnsafeBufferPointer { bytes in
+                for (index, group) in groups.enumerated() {
+                    let places = Self.places(of: group, in: bytes)
+                    let start = Int.random(in: 0...bytes.count, using: &random)
+                    let starts = start...min(bytes.count, start + 20)
+                    let ends = starts.lowerBound...starts.upperBound + 5
+                    let there = places.filter { place in
+                        starts.contains(place.start) && ends.contains(place.start + group[place.word].bytes.count)
+                    }
+                    let found = ScannedText.with(bytes) { made.places(of: index, in: $0, starts: starts, ends: ends) }
+                    // It may find more: letters that differ in a bit, and words without the space in front of them.
+                    for place in there {
+                        let end = place.start + group[place.word].bytes.count
+                        guard let found else {
+                            Issue.record("\(group) in \(text)")
+                            continue
+                        }
+                        #expect(found.firstStart <= place.start + 1 && place.start <= found.lastStart)
+                        #expect(found.firstEnd <= end && end <= found.lastEnd)
+                    }
+                }
+            }
+        }
+    }
+
+    /// What one pass tells of a text against what each byte tells.
+    @Test(arguments: ["ab ", "a1.&<", "é_- a", "abcdefgh"])
+    func aScanTellsOfEachByte(_ letters: String) {
+        var random = SeededGenerator(seed: 9)
+        for count in 0..<200 {
+            let bytes = Array(Self.text(letters, count...count, &random).utf8)
+            bytes.withUnsafeBufferPointer { bytes in
+                ScannedText.with(bytes) { scanned in
+                    var places: [Int] = []
+                    scanned.forEachPlace(from: 0, through: bytes.count - 1) { places.append($0) }
+                    let wanted = bytes.indices.filter { at in
+                        WordChain.isLetterOrDigit(bytes[at])
+                            ? at == 0 || !WordChain.isLetterOrDigit(bytes[at - 1]) : bytes[at] != UInt8(ascii: " ")
+                    }
+                    #expect(places == wanted)
+                    #expect(scanned.isASCII == bytes.allSatisfy { $0 < 0x80 })
+                    #expect(scanned.mayBeBroken || !BrokenWords.mayBe(in: bytes))
+                    #expect(scanned.mayHavePayload || EncodedPayload.runs(in: bytes).isEmpty)
                 }
             }
         }
@@ -56,13 +115,13 @@ import Testing
     }
 
     private static func word(_ letters: String, _ random: inout SeededGenerator) -> WordChain.Word {
-        let edges: [WordChain.Edge] = [.anything, .anything, .boundary, .line]
+        let edges: [WordChain.Edge] = [.anything, .anything, .boundary, .line, .apart]
         // Some begin alike and differ in their eighth letter.
         let start = Bool.random(using: &random) ? "" : "abcabca"
         let bytes = Array((start + text(letters, 3...14, &random)).utf8.prefix(32))
         return WordChain.Word(
             bytes: bytes, left: edges.randomElement(using: &random) ?? .anything,
-            right: edges.randomElement(using: &random) ?? .anything)
+            right: edges.dropLast().randomElement(using: &random) ?? .anything)
     }
 
     private static func text(

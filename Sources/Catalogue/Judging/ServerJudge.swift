@@ -32,7 +32,7 @@ package struct ServerJudge: Sendable {
             description: [material.description, material.instructions ?? ""].filter { !$0.isEmpty }
                 .joined(separator: "\n"),
             tools: definitions)
-        let judged = definitions.map { assess($0, in: profile) }
+        let judged = zip(definitions, lint.findings(in: definitions)).map { assess($0, in: profile, findings: $1) }
         // Nobody should allow a tool whose definition is poisoned; the policy's default denies what it does not name.
         // By name, since a call names its tool and nothing else.
         let poisoned = Set(zip(definitions, judged).filter { $0.1.assessment.isPoisoned }.map(\.0.name))
@@ -55,10 +55,9 @@ package struct ServerJudge: Sendable {
     }
 
     private func assess(
-        _ definition: ToolDefinition, in profile: ServerProfile
+        _ definition: ToolDefinition, in profile: ServerProfile, findings: [MetadataFinding]
     ) -> (assessment: Assessment, attacks: [Attack]) {
         let classification = classifier.classify(definition, in: profile)
-        let findings = lint.findings(in: definition)
         let fitting = attacks.attacks(on: definition, classification, findings: findings)
         let assessment = Assessment(
             classification: classification, findings: findings, attacks: fitting.map(\.id), recommended: nil)

@@ -7,11 +7,7 @@ enum BrokenWords {
 
     /// Whether the text may hold such a word in ASCII characters; `isDivided` tells of others.
     static func mayBe(in text: UnsafeBufferPointer<UInt8>) -> Bool {
-        // COST: most texts have neither character; without a branch many bytes are looked at at once.
-        var marks: UInt8 = 0
-        for byte in text { marks |= (byte == UInt8(ascii: "&") ? 1 : 0) | (byte == UInt8(ascii: "<") ? 1 : 0) }
-        guard marks != 0 else { return false }
-        return text.indices.contains { place in
+        text.indices.contains { place in
             switch text[place] {
             case UInt8(ascii: "&"): entity(text, place) != nil
             case UInt8(ascii: "<"): place > 0 && isLetter(text[place - 1]) && end(ofMarks: text, place) != nil

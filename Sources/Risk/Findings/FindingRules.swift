@@ -10,6 +10,16 @@ enum TextRole: String, Sendable, CaseIterable {
     case value
     /// Where a schema refers to.
     case reference
+
+    /// Its bit among all roles.
+    var bit: UInt8 {
+        switch self {
+        case .text: 1
+        case .name: 2
+        case .value: 4
+        case .reference: 8
+        }
+    }
 }
 
 /// A rule of `Assets/risk/findings.json`.
@@ -33,6 +43,8 @@ final class FindingRules: Sendable {
     let patterns: PhraseSet
     /// The rule of each pattern, by its place in `patterns`.
     let ruleOfPattern: [Int]
+    /// The roles of that rule, a bit each.
+    let rolesOfPattern: [UInt8]
     /// Patterns without words to look for first, which only odd texts are searched for, and their rules.
     let thorough: PhraseSet
     let ruleOfThorough: [Int]
@@ -81,6 +93,7 @@ final class FindingRules: Sendable {
         self.version = version
         self.rules = rules
         ruleOfPattern = owners
+        rolesOfPattern = owners.map { rules[$0].roles.reduce(0) { $0 | $1.bit } }
         ruleOfThorough = thoroughOwners
         self.patterns = try PhraseSet(patterns)
         self.thorough = try PhraseSet(thorough)

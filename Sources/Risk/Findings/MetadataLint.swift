@@ -31,10 +31,20 @@ package struct MetadataLint: Sendable {
     package var version: String { rules.version }
 
     /// What is wrong with a tool's definition, in the order of its texts.
-    package func findings(in tool: ToolDefinition) -> [MetadataFinding] { findings(entry: tool.entry, tool: tool.name) }
+    package func findings(in tool: ToolDefinition) -> [MetadataFinding] { findings(in: [tool])[0] }
+
+    /// The same of each tool of a server.
+    // COST: what the tools of a server have in common is looked at once, which is nearly half of it.
+    package func findings(in tools: [ToolDefinition]) -> [[MetadataFinding]] {
+        var known = KnownTexts()
+        return tools.map { findings(entry: $0.entry, tool: $0.name, &known) }
+    }
 
     /// What is wrong with an entry of `prompts/list`, `resources/list` or `resources/templates/list`.
-    package func findings(inEntry entry: JSONView) -> [MetadataFinding] { findings(entry: entry, tool: nil) }
+    package func findings(inEntry entry: JSONView) -> [MetadataFinding] {
+        var known = KnownTexts()
+        return findings(entry: entry, tool: nil, &known)
+    }
 
     /// What is wrong with a server's instructions.
     package func findings(instructions: String) -> [MetadataFinding] {
@@ -45,21 +55,27 @@ package struct MetadataLint: Sendable {
 
     /// The same without the quick look, for tests.
     func thoroughFindings(in tool: ToolDefinition) -> [MetadataFinding] {
-        findings(entry: tool.entry, tool: tool.name, isQuick: false)
+        var known = KnownTexts()
+        return findings(entry: tool.entry, tool: tool.name, &known, isQuick: false)
     }
 
-    private func findings(entry: JSONView, tool: String?, isQuick: Bool = true) -> [MetadataFinding] {
+    private func findings(
+        entry: JSONView, tool: String?, _ known: inout KnownTexts, isQuick: Bool = true
+    ) -> [MetadataFinding] {
         let texts = DefinitionTexts(entry)
         var findings: [MetadataFinding] = []
         var longestList: JSONCursor?
-        var notes = PhraseSet.Notes(for: rules.patterns)
-        withUnsafeTemporaryAllocation(of: UInt8.self, capacity: PlainReading.room) { room in
+        PlainReading.withRoom { reading in
             texts.forEach { found in
                 switch found {
                 case .text(let item):
                     guard findings.count <= MetadataLint.mostFindings else { return }
-                    guard !isQuick || isSuspicious(item, texts, PlainReading(in: room), &notes) else { return }
-                    note(texts.text(item), tool, &findings)
+                    let (isKnown, place) = known.find(item.value.content, item.role)
+                    if isQuick, item.keyword == nil, isKnown { return }
+                    var look = isQuick ? self.look(at: item, reading) : .suspicious
+                    if look == .dubious, SecretValue.isSecret(texts.text(item)) { look = .suspicious }
+                    if look == .suspicious { note(texts.text(item), tool, &findings) }
+                    if look == .plain, item.keyword == nil { known.note(item.value.content, item.role, at: place) }
                 case .list(let list): if list.count > longestList?.count ?? 0 { longestList = list }
                 }
             }
@@ -98,10 +114,17 @@ package struct MetadataLint: Sendable {
 
     // MARK: The quick look
 
-    /// Whether the thorough look may find something: nearly always it can't.
-    private func isSuspicious(
-        _ item: DefinitionTexts.Item, _ texts: DefinitionTexts, _ empty: PlainReading, _ notes: inout PhraseSet.Notes
-    ) -> Bool {
+    /// What a quick look says of a text.
+    private enum Look {
+        /// The thorough look finds nothing, wherever the text stands.
+        case plain
+        /// It may be a secret, which its place tells; else it is plain.
+        case dubious
+        /// The thorough look may find something.
+        case suspicious
+    }
+
+    private func look(at item: DefinitionTexts.Item, _ empty: PlainReading) -> Look {
         var reading = empty
         if let keyword = item.keyword {
             reading.append(keyword.content)
@@ -109,28 +132,29 @@ package struct MetadataLint: Sendable {
             reading.append(UnsafeBufferPointer(start: between.utf8Start, count: between.utf8CodeUnitCount))
         }
         reading.append(item.value.content)
-        guard reading.isPlain, !BrokenWords.mayBe(in: reading.text), !breaksRule(reading.text, item.role, &notes) else {
-            return true
+        guard reading.isPlain else { return .suspicious }
+        let scanned = reading.scanned
+        guard !scanned.mayBeBroken || !BrokenWords.mayBe(in: scanned.text), !isSuspicious(scanned, item.role) else {
+            return .suspicious
         }
-        if Oddity.isOdd(reading.text), !places(of: rules.thorough, in: reading.text).isEmpty { return true }
-        if reading.hasPayload { return true }
-        if item.role == .value, SecretValue.mayBeSecret(reading.text), SecretValue.isSecret(texts.text(item)) {
-            return true
+        if item.role != .text, WordSeams.count(in: scanned.text) >= MetadataLint.sentenceLength {
+            let isSuspicious = WordSeams.parted(scanned.text).withUnsafeBufferPointer { (parted) -> Bool in
+                ScannedText.with(parted) { self.isSuspicious($0, item.role) }
+            }
+            if isSuspicious { return .suspicious }
         }
-        guard item.role != .text, WordSeams.count(in: reading.text) >= MetadataLint.sentenceLength else { return false }
-        return WordSeams.parted(reading.text).withUnsafeBufferPointer {
-            breaksRule($0, item.role, &notes) || !EncodedPayload.runs(in: $0).isEmpty
-                || Oddity.isOdd($0) && !places(of: rules.thorough, in: $0).isEmpty
-        }
+        return item.role == .value && SecretValue.mayBeSecret(scanned.text) ? .dubious : .plain
     }
 
-    private func breaksRule(
-        _ text: UnsafeBufferPointer<UInt8>, _ role: TextRole, _ notes: inout PhraseSet.Notes
-    ) -> Bool {
+    private func isSuspicious(_ text: ScannedText, _ role: TextRole) -> Bool {
+        breaksRule(text, role) || Oddity.isOdd(text) && !places(of: rules.thorough, in: text).isEmpty
+            || text.mayHavePayload && !EncodedPayload.runs(in: text.text).isEmpty
+    }
+
+    private func breaksRule(_ text: ScannedText, _ role: TextRole) -> Bool {
         var isBroken = false
-        rules.patterns.matches(
-            text, &notes, where: { rules.rules[rules.ruleOfPattern[$0]].roles.contains(role) }
-        ) { _, _ in
+        let bit = role.bit
+        rules.patterns.matches(text, where: { rules.rolesOfPattern[$0] & bit != 0 }) { _, _ in
             isBroken = true
             return false
         }
@@ -190,6 +214,12 @@ package struct MetadataLint: Sendable {
     private func matches(
         _ text: UnsafeBufferPointer<UInt8>, _ role: TextRole
     ) -> [(rule: FindingRule, severity: Severity, place: Range<Int>)] {
+        ScannedText.with(text) { matches($0, role) }
+    }
+
+    private func matches(
+        _ text: ScannedText, _ role: TextRole
+    ) -> [(rule: FindingRule, severity: Severity, place: Range<Int>)] {
         var broken: [(rule: FindingRule, severity: Severity, place: Range<Int>)] = []
         var excuses: Set<Int>?
         func note(_ rule: FindingRule, _ place: Range<Int>) {
@@ -213,11 +243,10 @@ package struct MetadataLint: Sendable {
     }
 
     private func places(
-        of phrases: PhraseSet, in text: UnsafeBufferPointer<UInt8>
+        of phrases: PhraseSet, in text: ScannedText
     ) -> [(pattern: Int, place: Range<Int>)] {
         var places: [(Int, Range<Int>)] = []
-        var notes = PhraseSet.Notes(for: phrases)
-        phrases.matches(text, &notes) { pattern, place in
+        phrases.matches(text) { pattern, place in
             places.append((pattern, place))
             return true
         }
@@ -231,10 +260,9 @@ package struct MetadataLint: Sendable {
         let spaced = withSingleSpaces(text)
         var readings = [spaced]
         if spaced.utf8.contains(where: { $0 >= 0x80 }) {
-            readings.insert(LookAlikeNames.readable(spaced), at: 0)
-            // The search for words knows capitals of ASCII only.
-            let low = spaced.lowercased()
-            if low != spaced { readings.append(low) }
+            let readable = LookAlikeNames.readable(spaced)
+            if readable != spaced { readings.insert(readable, at: 0) }
+            if let low = withSmallLetters(spaced) { readings.append(low) }
         }
         if let mended = BrokenWords.mended(spaced, readable: readings[0]), !readings.contains(mended) {
             readings.append(mended)
@@ -246,6 +274,22 @@ package struct MetadataLint: Sendable {
             if let parted { readings.append(String(decoding: parted, as: UTF8.self)) }
         }
         return readings
+    }
+
+    /// The text with small letters beyond ASCII, of which alone the search for words knows the capitals; nil if it has no
+    /// capitals of that kind.
+    private static func withSmallLetters(_ text: String) -> String? {
+        var small = String.UnicodeScalarView()
+        var isOther = false
+        for scalar in text.unicodeScalars {
+            guard !scalar.isASCII, scalar.properties.changesWhenLowercased else {
+                small.append(scalar)
+                continue
+            }
+            small.append(contentsOf: scalar.properties.lowercaseMapping.unicodeScalars)
+            isOther = true
+        }
+        return isOther ? String(small) : nil
     }
 
     private static func withSingleSpaces(_ text: String) -> String {
@@ -286,8 +330,8 @@ package struct MetadataLint: Sendable {
     }
 
     private static func quote(_ text: UnsafeBufferPointer<UInt8>, _ place: Range<Int>) -> String {
-        let start = String(decoding: text[..<place.lowerBound], as: UTF8.self).unicodeScalars.count
-        let length = String(decoding: text[place], as: UTF8.self).unicodeScalars.count
+        let start = text[..<place.lowerBound].count { !WordChain.isInside($0) }
+        let length = text[place].count { !WordChain.isInside($0) }
         return VisibleText.quote(String(decoding: text, as: UTF8.self), around: start..<start + length)
     }
 }

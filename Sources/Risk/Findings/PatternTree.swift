@@ -4,6 +4,8 @@ indirect enum PatternTree {
     case words(Set<[UInt8]>)
     /// Any characters, at most so many.
     case gap(Int)
+    /// One character that is no letter or digit.
+    case separator
     case sequence([PatternTree])
     case choice([PatternTree])
     /// From `least` to `most` times; `PatternTree.unlimited` for no end.
@@ -127,7 +129,8 @@ private struct PatternParser {
         let scalar = try take()
         switch scalar {
         case "b": return .words([[PatternTree.Mark.boundary]])
-        case "d", "D", "s", "S", "w", "W": return .gap(1)
+        case "s", "W": return .separator
+        case "d", "D", "S", "w": return .gap(1)
         default: return PatternParser.literal(try PatternParser.escaped(scalar))
         }
     }
@@ -147,6 +150,8 @@ private struct PatternParser {
     private mutating func set() throws(Unknown) -> PatternTree {
         var members: Set<[UInt8]> = []
         var isLarge = take(if: "^")
+        // Others than its members may be in it.
+        var isOpen = isLarge
         var isFirst = true
         while true {
             var scalar = try take()
@@ -157,6 +162,7 @@ private struct PatternParser {
                 let letter = try take()
                 if ["d", "D", "s", "S", "w", "W"].contains(letter) {
                     isLarge = true
+                    isOpen = isOpen || (letter != "s" && letter != "W")
                     continue
                 }
                 scalar = try PatternParser.escaped(letter)
@@ -166,13 +172,15 @@ private struct PatternParser {
                 at += 1
                 var last = try take()
                 if last == "\\" { last = try PatternParser.escaped(try take()) }
-                if last.value > scalar.value + UInt32(PatternParser.largestSet) { isLarge = true }
+                if last.value > scalar.value + UInt32(PatternParser.largestSet) { (isLarge, isOpen) = (true, true) }
                 for value in scalar.value...max(scalar.value, min(last.value, scalar.value + 8)) {
                     if let member = Unicode.Scalar(value) { members.insert(PatternParser.lower(member)) }
                 }
             }
         }
-        return isLarge || members.count > PatternParser.largestSet ? .gap(1) : .words(members)
+        if !isLarge, members.count <= PatternParser.largestSet { return .words(members) }
+        let isApart = !isOpen && members.allSatisfy { $0.allSatisfy { !WordChain.isLetterOrDigit($0) } }
+        return isApart ? .separator : .gap(1)
     }
 
     private static func literal(_ scalar: Unicode.Scalar) -> PatternTree {

@@ -2,31 +2,40 @@ internal import CRE2
 
 /// Many RE2 patterns that are searched for together: regardless of case, `^` and `$` at line ends too.
 ///
-/// A text is searched once for the words that the patterns need; only those whose words are there, in their order and close
-/// enough together, are tried. One automaton for all patterns would have too many states to keep: it was a hundred times
-/// slower. Knowing only which words are there, RE2's own `FilteredRE2` tried ten times as many patterns.
+/// A pattern needs words in a row, close together (`WordChain`). A text is searched once for the rarest words of each of
+/// these chains; around each that is found the others are looked for, and only a pattern whose words are all there is
+/// tried. One automaton for all patterns would have too many states to keep: it was a hundred times slower. Knowing only
+/// which words are there, RE2's own `FilteredRE2` tried ten times as many patterns.
 ///
 /// SAFETY: `@unchecked Sendable` because nothing is changed after `init`, and RE2 documents matching on a const object as
 /// safe from any number of threads; `deinit` runs when no one else holds the object.
 final class PhraseSet: @unchecked Sendable {
-    /// What a word that was found says: a step of a chain is done, if the step before it was.
-    private struct Use {
-        /// The place of the step among the steps of all chains.
-        let step: Int32
-        /// How far the step before may be away, in characters; -1 for a first step, which has none before.
-        let reach: Int32
-        /// Of the last step: the pattern that is worth trying; else -1.
+    /// Words that a pattern needs, as places in `steps`.
+    private struct Chain {
         let pattern: Int32
+        let first: Int32
+        let end: Int32
+        /// The step whose words are looked for first.
+        let anchor: Int32
+    }
+
+    private struct Step {
+        /// Its words in `groups`.
+        let group: Int32
+        /// How far behind the step before it may begin, in characters.
+        let reach: Int
     }
 
     private let patterns: [OpaquePointer]
-    private let words: WordSearch
-    /// By word: its length in characters, and a range of `uses`.
+    private let anchors: WordSearch
+    /// By word of `anchors`: its length in bytes, and where its chains begin in `chainsOfWord`.
     private let lengths: [Int32]
-    private let firstUse: [Int32]
-    private let uses: [Use]
-    private let stepCount: Int
-    /// Patterns of which no words are known: they are always tried.
+    private let firstChain: [Int32]
+    private let chainsOfWord: [Int32]
+    private let chains: [Chain]
+    private let steps: [Step]
+    private let groups: WordGroups
+    /// Patterns of which no words are known that can be looked for: they are always tried.
     let wordless: [Int]
 
     /// Bytes of program and cache for each pattern.
@@ -49,157 +58,155 @@ final class PhraseSet: @unchecked Sendable {
             compiled.append(made)
         }
         patterns = compiled
-        var byWord: [WordChain.Word: [Use]] = [:]
-        var wordless: [Int] = []
-        var count = 0
+        var (chains, steps, wordless) = ([Chain](), [Step](), [Int]())
+        var (groups, groupOfWords) = ([[WordChain.Word]](), [Set<WordChain.Word>: Int]())
+        var byWord: [WordChain.Word: [Int32]] = [:]
         for (index, text) in texts.enumerated() {
-            guard let chains = WordChain.chains(of: text) else {
+            guard let known = WordChain.chains(of: text), known.allSatisfy({ $0.anchor != nil }) else {
                 wordless.append(index)
                 continue
             }
-            for chain in chains {
-                for (place, step) in chain.steps.enumerated() {
-                    for word in step.words {
-                        byWord[word, default: []].append(
-                            Use(
-                                step: Int32(count + place), reach: place == 0 ? -1 : Int32(clamping: step.reach),
-                                pattern: place == chain.steps.count - 1 ? Int32(index) : -1))
+            for chain in known {
+                guard let anchor = chain.anchor else { continue }
+                let first = steps.count
+                for step in chain.steps {
+                    let group = groupOfWords[step.words] ?? groups.count
+                    if group == groups.count {
+                        groupOfWords[step.words] = group
+                        groups.append(step.words.sorted { $0.bytes.lexicographicallyPrecedes($1.bytes) })
                     }
+                    steps.append(Step(group: Int32(group), reach: step.reach))
                 }
-                count += chain.steps.count
+                for word in chain.steps[anchor].words { byWord[word, default: []].append(Int32(chains.count)) }
+                chains.append(
+                    Chain(
+                        pattern: Int32(index), first: Int32(first), end: Int32(steps.count),
+                        anchor: Int32(first + anchor)))
             }
         }
         self.wordless = wordless
-        let all = byWord.keys.sorted { $0.bytes.lexicographicallyPrecedes($1.bytes) }
-        guard all.count <= WordSearch.mostWords else {
+        let words = byWord.keys.sorted { $0.bytes.lexicographicallyPrecedes($1.bytes) }
+        guard words.count <= WordSearch.mostWords else {
             compiled.forEach { cre2_free($0) }
             throw RuleProblem("the patterns have more than \(WordSearch.mostWords) words")
         }
-        words = WordSearch(all)
-        lengths = all.map { Int32($0.characters) }
-        var (uses, firstUse) = ([Use](), [Int32(0)])
-        for word in all {
-            // Later steps first: one word is never two steps of a chain at once.
-            uses += byWord[word, default: []].sorted { $0.step > $1.step }
-            firstUse.append(Int32(uses.count))
+        anchors = WordSearch(words)
+        lengths = words.map { Int32($0.bytes.count) }
+        var (chainsOfWord, firstChain) = ([Int32](), [Int32(0)])
+        for word in words {
+            chainsOfWord += byWord[word, default: []]
+            firstChain.append(Int32(chainsOfWord.count))
         }
-        self.uses = uses
-        self.firstUse = firstUse
-        stepCount = count
+        self.chainsOfWord = chainsOfWord
+        self.firstChain = firstChain
+        self.chains = chains
+        self.steps = steps
+        self.groups = WordGroups(groups)
     }
 
     deinit { patterns.forEach { cre2_free($0) } }
 
-    /// What searches write down. One serves all texts of a definition, one after the other.
-    // COST: prepared anew for every text, it took longer than most searches.
-    struct Notes: ~Copyable {
-        /// For each step the character behind its latest word, counted through all texts so far.
-        fileprivate let ends: UnsafeMutableBufferPointer<Int32>
-        /// Characters of the texts before: what `ends` says beyond them belongs to the text at hand.
-        fileprivate var start: Int32 = 0
-
-        init(for phrases: PhraseSet) {
-            ends = .allocate(capacity: phrases.stepCount)
-            ends.initialize(repeating: 0)
-        }
-
-        deinit { ends.deallocate() }
-    }
-
     /// Calls `body` with the index of each pattern that matches somewhere in the UTF-8 text, ascending, and the place of its
     /// first match in bytes, until it returns false.
-    /// - Parameters:
-    ///   - notes: made for this set.
-    ///   - isWanted: whether to try a pattern at all.
+    /// - Parameter isWanted: whether to try a pattern at all.
     func matches(
-        _ text: UnsafeBufferPointer<UInt8>, _ notes: inout Notes, where isWanted: (Int) -> Bool = { _ in true },
+        _ text: ScannedText, where isWanted: (Int) -> Bool = { _ in true },
         _ body: (Int, Range<Int>) -> Bool
     ) {
         let width = patterns.count / 64 + 1
         withUnsafeTemporaryAllocation(of: UInt64.self, capacity: width) { candidates in
             candidates.initialize(repeating: 0)
-            for index in wordless { candidates[index / 64] |= 1 << UInt64(index % 64) }
-            collect(text, &notes, into: candidates)
+            for index in wordless where isWanted(index) { candidates[index / 64] |= 1 << UInt64(index % 64) }
+            var look = Look(text: text, candidates: candidates)
+            anchors.search(text, &look) { note($1, at: $2, &$0, isWanted) }
             for place in 0..<width {
                 var bits = candidates[place]
                 while bits != 0 {
                     let index = place * 64 + bits.trailingZeroBitCount
                     bits &= bits - 1
-                    if isWanted(index), let match = find(index, in: text), !body(index, match) { return }
+                    if let match = find(index, in: text.text), !body(index, match) { return }
                 }
             }
         }
     }
 
-    /// Sets the bits of the patterns whose words are in the text.
-    private func collect(
-        _ text: UnsafeBufferPointer<UInt8>, _ notes: inout Notes, into candidates: UnsafeMutableBufferPointer<UInt64>
-    ) {
-        let first = notes.start
-        // Far too long texts are cut by the limits of JSON long before the numbers end.
-        notes.start = first &+ Int32(truncatingIfNeeded: text.count)
-        uses.withUnsafeBufferPointer { uses in
-            firstUse.withUnsafeBufferPointer { firstUse in
-                lengths.withUnsafeBufferPointer { lengths in
-                    var progress = Progress(
-                        text: text, isASCII: text.isASCII, first: first, characters: first, uses: uses,
-                        firstUse: firstUse, lengths: lengths, ends: notes.ends, candidates: candidates)
-                    words.search(text, &progress) { $0.note($1, at: $2) }
-                }
-            }
-        }
-    }
+    // MARK: Chains
 
-    /// How far the chains are done in a text.
-    private struct Progress {
-        let text: UnsafeBufferPointer<UInt8>
-        let isASCII: Bool
-        /// Characters of the texts before.
-        let first: Int32
-        /// The same and those of this text before the byte at `counted`.
-        var characters: Int32
-        var counted = 0
-        let uses: UnsafeBufferPointer<Use>
-        let firstUse: UnsafeBufferPointer<Int32>
-        let lengths: UnsafeBufferPointer<Int32>
-        let ends: UnsafeMutableBufferPointer<Int32>
+    /// A text, and the patterns that are worth trying on it.
+    private struct Look {
+        let text: ScannedText
         let candidates: UnsafeMutableBufferPointer<UInt64>
+        /// Bytes of a character at most.
+        let width: Int
+        /// How many bytes around words may still be looked at.
+        var left: Int
 
-        /// A word begins at `start`.
-        @inline(__always)
-        mutating func note(_ word: Int, at start: Int) {
-            if isASCII {
-                characters = first &+ Int32(truncatingIfNeeded: start)
-            } else {
-                count(to: start)
-            }
-            var place = Int(firstUse[word])
-            let end = Int(firstUse[word &+ 1])
-            while place < end {
-                let use = uses[place]
-                place &+= 1
-                let step = Int(use.step)
-                if use.reach >= 0 {
-                    // INVARIANT: the steps of a chain follow each other in `ends`. When the farthest end of the step before is
-                    // out of reach, so are the others.
-                    let before = ends[step &- 1]
-                    guard before > first, characters &- before <= use.reach else { continue }
-                }
-                ends[step] = max(ends[step], characters &+ lengths[word])
-                if use.pattern >= 0 { candidates[Int(use.pattern) / 64] |= 1 << UInt64(use.pattern % 64) }
-            }
+        init(text: ScannedText, candidates: UnsafeMutableBufferPointer<UInt64>) {
+            (self.text, self.candidates) = (text, candidates)
+            width = text.isASCII ? 1 : 4
+            // COST: a text made of such words would take the square of its length; its patterns are tried instead.
+            left = 4096 + 64 * text.text.count
         }
+    }
 
-        private mutating func count(to start: Int) {
-            while counted < start {
-                characters &+= WordChain.isInside(text[counted]) ? 0 : 1
-                counted &+= 1
-            }
-            while counted > start {
-                counted &-= 1
-                characters &-= WordChain.isInside(text[counted]) ? 0 : 1
-            }
+    /// An anchor begins at `start`.
+    private func note(_ word: Int, at start: Int, _ look: inout Look, _ isWanted: (Int) -> Bool) {
+        let own = WordGroups.Places(
+            firstStart: start, lastStart: start, firstEnd: start + Int(lengths[word]),
+            lastEnd: start + Int(lengths[word]))
+        for place in Int(firstChain[word])..<Int(firstChain[word + 1]) {
+            let chain = chains[Int(chainsOfWord[place])]
+            let (part, bit) = (Int(chain.pattern) / 64, UInt64(1) << UInt64(chain.pattern % 64))
+            guard look.candidates[part] & bit == 0, isWanted(Int(chain.pattern)) else { continue }
+            if isWhole(chain, around: own, &look) { look.candidates[part] |= bit }
         }
+    }
+
+    /// Whether the other words of the chain stand around a word of its anchor, or may: of several words in the reach of one
+    /// it is not told apart which of them the next one is near to.
+    private func isWhole(_ chain: Chain, around anchor: WordGroups.Places, _ look: inout Look) -> Bool {
+        // COST: what has to stand nearer is hardly ever there, and then the rest of the text is not looked at.
+        let place = Int(chain.anchor)
+        let before = place > Int(chain.first) ? steps[place].reach : 0
+        let behind = place + 1 < Int(chain.end) ? steps[place + 1].reach : 0
+        return before < behind
+            ? isWhole(chain, before: anchor, &look) && isWhole(chain, behind: anchor, &look)
+            : isWhole(chain, behind: anchor, &look) && isWhole(chain, before: anchor, &look)
+    }
+
+    private func isWhole(_ chain: Chain, behind anchor: WordGroups.Places, _ look: inout Look) -> Bool {
+        let end = look.text.text.count
+        var known = anchor
+        for step in steps[Int(chain.anchor) + 1..<Int(chain.end)] {
+            let last = min(end, known.lastEnd + min(end, step.reach) * look.width)
+            look.left -= last - known.firstEnd
+            guard look.left > 0 else { return true }
+            guard
+                let next = groups.places(
+                    of: Int(step.group), in: look.text, starts: known.firstEnd...last, ends: 0...end)
+            else { return false }
+            known = next
+        }
+        return true
+    }
+
+    private func isWhole(_ chain: Chain, before anchor: WordGroups.Places, _ look: inout Look) -> Bool {
+        let end = look.text.text.count
+        var known = anchor
+        for place in (Int(chain.first)..<Int(chain.anchor)).reversed() {
+            // Its words may have lost their space.
+            let first = max(0, known.firstStart - 1 - min(end, steps[place + 1].reach) * look.width)
+            let group = Int(steps[place].group)
+            let earliest = max(0, first - groups.longest(group))
+            look.left -= known.lastStart - earliest
+            guard look.left > 0 else { return true }
+            guard
+                let next = groups.places(
+                    of: group, in: look.text, starts: earliest...known.lastStart, ends: first...known.lastStart)
+            else { return false }
+            known = next
+        }
+        return true
     }
 
     private func find(_ index: Int, in text: UnsafeBufferPointer<UInt8>) -> Range<Int>? {

@@ -4,24 +4,41 @@
 struct PlainReading {
     /// Texts of more characters are always looked at thoroughly.
     static let longest = 8_000
-    /// Bytes that a reading needs; texts that are written with more are looked at thoroughly, too.
-    static let room = 2 * longest
+    /// Bytes of a text, as it is written, at most; longer ones are looked at thoroughly, too.
+    private static let most = 2 * longest
 
     private let bytes: UnsafeMutableBufferPointer<UInt8>
+    private let places: UnsafeMutableBufferPointer<UInt64>
     private var count = 0
     /// Of the texts put in, at least as many as they have.
     private var characters = 0
     /// Every character is what it seems to be, and none was written as its number.
     private(set) var isPlain = true
 
-    /// - Parameter room: `PlainReading.room` bytes, used for as long as the reading is.
-    init(in room: UnsafeMutableBufferPointer<UInt8>) { bytes = room }
+    /// Calls `body` with a reading of nothing; copies of it, one after the other, take the same room.
+    static func withRoom<R>(_ body: (PlainReading) -> R) -> R {
+        let (before, behind) = (ScannedText.before, ScannedText.behind)
+        return withUnsafeTemporaryAllocation(of: UInt8.self, capacity: before + most + behind) { room in
+            room[..<before].initialize(repeating: 0)
+            return withUnsafeTemporaryAllocation(of: UInt64.self, capacity: ScannedText.words(most)) { places in
+                body(PlainReading(bytes: UnsafeMutableBufferPointer(rebasing: room[before...]), places: places))
+            }
+        }
+    }
 
-    var text: UnsafeBufferPointer<UInt8> { UnsafeBufferPointer(rebasing: bytes[..<count]) }
+    private init(bytes: UnsafeMutableBufferPointer<UInt8>, places: UnsafeMutableBufferPointer<UInt64>) {
+        (self.bytes, self.places) = (bytes, places)
+    }
+
+    /// The text that was put in.
+    var scanned: ScannedText {
+        bytes[count..<count + ScannedText.behind].initialize(repeating: 0)
+        return ScannedText(UnsafeBufferPointer(rebasing: bytes[..<count]), places: places)
+    }
 
     /// Puts more behind the text: what stands between the quotes of a JSON string.
     mutating func append(_ source: UnsafeBufferPointer<UInt8>) {
-        guard count + source.count + 8 <= bytes.count, let start = source.baseAddress,
+        guard count + source.count + ScannedText.behind <= bytes.count, let start = source.baseAddress,
             let room = UnsafeMutableRawPointer(bytes.baseAddress)
         else { return isPlain = isPlain && source.isEmpty }
         characters += source.count > PlainReading.longest ? PlainReading.characters(source) : source.count
@@ -121,24 +138,5 @@ struct PlainReading {
     private static func isSelector(_ byte: UInt8, _ source: UnsafeBufferPointer<UInt8>, _ next: Int) -> Bool {
         byte == 0xEF && next >= 4 && next + 1 < source.count && source[next] == 0xB8 && source[next + 1] == 0x8F
             && source[next - 2] >= 0x80 && source[next - 4] != 0xEF
-    }
-
-    /// Whether there is something encoded.
-    var hasPayload: Bool { hasLongRun && !EncodedPayload.runs(in: text).isEmpty }
-
-    /// Whether there may be: 48 letters and digits in a row.
-    private var hasLongRun: Bool {
-        // COST: looks at every 48th byte first, and around it only where that may be inside a run.
-        var at = EncodedPayload.shortest - 1
-        while at < count {
-            if EncodedPayload.isDigit(bytes[at]) {
-                var (start, end) = (at, at + 1)
-                while start > 0, EncodedPayload.isDigit(bytes[start - 1]) { start -= 1 }
-                while end < count, EncodedPayload.isDigit(bytes[end]) { end += 1 }
-                if end - start >= EncodedPayload.shortest { return true }
-            }
-            at += EncodedPayload.shortest
-        }
-        return false
     }
 }

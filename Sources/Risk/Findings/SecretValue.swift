@@ -16,16 +16,27 @@ enum SecretValue {
     /// the name of one.
     static func isSecret(_ text: DefinitionText) -> Bool {
         let value = text.text
-        guard lengths.contains(value.utf8.count), !value.contains(where: \.isWhitespace) else { return false }
+        guard lengths.contains(value.utf8.count) else { return false }
         // Below `default` or `enum` stands a name of its own, above it the parameter's.
-        let parts = text.place.split(separator: "/").filter { Int($0) == nil }
-        let names = parts.suffix(3).map { $0.lowercased().filter { $0.isLetter } }
-        guard names.contains(where: { name in words.contains(where: name.hasSuffix) }) else { return false }
+        let parts = text.place.utf8.split(separator: UInt8(ascii: "/")).filter { Int(Substring($0)) == nil }
+        guard parts.suffix(3).contains(where: isSecretName),
+            !value.contains(where: \.isWhitespace)
+        else { return false }
         let low = value.lowercased()
         guard !placeholders.contains(where: low.contains) else { return false }
         return isMixed(
             isLong: value.utf8.count >= 20, value.contains(where: \.isLowercase), value.contains(where: \.isUppercase),
             value.contains(where: \.isNumber), value.contains { !$0.isLetter && !$0.isNumber })
+    }
+
+    /// Whether a name ends like that of a secret, whatever stands between its letters.
+    private static func isSecretName(_ name: Substring.UTF8View) -> Bool {
+        guard name.allSatisfy({ $0 < 0x80 }) else {
+            let letters = Substring(name).lowercased().filter(\.isLetter)
+            return words.contains(where: letters.hasSuffix)
+        }
+        let letters = name.filter { ($0 | 0x20) &- 97 < 26 }.map { $0 | 0x20 }
+        return words.contains { letters.count >= $0.utf8.count && letters.suffix($0.utf8.count).elementsEqual($0.utf8) }
     }
 
     /// Whether `isSecret` may say yes: a quick look at what the value is made of.

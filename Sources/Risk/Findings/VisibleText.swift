@@ -24,12 +24,14 @@ package enum VisibleText {
 
     /// A piece of the text around a place (in scalars), made visible, with `…` where something is left out.
     static func quote(_ text: String, around place: Range<Int>) -> String {
-        let scalars = Array(text.unicodeScalars)
+        // COST: only what is shown is looked at character for character.
+        let scalars = text.unicodeScalars
         let slack = max(0, maximumQuote - place.count) / 2
-        let start = max(0, min(place.lowerBound, scalars.count) - slack)
-        let end = min(scalars.count, max(start, min(place.upperBound, place.lowerBound + maximumQuote)) + slack)
-        var piece = String.UnicodeScalarView()
-        piece.append(contentsOf: scalars[start..<end])
-        return (start > 0 ? "…" : "") + shown(String(piece)) + (end < scalars.count ? "…" : "")
+        let start = max(0, place.lowerBound - slack)
+        let end = max(start, min(place.upperBound, place.lowerBound + maximumQuote)) + slack
+        let from = scalars.index(scalars.startIndex, offsetBy: start, limitedBy: scalars.endIndex) ?? scalars.endIndex
+        let to = scalars.index(from, offsetBy: end - start, limitedBy: scalars.endIndex) ?? scalars.endIndex
+        let piece = text[from..<to]
+        return (start > 0 ? "…" : "") + shown(piece) + (to < scalars.endIndex ? "…" : "")
     }
 }

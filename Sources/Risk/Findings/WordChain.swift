@@ -16,6 +16,12 @@ struct WordChain {
 
         /// Each byte but those inside a character counts.
         var characters: Int { WordChain.characters(bytes) }
+
+        /// Whether `ScannedText` knows the place of the byte at `at` in any text that has the word.
+        func isPlace(_ at: Int) -> Bool {
+            guard WordChain.isLetterOrDigit(bytes[at]) else { return bytes[at] != UInt8(ascii: " ") }
+            return at == 0 ? left != .anything : !WordChain.isLetterOrDigit(bytes[at - 1])
+        }
     }
 
     /// What a word's end must be next to.
@@ -25,6 +31,8 @@ struct WordChain {
         case boundary
         /// The start or end of a line.
         case line
+        /// Before it there is no letter or digit.
+        case apart
 
         /// Whether the place before the byte at `at` is such an edge.
         @inline(__always)
@@ -34,6 +42,7 @@ struct WordChain {
             case .line:
                 return at == 0 || at == text.count || text[at - 1] == UInt8(ascii: "\n")
                     || text[at] == UInt8(ascii: "\n")
+            case .apart: return at == 0 || !WordChain.isLetterOrDigit(text[at - 1])
             case .boundary:
                 let isBefore = at > 0 && WordChain.isWordByte(text[at - 1])
                 return isBefore != (at < text.count && WordChain.isWordByte(text[at]))
@@ -42,6 +51,13 @@ struct WordChain {
     }
 
     let steps: [Step]
+
+    /// The place of the step whose words are the rarest of those that can be searched for; nil if none can.
+    var anchor: Int? {
+        let frequencies = steps.map { EverydayWords.frequency(of: $0.words) }
+        return steps.indices.filter { steps[$0].words.allSatisfy(WordSearch.canFind) }
+            .min { frequencies[$0] < frequencies[$1] }
+    }
 
     /// Longer words are cut, which loses little; shorter ones are in most texts.
     private static let lengths = WordSearch.lengths
@@ -69,14 +85,52 @@ struct WordChain {
 
     private enum Part {
         case words(Set<[UInt8]>)
-        case gap(Int)
+        case gap(Int, End)
 
         /// In characters.
         var longest: Int {
             switch self {
             case .words(let words): words.map(WordChain.characters).max() ?? 0
-            case .gap(let count): count
+            case .gap(let count, _): count
             }
+        }
+
+        var end: End {
+            switch self {
+            case .gap(_, let end): return end
+            case .words(let words):
+                // A line begins like behind a space.
+                let last = words.map { $0.last { !PatternTree.Mark.isMark($0) || $0 == PatternTree.Mark.start } }
+                return End(
+                    isApart: last.allSatisfy { $0.map { !WordChain.isLetterOrDigit($0) } ?? true },
+                    mayBeEmpty: last.contains(nil))
+            }
+        }
+    }
+
+    /// How what a pattern matches may end.
+    private struct End {
+        /// Not with a letter or a digit.
+        let isApart: Bool
+        /// It may be nothing.
+        let mayBeEmpty: Bool
+
+        static let any = End(isApart: false, mayBeEmpty: false)
+
+        init(isApart: Bool, mayBeEmpty: Bool) { (self.isApart, self.mayBeEmpty) = (isApart, mayBeEmpty) }
+
+        init(of way: some Sequence<Part>) {
+            self = way.reduce(End(isApart: true, mayBeEmpty: true)) { before, part in
+                let end = part.end
+                return End(
+                    isApart: end.isApart && (before.isApart || !end.mayBeEmpty),
+                    mayBeEmpty: end.mayBeEmpty && before.mayBeEmpty)
+            }
+        }
+
+        init(ofAny ways: [Way]) {
+            let ends = ways.map { End(of: $0) }
+            self.init(isApart: ends.allSatisfy(\.isApart), mayBeEmpty: ends.contains(where: \.mayBeEmpty))
         }
     }
 
@@ -85,22 +139,24 @@ struct WordChain {
     private static func ways(through tree: PatternTree) -> [Way] {
         switch tree {
         case .words(let words): return [[.words(words)]]
-        case .gap(let count): return [[.gap(count)]]
+        case .gap(let count): return [[.gap(count, .any)]]
+        case .separator: return [[.gap(1, End(isApart: true, mayBeEmpty: false))]]
         case .choice(let branches): return merged(branches.flatMap(ways))
         case .sequence(let parts):
             var all: [Way] = [[]]
             for part in parts {
                 var ways = ways(through: part)
-                if all.count * ways.count > mostWays { ways = [[.gap(length(ways))]] }
+                if all.count * ways.count > mostWays { ways = [[.gap(length(ways), End(ofAny: ways))]] }
                 all = all.flatMap { way in ways.map { joined(way, $0) } }
             }
             return merged(all)
         case .many(let tree, let least, let most):
             let ways = ways(through: tree)
             if most == 1 { return least == 1 ? ways : merged(ways + [[]]) }
-            if least == 0 { return [[.gap(product(length(ways), most))]] }
+            let end = End(isApart: End(ofAny: ways).isApart, mayBeEmpty: true)
+            if least == 0 { return [[.gap(product(length(ways), most), end)]] }
             // Once, and then whatever more there is.
-            return ways.map { joined($0, [.gap(product(length(ways), most - 1))]) }
+            return ways.map { joined($0, [.gap(product(length(ways), most - 1), end)]) }
         }
     }
 
@@ -122,8 +178,9 @@ struct WordChain {
         var way = first
         for part in second {
             switch (way.last, part) {
-            case (_, .gap(0)): break
-            case (.gap(let a), .gap(let b)): way[way.count - 1] = .gap(min(PatternTree.unlimited, a + b))
+            case (_, .gap(0, _)): break
+            case (.gap(let a, _), .gap(let b, _)):
+                way[way.count - 1] = .gap(min(PatternTree.unlimited, a + b), End(of: [way[way.count - 1], part]))
             case (.words(let a), .words(let b)) where isFew(a, b):
                 way[way.count - 1] = .words(Set(a.flatMap { start in b.map { start + $0 } }))
             default: way.append(part)
@@ -152,12 +209,14 @@ struct WordChain {
     private static func steps(of way: Way) -> [Step] {
         var steps: [Step] = []
         var gap = 0
-        for part in way {
+        for (place, part) in way.enumerated() {
             guard case .words(let texts) = part else {
                 gap = min(PatternTree.unlimited, gap + part.longest)
                 continue
             }
-            let words = texts.compactMap(word)
+            let before = End(of: way[..<place])
+            let isApart = before.isApart && !before.mayBeEmpty
+            let words = texts.compactMap { word($0, isApart: isApart) }
             guard !words.isEmpty, words.allSatisfy({ $0.bytes.count >= lengths.lowerBound }) else {
                 gap = min(PatternTree.unlimited, gap + part.longest)
                 continue
@@ -167,36 +226,14 @@ struct WordChain {
             // What was cut off lies before the next word.
             gap = zip(words, cut).map { $0.characters - $1.characters }.max() ?? 0
         }
-        return withoutEveryday(steps)
+        return steps
     }
-
-    /// Steps that most texts take tell little: left out, if there are others.
-    // COST: half of all words that were found in texts were these; patterns are tried hardly more often without them.
-    private static func withoutEveryday(_ all: [Step]) -> [Step] {
-        var steps: [Step] = []
-        var gap = 0
-        for step in all {
-            if step.words.contains(where: { everyday.contains(trimmed($0)) }) {
-                let longest = step.words.map(\.characters).max() ?? 0
-                gap = min(PatternTree.unlimited, gap + step.reach + longest)
-            } else {
-                let reach = min(PatternTree.unlimited, gap + step.reach)
-                steps.append(Step(words: step.words, reach: steps.isEmpty ? PatternTree.unlimited : reach))
-                gap = 0
-            }
-        }
-        return steps.isEmpty ? all : steps
-    }
-
-    private static let everyday: Set<[UInt8]> = Set(
-        ["the", "to", "of", "for", "in", "is", "tool", "tools"].map { Array($0.utf8) })
-
-    private static func trimmed(_ word: Word) -> [UInt8] { word.bytes.filter { $0 != UInt8(ascii: " ") } }
 
     /// The word with its marks taken out, or nil when no text can have it.
-    private static func word(_ text: [UInt8]) -> Word? {
+    /// - Parameter isApart: what stands before it ends with no letter or digit.
+    private static func word(_ text: [UInt8], isApart: Bool) -> Word? {
         var bytes: [UInt8] = []
-        var (left, right) = (Edge.anything, Edge.anything)
+        var (left, right) = (isApart ? Edge.apart : .anything, Edge.anything)
         var mark: UInt8?
         for byte in text {
             if PatternTree.Mark.isMark(byte) {
@@ -232,6 +269,10 @@ struct WordChain {
 
     /// Whether a byte of UTF-8 continues a character.
     @inline(__always) static func isInside(_ byte: UInt8) -> Bool { byte & 0xC0 == 0x80 }
+
+    @inline(__always) static func isLetterOrDigit(_ byte: UInt8) -> Bool {
+        (byte | 0x20) &- 97 < 26 || byte &- 48 < 10
+    }
 
     /// Whether `\b` counts the byte as a part of a word.
     @inline(__always) static func isWordByte(_ byte: UInt8) -> Bool {

@@ -39,13 +39,11 @@ final class WordSearch: Sendable {
         }
     }
 
-    /// A bit for each hash of the first four bytes that some word is looked for by: at any place, or where a word of letters
-    /// begins.
-    private let isAnywhere: [UInt64]
-    private let isAtStart: [UInt64]
+    /// A bit for each hash of the first four bytes that some word is looked for by.
+    private let isKnown: [UInt64]
     /// By the upper bits of that hash: by how many bytes words are looked for there.
     private let lengths: [Lengths]
-    /// A power of two of them, at most half full.
+    /// A power of two of them, at most a quarter full.
     private let slots: [Slot]
     private let words: [Whole]
     private let bytes: [UInt8]
@@ -86,15 +84,14 @@ final class WordSearch: Sendable {
 
     /// - Parameter all: words, each as long as `lengths` allows; others are not looked for.
     init(_ all: [WordChain.Word]) {
-        var isKnown = [[UInt64](repeating: 0, count: 1 << 10), [UInt64](repeating: 0, count: 1 << 10)]
+        var isKnown = [UInt64](repeating: 0, count: 1 << 10)
         var lengths = [Lengths](repeating: [], count: 1 << (16 - WordSearch.lowerBits))
-        let known = all.indices.filter { WordSearch.lengths.contains(all[$0].bytes.count) }
-        let placed = known.map { (place: Place(all[$0]), index: $0) }.sorted {
+        let placed = all.indices.compactMap { index in Place(all[index]).map { (place: $0, index: index) } }.sorted {
             ($0.place.key, $0.index) < ($1.place.key, $1.index)
         }
         var slots = [Slot](repeating: Slot(), count: 64)
         let keys = placed.indices.count { $0 == 0 || placed[$0].place.key != placed[$0 - 1].place.key }
-        while slots.count < 2 * keys { slots += slots }
+        while slots.count < 4 * keys { slots += slots }
         var (words, bytes) = ([Whole](), [UInt8]())
         var next = 0
         while next < placed.count {
@@ -102,7 +99,7 @@ final class WordSearch: Sendable {
             while next < placed.count, next - first < WordSearch.mostTogether, placed[next].place.key == key {
                 let (place, index) = placed[next]
                 for hash in place.hashes {
-                    isKnown[place.isStart ? 1 : 0][hash >> 6] |= 1 << UInt64(hash & 63)
+                    isKnown[hash >> 6] |= 1 << UInt64(hash & 63)
                     lengths[hash >> WordSearch.lowerBits].insert(place.lengths)
                 }
                 words.append(Whole(all[index], index: index, offset: place.offset, start: bytes.count))
@@ -114,41 +111,38 @@ final class WordSearch: Sendable {
             while slots[at].range > 0 { at = (at + 1) & (slots.count - 1) }
             slots[at] = Slot(tag: WordSearch.tag(mixed), range: UInt32(first << 8 | (next - first)))
         }
-        isAnywhere = isKnown[0]
-        isAtStart = isKnown[1]
+        self.isKnown = isKnown
         self.lengths = lengths
         self.slots = slots
         self.words = words
         self.bytes = bytes
     }
 
+    /// Whether a word can be looked for: it begins a word of the text, or has a sign other than a space in it.
+    static func canFind(_ word: WordChain.Word) -> Bool { Place(word) != nil }
+
     /// Where in a word it is looked for, and by what.
     private struct Place {
         let offset: Int
-        /// Whether a word of letters begins there, in the word and so in the text.
-        let isStart: Bool
         /// 3, 4 or 8.
         let count: Int
         let key: UInt64
 
-        init(_ word: WordChain.Word) {
+        init?(_ word: WordChain.Word) {
             let bytes = word.bytes
-            var best = (rarity: -1, offset: 0, isStart: false, count: 3)
-            for at in 0...bytes.count - 3 {
-                let (isStart, count) = (Place.isStart(at, word), Place.count(bytes.count - at))
-                let rarity = bytes[at..<at + count].reduce(isStart ? 30 : 0) { $0 + WordSearch.rarities[Int($1)] }
-                if rarity > best.rarity { best = (rarity, at, isStart, count) }
+            guard WordSearch.lengths.contains(bytes.count) else { return nil }
+            var best: (rarity: Int, offset: Int, count: Int)?
+            for at in 0...bytes.count - 3 where word.isPlace(at) {
+                let count = Place.count(bytes.count - at)
+                let rarity = bytes[at..<at + count].reduce(0) { $0 + WordSearch.rarities[Int($1)] }
+                if rarity > best?.rarity ?? -1 { best = (rarity, at, count) }
             }
-            (_, offset, isStart, count) = best
+            guard let (_, offset, count) = best else { return nil }
+            (self.offset, self.count) = (offset, count)
             key = bytes[offset..<offset + count].reversed().reduce(0) { $0 << 8 | UInt64($1 | 0x20) }
         }
 
         private static func count(_ rest: Int) -> Int { rest >= 8 ? 8 : rest >= 4 ? 4 : 3 }
-
-        private static func isStart(_ at: Int, _ word: WordChain.Word) -> Bool {
-            guard WordChain.isWordByte(word.bytes[at]) else { return false }
-            return at == 0 ? word.left != .anything : !WordChain.isWordByte(word.bytes[at - 1])
-        }
 
         var lengths: Lengths { count == 8 ? .eight : count == 4 ? .four : .three }
 
@@ -161,7 +155,7 @@ final class WordSearch: Sendable {
 
     /// Of four bytes, 16 bits; capitals and small letters are the same.
     @inline(__always)
-    fileprivate static func hash(_ four: UInt32) -> Int { Int(((four & 0x1F1F_1F1F) &* 0x9E37_79B1) &>> 16) }
+    private static func hash(_ four: UInt32) -> Int { Int(((four & 0x1F1F_1F1F) &* 0x9E37_79B1) &>> 16) }
 
     /// Of the bytes that words are looked for by: every bit depends on all of them.
     @inline(__always)
@@ -176,75 +170,22 @@ final class WordSearch: Sendable {
     @inline(__always)
     private static func tag(_ mixed: UInt64) -> UInt32 { UInt32(truncatingIfNeeded: mixed &>> 32) }
 
-    /// Calls `body` with each word's index as often as it stands somewhere, and where it begins. A word that ends before
-    /// another begins comes before it.
+    /// Calls `body` with each word's index as often as it stands somewhere, and where it begins.
     /// - Parameter state: what `body` writes to.
     // COST: one parameter; what `body` captures would be many, each of them handed on at every place.
     @inline(__always)
     func search<State>(
-        _ text: UnsafeBufferPointer<UInt8>, _ state: inout State,
-        _ body: (_ state: inout State, _ word: Int, _ start: Int) -> Void
+        _ scanned: ScannedText, _ state: inout State, _ body: (_ state: inout State, _ word: Int, _ start: Int) -> Void
     ) {
-        guard text.count >= WordSearch.lengths.lowerBound else { return }
-        // COST: in a copy with room on both sides it need not be asked at every place how much of the text there is.
-        let (before, behind) = (WordSearch.lengths.upperBound, 16)
-        withUnsafeTemporaryAllocation(byteCount: before + text.count + behind, alignment: 8) { room in
-            guard let start = room.baseAddress.map({ $0 + before }) else { return }
-            UnsafeMutableRawBufferPointer(start: start - before, count: before).initializeMemory(
-                as: UInt8.self, repeating: 0)
-            UnsafeMutableRawBufferPointer(start: start, count: text.count).copyMemory(
-                from: UnsafeRawBufferPointer(text))
-            UnsafeMutableRawBufferPointer(start: start + text.count, count: behind).initializeMemory(
-                as: UInt8.self, repeating: 0)
-            let copy = UnsafeBufferPointer(start: start.assumingMemoryBound(to: UInt8.self), count: text.count)
-            var wasWord: UInt64 = 0
-            for at in stride(from: 0, to: text.count, by: 8) { look(at, &wasWord, copy, &state, body) }
-        }
-    }
-
-    /// Looks at eight places.
-    /// - Parameters:
-    ///   - text: with room on both sides.
-    ///   - wasWord: whether the byte before belongs to a word of letters, in its highest bit; and then the last of these.
-    @inline(__always)
-    private func look<State>(
-        _ at: Int, _ wasWord: inout UInt64, _ text: UnsafeBufferPointer<UInt8>, _ state: inout State,
-        _ body: (inout State, Int, Int) -> Void
-    ) {
-        guard let start = text.baseAddress else { return }
-        let bytes = UnsafeRawPointer(start + at)
-        let word = WordSearch.wordBytes(bytes.loadUnaligned(as: UInt64.self))
-        var starts = word & ~(word &<< 8 | wasWord)
-        wasWord = word &>> 56
-        // In the highest bit of each place's byte whether to look closer.
-        var hits = isAnywhere.withUnsafeBufferPointer { known in
-            known.bit(bytes, 0) | known.bit(bytes, 1) | known.bit(bytes, 2) | known.bit(bytes, 3)
-                | known.bit(bytes, 4) | known.bit(bytes, 5) | known.bit(bytes, 6) | known.bit(bytes, 7)
-        }
-        starts &= ~hits
-        isAtStart.withUnsafeBufferPointer { known in
-            while starts != 0 {
-                hits |= known.bit(bytes, starts.trailingZeroBitCount &>> 3)
-                starts &= starts &- 1
+        let text = scanned.text
+        guard text.count >= WordSearch.lengths.lowerBound, let start = text.baseAddress else { return }
+        let raw = UnsafeRawPointer(start)
+        isKnown.withUnsafeBufferPointer { known in
+            scanned.forEachPlace(from: 0, through: text.count &- 1) { at in
+                let hash = WordSearch.hash(raw.loadUnaligned(fromByteOffset: at, as: UInt32.self))
+                if known[hash &>> 6] &>> UInt64(hash & 63) & 1 != 0 { compare(at, text, &state, body) }
             }
         }
-        while hits != 0 {
-            compare(at &+ hits.trailingZeroBitCount &>> 3, text, &state, body)
-            hits &= hits &- 1
-        }
-    }
-
-    /// Which of eight bytes are letters, digits or underscores, in the highest bit of each.
-    @inline(__always)
-    private static func wordBytes(_ bytes: UInt64) -> UInt64 {
-        let each: UInt64 = 0x0101_0101_0101_0101
-        let plain = bytes & ~(each &<< 7)
-        let letter = plain | each &<< 5
-        // At least `a`, no more than `z`; the same of `0` and `9`.
-        let letters = (letter &+ each &* (0x80 - 0x61)) & ~(letter &+ each &* (0x80 - 0x7B))
-        let digits = (plain &+ each &* (0x80 - 0x30)) & ~(plain &+ each &* (0x80 - 0x3A))
-        let lines = ~((plain ^ each &* 0x5F) &+ each &* 0x7F)
-        return (letters | digits | lines) & ~bytes & each &<< 7
     }
 
     // COST: few places of a text come here; in the loop above it made that too large for its registers.
@@ -309,14 +250,5 @@ final class WordSearch: Sendable {
     /// The first eight bytes, or as many as there are, as a number.
     private static func number(_ text: some Sequence<UInt8>) -> UInt64 {
         text.prefix(8).enumerated().reduce(0) { $0 | UInt64($1.element) << UInt64(8 * $1.offset) } | small
-    }
-}
-
-extension UnsafeBufferPointer<UInt64> {
-    /// The bit of the four bytes at a place, in the highest bit of the place's byte.
-    @inline(__always)
-    fileprivate func bit(_ bytes: UnsafeRawPointer, _ place: Int) -> UInt64 {
-        let hash = WordSearch.hash(bytes.loadUnaligned(fromByteOffset: place, as: UInt32.self))
-        return (self[hash &>> 6] &>> UInt64(hash & 63) & 1) &<< UInt64(8 &* place &+ 7)
     }
 }
