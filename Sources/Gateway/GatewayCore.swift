@@ -73,7 +73,8 @@ struct GatewayCore: Sendable {
                 let caller = try snapshots.snapshot().caller(
                     grant: session.grantID, server: session.caller.server.name, at: now),
                 // COST: comparing definitions member by member was a hundredth of a call; mostly nothing has changed.
-                caller === session.caller || caller.server == session.server.definition
+                caller === session.caller
+                    || caller.server == session.server.definition && session.speaker.is(caller.grant)
             else { return nil }
             return caller
         }
@@ -101,7 +102,7 @@ struct GatewayCore: Sendable {
     ///   - ended: told when grants may have ended; `isOver` says which.
     func keepHouse(
         on loop: EventLoop, swept: @escaping @Sendable () -> Void = {},
-        ended: @escaping @Sendable (_ isOver: (String) -> Bool) -> Void = { _ in }
+        ended: @escaping @Sendable (_ isOver: (Speaker) -> Bool) -> Void = { _ in }
     ) {
         sweep(on: loop, swept)
         watch(on: loop, seen: 0, next: nil, ended)
@@ -124,7 +125,7 @@ struct GatewayCore: Sendable {
     ///   - seen: the generation whose grants were looked at.
     ///   - next: when the next of them ends.
     private func watch(
-        on loop: EventLoop, seen: UInt64, next: Instant?, _ ended: @escaping @Sendable ((String) -> Bool) -> Void
+        on loop: EventLoop, seen: UInt64, next: Instant?, _ ended: @escaping @Sendable ((Speaker) -> Bool) -> Void
     ) {
         let left = next.map { max(.milliseconds(1), $0 - EventLoop.wallNow) } ?? Self.alertness
         _ = loop.schedule(after: min(left, Self.alertness)) {
@@ -140,11 +141,11 @@ struct GatewayCore: Sendable {
     /// Ends what lives by a grant or a definition that is no more.
     func keep(
         only snapshot: GatewaySnapshot, at now: Instant, on loop: EventLoop,
-        _ ended: (_ isOver: (String) -> Bool) -> Void
+        _ ended: (_ isOver: (Speaker) -> Bool) -> Void
     ) {
         sessions.keep(only: snapshot, on: loop)
         metrics.sessions.store(sessions.count, ordering: .relaxed)
-        ended { snapshot.isOver(grant: $0, at: now) }
+        ended { snapshot.isOver($0, at: now) }
     }
 
     /// How far back any stored version of any policy can look. An older version may be put back while the gateway runs, and

@@ -494,6 +494,19 @@ class Ends(Streams):
         until(lambda: len(ended) == len(opened), "the end of all")
         self.assertLess(max(ended.values()), end + 10, ended)
 
+    def test_when_its_token_is_replaced(self):
+        self.raw()
+        opened, ended = self.streams(self.token)
+        self.assertEqual(ended, {})
+        token = json.loads(self.sluice("grant", "rotate", "raw", "--json").stdout)["token"]
+        until(lambda: len(ended) == len(opened), "the end of all")
+        # The new one begins anew, and what it opens stays.
+        opened, ended = self.streams(token)
+        self.sluice("grant", "create", "--server", "raw", "--policy", "raw", "--label", "somebody else")
+        for url in (self.gw.url("raw"), self.gw.url("raw").rsplit("/", 1)[0]):
+            self.assertIn("content", Modern(url, token).call("echo" if url.endswith("raw") else "raw__echo", {}).result)
+        self.assertEqual(ended, {})
+
     def test_what_is_being_opened_ends_too(self):
         # A server takes its time to start; until then a session is in no table.
         gate = self.folder / "gate"

@@ -33,6 +33,18 @@ final class Caller: Sendable {
     }
 }
 
+/// Who has opened something that outlives its request: a grant with the token that it had then. A new token means that the
+/// old one may be in the wrong hands, so what was opened with it ends.
+struct Speaker: Sendable, Hashable {
+    let grant: String
+    let rotated: Instant?
+
+    init(_ grant: Grant) { (self.grant, rotated) = (grant.id, grant.rotated) }
+
+    // COST: by two of its fields, since the compiler copies the grant, all its texts retained, to ask it.
+    func `is`(_ grant: Grant) -> Bool { self.grant == grant.id && rotated == grant.rotated }
+}
+
 /// A grant and all that it may call.
 final class Holder: Sendable {
     let grant: Grant

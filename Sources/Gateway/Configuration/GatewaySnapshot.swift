@@ -64,9 +64,10 @@ final class GatewaySnapshot: Sendable {
             || mine.pins != former.pins
     }
 
-    /// Whether a grant may speak no more.
-    func isOver(grant id: String, at now: Instant) -> Bool {
-        holdersByGrant[id]?.standing(at: now) != .active
+    /// Whether somebody may speak no more.
+    func isOver(_ speaker: Speaker, at now: Instant) -> Bool {
+        guard let holder = holdersByGrant[speaker.grant] else { return true }
+        return holder.standing(at: now) != .active || !speaker.is(holder.grant)
     }
 
     /// When the next of the grants ends by itself that have not yet.

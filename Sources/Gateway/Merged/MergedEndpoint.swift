@@ -42,7 +42,7 @@ final class MergedEndpoint: Sendable {
 
     func session(of arrival: Arrival) throws(Refusal) -> MergedSession {
         let name = try arrival.sessionName()
-        guard let session = session(named: name), session.grantID == arrival.holder.grant.id else {
+        guard let session = session(named: name), session.speaker.is(arrival.holder.grant) else {
             throw .unknownSession
         }
         try arrival.checkVersion()
@@ -63,8 +63,8 @@ final class MergedEndpoint: Sendable {
         endAll(on: loop) { $0.isIdle(since: limit) }
     }
 
-    /// Ends the sessions whose grant may no longer speak.
-    func keep(on loop: EventLoop, isOver: (String) -> Bool) { endAll(on: loop) { isOver($0.grantID) } }
+    /// Ends the sessions of those who may no longer speak.
+    func keep(on loop: EventLoop, isOver: (Speaker) -> Bool) { endAll(on: loop) { isOver($0.speaker) } }
 
     private func endAll(on loop: EventLoop, where isOver: (MergedSession) -> Bool) {
         for session in table.withLock({ $0.values.filter(isOver) }) { end(session, on: loop) }
@@ -80,15 +80,18 @@ final class MergedEndpoint: Sendable {
     /// What stands in for a session of a modern client.
     func standing(_ profile: ClientProfile, _ arrival: Arrival) throws(Refusal) -> MergedSession {
         let key = Self.standingKey(arrival.holder.grant.id, profile.abilities)
-        let session = table.withLock { table -> MergedSession? in
-            if let known = table[key], !known.isEnded { return known }
-            guard table.count < endpoint.options.maxSessions else { return nil }
+        let (session, old) = table.withLock { table -> (MergedSession?, MergedSession?) in
+            let old = table[key]
+            if let old, !old.isEnded, old.speaker.is(arrival.holder.grant) { return (old, nil) }
+            guard old != nil || table.count < endpoint.options.maxSessions else { return (nil, nil) }
             let fresh = MergedSession(
-                id: key, grantID: arrival.holder.grant.id, profile: profile, naming: naming, history: endpoint.history,
+                id: key, speaker: Speaker(arrival.holder.grant), profile: profile, naming: naming,
+                history: endpoint.history,
                 now: arrival.started)
             table[key] = fresh
-            return fresh
+            return (fresh, old)
         }
+        if let old { end(old, on: arrival.loop) }
         guard let session else { throw .tooManySessions }
         session.touch(arrival.started)
         return session
@@ -102,7 +105,7 @@ final class MergedEndpoint: Sendable {
     /// A session of a legacy client, without any server yet.
     func open(_ id: String, _ profile: ClientProfile, _ arrival: Arrival) throws(Refusal) -> MergedSession {
         let session = MergedSession(
-            id: id, grantID: arrival.holder.grant.id, profile: profile, naming: naming, history: endpoint.history,
+            id: id, speaker: Speaker(arrival.holder.grant), profile: profile, naming: naming, history: endpoint.history,
             now: arrival.started)
         let hasRoom = table.withLock { table in
             guard table.count < endpoint.options.maxSessions else { return false }
@@ -276,7 +279,7 @@ final class MergedEndpoint: Sendable {
             let current: Arrival
             do throws(StoreError) {
                 // Servers may have come, gone or changed since the stream was opened.
-                guard let holder = try self.currentHolder(session.grantID, EventLoop.wallNow) else { return }
+                guard let holder = try self.currentHolder(session.speaker.grant, EventLoop.wallNow) else { return }
                 current = arrival.later(holder)
             } catch {
                 return self.lookAfter(stream, session, arrival)
@@ -299,7 +302,7 @@ final class MergedEndpoint: Sendable {
                 await within(Self.patience, on: loop) { await self.isThere(caller, session, arrival) } ?? false
             session.looked(after: server)
             // If the definition has changed meanwhile, that says nothing of the server.
-            let current = try? self.currentHolder(session.grantID, EventLoop.wallNow)?.caller(of: server)
+            let current = try? self.currentHolder(session.speaker.grant, EventLoop.wallNow)?.caller(of: server)
             guard isThere || current?.server == caller.server else { return }
             self.note(server, session, isDead: !isThere)
         }

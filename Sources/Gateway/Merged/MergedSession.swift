@@ -25,7 +25,7 @@ final class MergedSession: Sendable {
     }
 
     let id: String
-    let grantID: String
+    let speaker: Speaker
     let profile: ClientProfile
     let asks = AskBook()
     /// What was sent on its streams.
@@ -34,11 +34,11 @@ final class MergedSession: Sendable {
     private let state: Mutex<State>
 
     init(
-        id: String, grantID: String, profile: ClientProfile, naming: ToolNaming, history: EventBudget, now: TimeSpan
+        id: String, speaker: Speaker, profile: ClientProfile, naming: ToolNaming, history: EventBudget, now: TimeSpan
     ) {
-        events = SessionEvents(profile.version, budget: history.share(of: grantID))
+        events = SessionEvents(profile.version, budget: history.share(of: speaker.grant))
         self.id = id
-        self.grantID = grantID
+        self.speaker = speaker
         self.profile = profile
         lastUsed = Atomic(now.microseconds)
         state = Mutex(State(tools: NameTable(naming), prompts: NameTable(naming)))

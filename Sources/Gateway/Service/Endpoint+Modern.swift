@@ -104,7 +104,9 @@ extension Endpoint {
     func standing(_ profile: ClientProfile, _ arrival: Arrival) async throws(UpstreamError) -> ClientSession {
         let caller = arrival.caller
         let key = Self.standingKey(caller.grant.id, caller.server.name, profile.abilities)
-        if let session = sessions.find(key), session.server.definition == caller.server, !session.isEnded {
+        if let session = sessions.find(key), session.server.definition == caller.server,
+            session.speaker.is(caller.grant), !session.isEnded
+        {
             session.touch(arrival.started)
             return session
         }

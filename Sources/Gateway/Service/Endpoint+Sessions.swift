@@ -13,7 +13,7 @@ extension Endpoint {
         guard let session = sessions.find(try arrival.sessionName()), session.profile.era == .legacy,
             // COST: the same caller, mostly; comparing definitions is a percent of a call's instructions.
             session.caller === arrival.caller
-                || session.grantID == arrival.caller.grant.id && session.server.definition == arrival.caller.server
+                || session.speaker.is(arrival.caller.grant) && session.server.definition == arrival.caller.server
         else { throw .unknownSession }
         try arrival.checkVersion()
         session.touch(arrival.started)

@@ -86,9 +86,9 @@ final class SSEFront: Sendable {
         channel.stream.end()
     }
 
-    /// Ends the streams whose grant may no longer speak.
-    func keep(on loop: EventLoop, isOver: (String) -> Bool) {
-        for channel in channels.withLock({ $0.values.filter { isOver($0.grantID) } }) {
+    /// Ends the streams of those who may no longer speak.
+    func keep(on loop: EventLoop, isOver: (Speaker) -> Bool) {
+        for channel in channels.withLock({ $0.values.filter { isOver($0.speaker) } }) {
             close(channel, on: loop)
         }
     }
@@ -103,7 +103,7 @@ final class SSEFront: Sendable {
     /// - Parameter server: the one in the path; nil for all servers of the grant.
     func admit(_ arrival: Arrival, of server: String?, session id: String?) throws(Refusal) -> Delivery {
         guard let id else { throw .noSession }
-        guard let channel = channels.withLock({ $0[id] }), channel.grantID == arrival.holder.grant.id,
+        guard let channel = channels.withLock({ $0[id] }), channel.speaker.is(arrival.holder.grant),
             channel.server?.name == server, !channel.stream.isClosed, channel.session?.isEnded != true
         else { throw .unknownSession }
         guard channel.server == server.map({ _ in arrival.caller.server }) else {
@@ -219,14 +219,14 @@ final class SSEChannel: Sendable {
 
     /// In the URL that only this client is told.
     let id = SessionTable.makeID()
-    let grantID: String
+    let speaker: Speaker
     /// Nil for all servers of the grant.
     let server: Server?
     let stream: any EventSink
     private let state = Mutex(State())
 
     init(_ arrival: Arrival, isMerged: Bool, _ stream: any EventSink) {
-        grantID = arrival.holder.grant.id
+        speaker = Speaker(arrival.holder.grant)
         server = isMerged ? nil : arrival.caller.server
         self.stream = stream
     }

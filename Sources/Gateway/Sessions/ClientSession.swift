@@ -71,6 +71,8 @@ final class ClientSession: Sendable {
     }
 
     var grantID: String { caller.grant.id }
+    /// Who has opened it.
+    var speaker: Speaker { Speaker(caller.grant) }
     /// What limits of scope `session` count by: modern requests of one grant count together, whatever they declare.
     var scopeID: String { profile.era == .modern ? "stateless:\(caller.grant.id)" : id }
     var version: ProtocolVersion { profile.version }

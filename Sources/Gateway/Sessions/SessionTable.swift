@@ -56,13 +56,15 @@ final class SessionTable: Sendable {
     }
 
     /// Adds it unless there is one of its name already: the one that is in the table now, or nil when it is full, or the session
-    /// over. One whose server is another now ends.
+    /// over. One whose server or token is another now ends.
     func adopt(
         _ session: ClientSession, on loop: EventLoop, unless isOver: () -> Bool = { false }
     ) -> ClientSession? {
         let (kept, old) = sessions.withLock { sessions -> (ClientSession?, ClientSession?) in
             let known = sessions[session.id]
-            if let known, !known.isEnded, known.server === session.server { return (known, nil) }
+            if let known, !known.isEnded, known.server === session.server, known.speaker == session.speaker {
+                return (known, nil)
+            }
             guard known != nil || sessions.count < capacity else { return (nil, nil) }
             sessions[session.id] = session
             return (session, known)
@@ -101,11 +103,12 @@ final class SessionTable: Sendable {
         }
     }
 
-    /// Ends the sessions whose grant may no longer speak or whose server is another now.
+    /// Ends the sessions of those who may no longer speak, or whose server is another now.
     func keep(only snapshot: GatewaySnapshot, on loop: EventLoop) {
         let now = EventLoop.wallNow
         let over = removeAll { session in
-            snapshot.caller(grant: session.grantID, server: session.caller.server.name, at: now) == nil
+            snapshot.isOver(session.speaker, at: now)
+                || snapshot.caller(grant: session.grantID, server: session.caller.server.name, at: now) == nil
                 || snapshot.servers[session.server.definition.name] != session.server.definition
         }
         loop.execute { for session in over { session.end(on: loop) } }
