@@ -58,7 +58,7 @@ struct MaskBuilder {
         }
         guard let extent = piece.extent?.moved(x: window.xMin, y: window.yMin) else { return nil }
         try piece.grow(by: padding)
-        guard !piece.isBlack else { return nil }
+        guard padding >= 0 || !piece.isBlack else { return nil }
         try mask.merge(piece, x: window.xMin, y: window.yMin)
         return extent
     }
