@@ -175,6 +175,22 @@ struct RowArena: ~Copyable, @unchecked Sendable {
         return bytes[..<end] + Array("…".utf8)
     }
 
+    /// The first of many names in their order, one more than a row keeps, so that it can say that there are others.
+    // COST: a client may send as many names as its message has room for, and to sort them all takes tenths of a second.
+    static func first(of keys: [String]) -> [String] {
+        var first: [String] = []
+        for key in keys where first.count <= maximumKeys || key < first[maximumKeys] {
+            var (low, high) = (0, first.count)
+            while low < high {
+                let middle = (low + high) / 2
+                if first[middle] < key { low = middle + 1 } else { high = middle }
+            }
+            if first.count > maximumKeys { first.removeLast() }
+            first.insert(key, at: low)
+        }
+        return first
+    }
+
     /// A JSON array of the sorted names.
     private mutating func keys(_ keys: [String]) {
         guard !keys.isEmpty else { return null() }

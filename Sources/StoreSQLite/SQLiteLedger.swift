@@ -96,7 +96,12 @@ package final class SQLiteLedger: Ledger {
                         help: "use fewer limits in one policy entry")))
             return
         }
-        if let error = queue.append(row, completion) {
+        if row.argumentKeys.count > RowArena.maximumKeys {
+            // Here, and not where others wait for the queue.
+            var shorter = row
+            shorter.argumentKeys = RowArena.first(of: row.argumentKeys)
+            if let error = queue.append(shorter, completion) { completion?(.failure(error)) }
+        } else if let error = queue.append(row, completion) {
             completion?(.failure(error))
         }
     }

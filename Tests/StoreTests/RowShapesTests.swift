@@ -1,7 +1,8 @@
 import Base
 import Store
-import StoreSQLite
 import Testing
+
+@testable import StoreSQLite
 
 /// Each set of columns that are NULL has a statement of its own, and only some are kept.
 struct RowShapesTests {
@@ -28,6 +29,24 @@ struct RowShapesTests {
         }
         #expect(stored == expected)
         #expect(try ledger.verify().isIntact)
+    }
+
+    @Test func ofManyNamesTheFirstAreKept() throws {
+        let sorted = (10_000..<12_000).map { "name \($0)" }
+        let most = RowArena.maximumKeys + 1
+        for names in [
+            sorted, sorted.reversed(), sorted.shuffled(), Array(sorted.prefix(most)), Array(sorted.prefix(3)),
+        ] {
+            #expect(RowArena.first(of: names) == Array(names.sorted().prefix(most)))
+        }
+        let fixture = try Fixture()
+        let ledger = try fixture.data.openLedger()
+        var many = row(0, 0)
+        many.argumentKeys = sorted.reversed()
+        ledger.append(many, completion: nil)
+        ledger.close()
+        let stored = try #require(try ledger.rows(LedgerQuery()).first).argumentKeys
+        #expect(stored == Array(sorted.prefix(RowArena.maximumKeys)) + ["…"])
     }
 
     private func row(_ round: Int, _ number: Int) -> LedgerRow {
