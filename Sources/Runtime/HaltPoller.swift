@@ -97,12 +97,13 @@ final class HaltPoller: @unchecked Sendable {
 /// the thread rests, the longer the more often it finds that.
 struct Restraint {
     /// From which length on, in nanoseconds, the processor was away for too long.
-    static let late: UInt64 = 500_000
+    static let late: UInt64 = 1_000_000
     /// The shortest and the longest rest, in nanoseconds.
     static let shortest: UInt64 = 1_000_000
-    static let longest: UInt64 = 256_000_000
-    /// After so much time without a late return, in nanoseconds, what was before is forgotten.
-    static let calm: UInt64 = 1_000_000
+    static let longest: UInt64 = 1_024_000_000
+    /// After so much time awake without a late return, in nanoseconds, what was before is forgotten. It is less than what
+    /// lies between two of the ledger's transactions, which may be late ones themselves.
+    static let calm: UInt64 = 4_000_000
 
     private var next = shortest
     private var undisturbed: UInt64 = 0

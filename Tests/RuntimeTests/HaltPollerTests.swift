@@ -19,7 +19,7 @@ import Testing
     @Test func restsLongerTheMoreOftenItIsDisturbed() {
         var restraint = Restraint()
         let rests = (0..<12).map { _ in restraint.rest(afterAway: 3_000_000) }
-        #expect(rests == [1, 2, 4, 8, 16, 32, 64, 128, 256, 256, 256, 256].map { $0 * 1_000_000 })
+        #expect(rests == [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1_024, 1_024].map { $0 * 1_000_000 })
     }
 
     /// A few short absences between two long ones are no sign that the processor is free again.
