@@ -124,7 +124,16 @@ struct SubjectTests {
         ("urn:isbn:0451450523", true), ("a://b//c", true), ("notes", true), ("FILE:///a", false), ("file:////a", false),
         ("file://localhost/a", false), ("file:///a//b", false), ("file:///%61", false), ("file:///a%c3", false),
         ("file:///a/../b", false), ("file:///a/.", false), ("file:///a%2e%2e/b", false), ("file:///a%", false),
-        ("http://Example.org/a", false), (#"file:///a\b"#, false),
+        ("http://Example.org/a", false), (#"file:///a\b"#, false), ("file:/etc/secret", false),
+        ("file:etc/secret", false), (" file:///etc/secret", false), ("file:///e\tc/secret", false),
+        ("file:///a?x", false), ("file:///a#x", false), ("file:///\u{E4}", false), ("file:///{path}", true),
+        ("https://a.example/b?q=1", true), ("https://a.example:8443/b", true), ("https://[2001:db8::1]/b", true),
+        ("https://127.0.0.1/", true), ("https://a.example", false), ("https:/a.example/b", false),
+        ("https:a.example/b", false), ("https:///a.example/b", false), ("https://a.example:443/b", false),
+        ("https://a.example:/b", false), ("https://@a.example/b", false), ("https://a\u{3002}example/b", false),
+        ("https://a.\u{FF45}xample/b", false), ("https://a.example./b", false), ("https://a.example/b#x", false),
+        ("\u{1}https://a.example/b", false), ("http://0x7f.1/", false), ("http://127.1/", false),
+        ("http://[2001:DB8::1]/", false), ("ftp://a.example:21/b", false), ("1a:b", false), (":b", false),
     ])
     func uriSpellings(_ uri: String, _ isNormal: Bool) throws {
         #expect(ResourceURI.isNormal(uri) == isNormal)

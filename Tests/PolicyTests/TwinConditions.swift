@@ -182,7 +182,8 @@ extension Twin {
             return say(text.unicodeScalars.reversed().starts(with: part.unicodeScalars.reversed()))
         case ("subset_of", .array(let list), _):
             return say(list.allSatisfy { item in choices.contains { equal(item, $0) } })
-        case ("path_within", .string(let path), _): return say(isWithin(path, choices.compactMap(\.string)))
+        case ("path_within", .string(let path), _):
+            return isWithin(path, choices.compactMap(\.string)).map(say) ?? "undetermined"
         case ("cidr_in", .string(let text), _):
             guard let address = address(text) else { return "undetermined" }
             return say(choices.compactMap(\.string).contains { inside(address, $0) })
@@ -196,20 +197,20 @@ extension Twin {
 
     // MARK: File paths
 
-    /// Inside as written and after each round of decoding.
-    private func isWithin(_ path: String, _ directories: [String]) -> Bool {
-        guard !path.isEmpty, !path.hasPrefix("~"), !path.unicodeScalars.contains("\0") else { return false }
-        guard let parts = cleaned(path), directories.contains(where: { lies(parts, path, in: $0) }) else {
-            return false
-        }
-        if path.contains("\\") {
-            let turned = path.replacing("\\", with: "/")
-            guard let parts = cleaned(turned), directories.contains(where: { lies(parts, turned, in: $0) }) else {
-                return false
-            }
-        }
+    /// Where it lies as written and after each round of decoding; nil where that is not one answer.
+    private func isWithin(_ path: String, _ directories: [String]) -> Bool? {
+        guard !path.isEmpty, !path.hasPrefix("~"), !path.unicodeScalars.contains("\0") else { return nil }
+        var places = [place(path, directories)]
+        if path.contains("\\") { places.append(place(path.replacing("\\", with: "/"), directories)) }
         let once = decoded(path)
-        return once == path || isWithin(once, directories)
+        if once != path { places.append(isWithin(once, directories)) }
+        return places.allSatisfy { $0 == places[0] } ? places[0] : nil
+    }
+
+    private func place(_ path: String, _ directories: [String]) -> Bool? {
+        guard let parts = cleaned(path) else { return nil }
+        if directories.contains(where: { lies(parts, path, in: $0) }) { return true }
+        return directories.contains { $0.hasPrefix("/") != path.hasPrefix("/") } ? nil : false
     }
 
     private func cleaned(_ path: String) -> [String]? {

@@ -41,9 +41,10 @@ extension Evaluation {
                 })
         case .subset(let list): return inclusion(operand, list)
         case .within(let directories):
-            guard let (isInside, bytes) = operand.withText({ (DirectoryPath.contains($0, in: directories), $0.count) })
+            guard let (isInside, work) = operand.withText({ DirectoryPath.contains($0, in: directories) })
             else { return .undetermined }
-            charge(bytes * directories.count)
+            // Parts are cut and compared, which takes longer for a byte than what others charge for.
+            charge(work * (4 + directories.count))
             return Truth(isInside)
         case .network(let networks, let negated):
             guard let address = operand.withText({ IPAddress($0) }) ?? nil else { return .undetermined }

@@ -1,23 +1,59 @@
-/// URIs that a server may read as others than they look. RFC 3986, section 6.2.2: scheme and host in any case, characters
-/// that need no percent sign, dots between slashes.
+/// URIs that a server may read as others than they look: RFC 3986, section 6.2.2 (scheme and host in any case, characters that
+/// need no percent sign, dots between slashes), and what the WHATWG's URL standard makes of the schemes that it knows, as
+/// browsers, Node.js and pydantic do: slashes left out or written too often, white space passed over, hosts in other letters.
 enum ResourceURI {
     /// Whether the text is in the one form that patterns are written for.
     static func isNormal(_ uri: String) -> Bool {
         let bytes = Array(uri.utf8)
+        guard bytes.allSatisfy(mayStand) else { return false }
         guard let colon = bytes.firstIndex(of: UInt8(ascii: ":")) else { return !bytes.contains(UInt8(ascii: "%")) }
-        let rest = bytes[(colon + 1)...]
-        guard !bytes[..<colon].contains(where: isUpper), hasNormalPercents(rest) else { return false }
+        let (scheme, rest) = (bytes[..<colon], bytes[(colon + 1)...])
+        guard isScheme(scheme), hasNormalPercents(rest) else { return false }
         let path = rest.prefix { $0 != UInt8(ascii: "?") && $0 != UInt8(ascii: "#") }
         let segments = path.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
-        guard !segments.contains(where: { $0.elementsEqual(".".utf8) || $0.elementsEqual("..".utf8) }),
-            !path.contains(UInt8(ascii: "\\"))
-        else { return false }
-        guard path.starts(with: "//".utf8) else { return true }
-        let authority = segments.count > 2 ? segments[2] : []
-        guard !authority.contains(where: isUpper) else { return false }
-        guard bytes[..<colon].elementsEqual("file".utf8) else { return true }
-        // file://localhost/a, file:////a and file:///a//b are the file:///a and file:///a/b of patterns.
-        return authority.isEmpty && !segments.dropFirst(3).dropLast().contains { $0.isEmpty }
+        guard !segments.contains(where: { $0.elementsEqual(".".utf8) || $0.elementsEqual("..".utf8) }) else {
+            return false
+        }
+        let authority = path.starts(with: "//".utf8) ? segments[2] : nil
+        guard authority?.contains(where: isUpper) != true else { return false }
+        switch String(decoding: scheme, as: UTF8.self) {
+        case "file":
+            // file:/a, file://localhost/a, file:////a and file:///a//b are the file:///a and file:///a/b of patterns, and no
+            // file's name has a question or a part.
+            return authority?.isEmpty == true && path.count == rest.count
+                && !segments.dropFirst(3).dropLast().contains { $0.isEmpty }
+        case "http", "ws": return isNormal(authority, of: bytes, port: "80") && hasPathAndNoPart(segments, rest)
+        case "https", "wss": return isNormal(authority, of: bytes, port: "443") && hasPathAndNoPart(segments, rest)
+        case "ftp": return isNormal(authority, of: bytes, port: "21") && hasPathAndNoPart(segments, rest)
+        default: return true
+        }
+    }
+
+    /// What RFC 3986 has in a URI, and the braces of a template.
+    private static func mayStand(_ byte: UInt8) -> Bool {
+        (0x21...0x7E).contains(byte) && !"\"<>\\^`|".utf8.contains(byte)
+    }
+
+    private static func isScheme(_ text: ArraySlice<UInt8>) -> Bool {
+        guard let first = text.first, (97...122).contains(first) else { return false }
+        return text.allSatisfy { (97...122).contains($0) || (48...57).contains($0) || "+-.".utf8.contains($0) }
+    }
+
+    /// A host as `HostName` writes it, and perhaps a port that is not the scheme's own.
+    private static func isNormal(_ authority: ArraySlice<UInt8>?, of uri: [UInt8], port usual: String) -> Bool {
+        guard let authority, let host = HostName.of(url: uri) else { return false }
+        let written = host.contains(":") ? "[\(host)]" : host
+        guard authority.starts(with: written.utf8) else { return false }
+        let end = authority.dropFirst(written.utf8.count)
+        guard let colon = end.first else { return true }
+        let port = end.dropFirst()
+        return colon == UInt8(ascii: ":") && !port.isEmpty && port.first != UInt8(ascii: "0")
+            && !port.elementsEqual(usual.utf8)
+    }
+
+    /// `https://a` is `https://a/`, and what is behind `#` never reaches the other side.
+    private static func hasPathAndNoPart(_ segments: [ArraySlice<UInt8>], _ rest: ArraySlice<UInt8>) -> Bool {
+        segments.count > 3 && !rest.contains(UInt8(ascii: "#"))
     }
 
     private static func isUpper(_ byte: UInt8) -> Bool { (65...90).contains(byte) }
