@@ -114,8 +114,8 @@ enum AuditCommands {
         command: Command(
             "audit", "verify", summary: "recompute the ledger's hash chain",
             details:
-                "Exit code 1 if a row was changed, removed or inserted; it names the first such row. Exit code 3 if rows "
-                + "were recorded that could not be checked, since the database does not take them.",
+                "Exit code 1 if a row was changed, removed or inserted; it names the first such row.\n"
+                + "Exit code 3 if rows were recorded that could not be checked, since the database does not take them.",
             options: [DataFolder.option, DataFolder.json],
             examples: [
                 Example("sluice audit verify", "prints the last row's hash: keep it elsewhere to notice a rollback")
