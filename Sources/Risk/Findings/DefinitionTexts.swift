@@ -92,7 +92,9 @@ struct DefinitionTexts {
     private func add(_ value: JSONCursor, _ role: TextRole, _ body: (Found) -> Void) {
         guard value.kind == .string, value.range.count > 2 else { return }
         // A name of several words is read like any other sentence.
-        let isSentence = role == .name && value.withText { $0.count(where: { $0 == UInt8(ascii: " ") }) } >= 4
+        let isSentence =
+            role == .name && value.range.count > 10
+            && value.withText { $0.count(where: { $0 == UInt8(ascii: " ") }) } >= 4
         body(.text(Item(role: isSentence ? .text : role, value: value, keyword: nil)))
     }
 
@@ -232,11 +234,11 @@ struct DefinitionTexts {
     private static func keyword(_ key: JSONCursor) -> Keyword {
         key.withText { text in
             guard text.count < keywords.count else { return .unknown }
-            for (word, keyword) in keywords[text.count]
-            where text.elementsEqual(UnsafeBufferPointer(start: word.utf8Start, count: word.utf8CodeUnitCount)) {
-                return keyword
+            let alike = keywords[text.count].first { word, _ in
+                for at in 0..<text.count where text[at] != word.utf8Start[at] { return false }
+                return true
             }
-            return .unknown
+            return alike?.1 ?? .unknown
         }
     }
 }

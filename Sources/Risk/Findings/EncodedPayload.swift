@@ -16,16 +16,15 @@ enum EncodedPayload {
     static func runs(in text: UnsafeBufferPointer<UInt8>) -> [Run] {
         var runs: [Run] = []
         var start = 0
-        while start < text.count, runs.count < 8 {
-            guard isDigit(text[start]) else {
-                start += 1
+        // COST: from the end of the shortest run that may begin at `start` backwards; most bytes are never looked at.
+        while start + shortest <= text.count, runs.count < 8 {
+            if let gap = (start..<start + shortest).last(where: { !isDigit(text[$0]) }) {
+                start = gap + 1
                 continue
             }
-            var end = start
+            var end = start + shortest
             while end < text.count, isDigit(text[end]) { end += 1 }
-            if end - start >= shortest, let decoded = decode(text[start..<end]) {
-                runs.append(Run(place: start..<end, decoded: decoded))
-            }
+            if let decoded = decode(text[start..<end]) { runs.append(Run(place: start..<end, decoded: decoded)) }
             start = end
         }
         return runs

@@ -47,11 +47,16 @@ enum EverydayWords {
         ranks[word].map { 3_000 / ($0 + 3) } ?? max(1, 6 - word.count)
     }
 
-    private static func frequency(inside word: [UInt8]) -> Int {
-        words.reduce(2 * frequency(word)) { sum, longer in
-            longer.count > word.count && longer.starts(with: word) ? sum + frequency(longer) : sum
+    /// The frequencies of all words that begin so, added up.
+    private static let longer: [[UInt8]: Int] = {
+        var longer: [[UInt8]: Int] = [:]
+        for word in words {
+            for count in 1..<word.count { longer[Array(word[..<count]), default: 0] += frequency(word) }
         }
-    }
+        return longer
+    }()
+
+    private static func frequency(inside word: [UInt8]) -> Int { 2 * frequency(word) + longer[word, default: 0] }
 
     private static func isLetter(_ byte: UInt8) -> Bool { (byte | 0x20) &- 97 < 26 || byte >= 0x80 }
 }

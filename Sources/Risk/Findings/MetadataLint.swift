@@ -279,17 +279,20 @@ package struct MetadataLint: Sendable {
     /// The text with small letters beyond ASCII, of which alone the search for words knows the capitals; nil if it has no
     /// capitals of that kind.
     private static func withSmallLetters(_ text: String) -> String? {
+        guard text.unicodeScalars.contains(where: isCapital) else { return nil }
         var small = String.UnicodeScalarView()
-        var isOther = false
         for scalar in text.unicodeScalars {
-            guard !scalar.isASCII, scalar.properties.changesWhenLowercased else {
+            if isCapital(scalar) {
+                small.append(contentsOf: scalar.properties.lowercaseMapping.unicodeScalars)
+            } else {
                 small.append(scalar)
-                continue
             }
-            small.append(contentsOf: scalar.properties.lowercaseMapping.unicodeScalars)
-            isOther = true
         }
-        return isOther ? String(small) : nil
+        return String(small)
+    }
+
+    private static func isCapital(_ scalar: Unicode.Scalar) -> Bool {
+        !scalar.isASCII && scalar.properties.changesWhenLowercased
     }
 
     private static func withSingleSpaces(_ text: String) -> String {

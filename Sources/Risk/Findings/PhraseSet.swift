@@ -62,12 +62,13 @@ final class PhraseSet: @unchecked Sendable {
         var (groups, groupOfWords) = ([[WordChain.Word]](), [Set<WordChain.Word>: Int]())
         var byWord: [WordChain.Word: [Int32]] = [:]
         for (index, text) in texts.enumerated() {
-            guard let known = WordChain.chains(of: text), known.allSatisfy({ $0.anchor != nil }) else {
+            let known = WordChain.chains(of: text) ?? []
+            let anchors = known.compactMap(\.anchor)
+            guard !known.isEmpty, anchors.count == known.count else {
                 wordless.append(index)
                 continue
             }
-            for chain in known {
-                guard let anchor = chain.anchor else { continue }
+            for (chain, anchor) in zip(known, anchors) {
                 let first = steps.count
                 for step in chain.steps {
                     let group = groupOfWords[step.words] ?? groups.count

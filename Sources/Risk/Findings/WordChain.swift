@@ -54,9 +54,10 @@ struct WordChain {
 
     /// The place of the step whose words are the rarest of those that can be searched for; nil if none can.
     var anchor: Int? {
-        let frequencies = steps.map { EverydayWords.frequency(of: $0.words) }
-        return steps.indices.filter { steps[$0].words.allSatisfy(WordSearch.canFind) }
-            .min { frequencies[$0] < frequencies[$1] }
+        let known = steps.indices.filter { steps[$0].words.allSatisfy(WordSearch.canFind) }
+        guard known.count > 1 else { return known.first }
+        let frequencies = known.map { EverydayWords.frequency(of: steps[$0].words) }
+        return known.indices.min { frequencies[$0] < frequencies[$1] }.map { known[$0] }
     }
 
     /// Longer words are cut, which loses little; shorter ones are in most texts.

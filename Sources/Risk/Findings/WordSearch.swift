@@ -119,7 +119,9 @@ final class WordSearch: Sendable {
     }
 
     /// Whether a word can be looked for: it begins a word of the text, or has a sign other than a space in it.
-    static func canFind(_ word: WordChain.Word) -> Bool { Place(word) != nil }
+    static func canFind(_ word: WordChain.Word) -> Bool {
+        lengths.contains(word.bytes.count) && (0...word.bytes.count - 3).contains(where: word.isPlace)
+    }
 
     /// Where in a word it is looked for, and by what.
     private struct Place {
