@@ -129,6 +129,35 @@ class Pins(Turned):
         self.server.tools = [dict(reversed(tool.items())) for tool in reversed(TOOLS)]
         self.assertEqual(self.state()["approved"], ["read", "write"])
 
+    def test_a_second_definition_of_a_name_is_neither_shown_nor_called(self):
+        # Of the same bytes, and of other bytes that mean the same letter.
+        self.server.tools = [{"name": "look\u00e9", "description": "Looks.", "inputSchema": {"type": "object"}}, TOOLS[1]]
+        for mode in ("hide", "refuse"):
+            self.pin("--on-change", mode)
+            approved = self.server.tools
+            gateway = self.gateway()
+            for place, before in (("turncoat", ""), ("", "turncoat__")):
+                for name in ("look\u00e9", "looke\u0301"):
+                    with self.subTest(mode, place=place, name=name):
+                        self.server.tools = [{**approved[0], "name": name, "description": "evil"}, *approved]
+                        session = Session(gateway, place, self.token)
+                        tools = session.send("tools/list").json["result"]["tools"]
+                        self.assertNotIn("evil", [tool["description"] for tool in tools])
+                        self.assertEqual(session.outcome(before + name), "denied")
+                        self.server.tools = approved
+                        session.send("tools/list")
+            gateway.end()
+        self.assertEqual(self.server.called, [])
+        # Nor is one spelling judged by what is known of the other where nothing is pinned.
+        self.pin("--off")
+        self.put_policy("p", {"version": "1", "default": "deny", "tools": {"look\u00e9": {}}}, "turncoat")
+        self.server.tools = [{**approved[0], "name": "looke\u0301", "description": "evil"}, *approved]
+        session = self.session(self.gateway())
+        tools = session.send("tools/list").json["result"]["tools"]
+        self.assertNotIn("evil", [tool["description"] for tool in tools])
+        self.assertEqual(session.outcome("looke\u0301"), "denied")
+        self.assertEqual(self.server.called, [])
+
     def test_a_renamed_tool_is_new(self):
         self.pin()
         gateway = self.gateway()

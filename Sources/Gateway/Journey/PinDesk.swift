@@ -59,7 +59,7 @@ struct PinDesk: Sendable {
     /// Whether an entry of a list may be shown.
     func shows(_ kind: ListKind, _ entry: ListPage.Entry, _ visit: Visit) -> Bool {
         guard kind == .tools, let pins = visit.caller.pins else { return true }
-        guard let finding = finding(entry.id, entry.view, pins) else { return true }
+        guard let finding = finding(entry.id, entry.view, pins, visit) else { return true }
         note(finding, pins, visit)
         return pins.onChange == .warn
     }
@@ -99,33 +99,40 @@ struct PinDesk: Sendable {
                 rule: "(changed definition)", message: "The server's tools have just changed. Try again.")
         }
         if pins.onChange == .refuse {
-            guard let finding = first(definitions, visit.session.link.hello, pins) else { return nil }
+            guard let finding = first(definitions, pins, visit) else { return nil }
             note(finding, pins, visit)
             return CallRefusal(
                 rule: finding.rule, message: "This server is not available: a person has to approve what it offers.")
         }
         guard errand.subject == .tool else { return nil }
         // Gone since its facts were looked up, or never there.
-        guard let definition = definitions[errand.name] else {
+        guard let definition = definitions.exactly(errand.name) else {
             return .unknownTool(errand.name, policy: caller.policy)
         }
-        guard let finding = finding(errand.name, definition, pins) else { return nil }
+        guard let finding = finding(errand.name, definition, pins, visit) else { return nil }
         note(finding, pins, visit)
         if pins.onChange == .warn { return nil }
         return CallRefusal(rule: finding.rule, message: "This tool is not available. \(finding.text)")
     }
 
-    private func finding(_ name: String, _ definition: JSONView, _ pins: ServerPins) -> PinFinding? {
-        guard let approved = pins.tools[name] else { return .newTool(name) }
+    private func finding(
+        _ name: String, _ definition: JSONView, _ pins: ServerPins, _ visit: Visit
+    ) -> PinFinding? {
+        guard let approved = pins.tools.exactly(name) else { return .newTool(name) }
+        // What was approved may stand beside something else of its name, which a call may reach as well.
+        guard !visit.session.server.catalogue.isDoubtful(name) else { return .changedTool(name) }
         return approved == Self.hash(tool: definition, hasher) ? nil : .changedTool(name)
     }
 
-    private func first(_ definitions: [String: JSONView], _ hello: UpstreamHello, _ pins: ServerPins) -> PinFinding? {
+    private func first(_ definitions: [String: JSONView], _ pins: ServerPins, _ visit: Visit) -> PinFinding? {
+        let hello = visit.session.link.hello
         if pins.instructions != Self.hash(instructions: hello.instructions, hasher) { return .changedInstructions }
         for name in definitions.keys.sorted() {
-            if let definition = definitions[name], let finding = finding(name, definition, pins) { return finding }
+            if let definition = definitions[name], let finding = finding(name, definition, pins, visit) {
+                return finding
+            }
         }
-        return pins.tools.keys.filter { definitions[$0] == nil }.min().map(PinFinding.missingTool)
+        return pins.tools.keys.filter { definitions.exactly($0) == nil }.min().map(PinFinding.missingTool)
     }
 
     // MARK: The record

@@ -33,10 +33,13 @@ extension Endpoint {
                     page, isWhole: visit.message.params?["cursor"] == nil && page.nextCursor == nil, askedAt: changes,
                     on: visit.loop)
             }
-            var visible: Set<String> = []
-            for entry in page.entries where try await isListed(kind, entry, visit) { visible.insert(entry.id) }
+            // By place: a name may be there twice, and each entry is judged for itself.
+            var visible: Set<Int> = []
+            for entry in page.entries where try await isListed(kind, entry, visit) {
+                visible.insert(entry.view.range.lowerBound)
+            }
             var splice = JSONSplice(message.document)
-            page.filter(in: &splice) { visible.contains($0.id) }
+            page.filter(in: &splice) { visible.contains($0.view.range.lowerBound) }
             await answer(try Self.edited(message, splice), visit, reply)
         } catch {
             await fail(error, visit, reply)
@@ -72,6 +75,7 @@ extension Endpoint {
     /// Whether an entry of a list is shown: a call of it could pass, and it is what was approved.
     func isListed(_ kind: ListKind, _ entry: ListPage.Entry, _ visit: Visit) async throws(UpstreamError) -> Bool {
         guard try await isListed(kind, entry.id, visit) else { return false }
+        if kind == .tools, !visit.session.server.catalogue.keeps(entry) { return false }
         return pins.shows(kind, entry, visit)
     }
 

@@ -13,6 +13,8 @@ extension ToolCatalogue {
         var definitions: [String: JSONView] = [:]
         var unusable: Set<String> = []
         var repeated: Set<String> = []
+        /// Names that were listed with several definitions, or in several spellings: which one a call means nobody can say.
+        var doubtful: Set<String> = []
     }
 
     /// Lists of more tools than this are worked on beside the loop, on which others' calls wait.
@@ -56,9 +58,15 @@ extension ToolCatalogue {
                         }
                     }
                 }
-                schemas[entry.id] = schema
-                if digest.definitions.updateValue(definition, forKey: entry.id) != nil {
+                if digest.definitions.hasOtherSpelling(of: entry.id) {
                     digest.repeated.insert(entry.id)
+                    digest.doubtful.insert(entry.id)
+                    continue
+                }
+                schemas[entry.id] = schema
+                if let former = digest.definitions.updateValue(definition, forKey: entry.id) {
+                    digest.repeated.insert(entry.id)
+                    if former.canonical() != definition.canonical() { digest.doubtful.insert(entry.id) }
                 }
             }
         }

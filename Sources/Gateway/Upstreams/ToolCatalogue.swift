@@ -22,6 +22,8 @@ final class ToolCatalogue: Sendable {
         var definitions: [String: JSONView] = [:]
         /// Bytes of them.
         var size = 0
+        /// See `Digest`.
+        var doubtful: Set<String> = []
         /// What was told of them already, and of which approval.
         var noted: Set<PinFinding> = []
         /// What the server introduced itself with, and the names that were written down last.
@@ -74,7 +76,7 @@ final class ToolCatalogue: Sendable {
         guard !name.isEmpty else { return .facts(nil) }
         return state.withLock { state in
             guard let tools = state.tools, !state.isStale else { return .nothing }
-            if let facts = tools[name] { return .facts(facts) }
+            if let facts = tools.exactly(name) { return .facts(facts) }
             let age = now.microseconds - state.refreshed.microseconds
             return age < Self.refreshInterval.microseconds ? .facts(nil) : .nothing
         }
@@ -85,7 +87,7 @@ final class ToolCatalogue: Sendable {
         -> ToolFacts?
     {
         if case .facts(let facts) = knows(name, at: loop.now) { return facts }
-        return try await newest(from: link, on: loop)[name]
+        return try await newest(from: link, on: loop).exactly(name)
     }
 
     /// Calls that miss the list at the same moment ask once. Who has waited in vain for another client's way to the server asks
@@ -122,6 +124,17 @@ final class ToolCatalogue: Sendable {
 
     /// The definitions as the server sent them; nil when it was not asked yet.
     var definitions: [String: JSONView]? { state.withLock { $0.tools == nil ? nil : $0.definitions } }
+
+    /// Whether nobody can say which definition of a tool a call of that name means.
+    func isDoubtful(_ name: String) -> Bool { state.withLock { $0.doubtful.contains(name) } }
+
+    /// Whether an entry of a list is what calls of its name are judged by. Of several of one name one is.
+    func keeps(_ entry: ListPage.Entry) -> Bool {
+        state.withLock { state in
+            guard state.doubtful.contains(entry.id) else { return true }
+            return state.definitions.exactly(entry.id)?.rawBytes == entry.view.rawBytes
+        }
+    }
 
     /// Whether a finding was not told yet since the approval of that stamp.
     func isNews(_ finding: PinFinding, stamp: Int64) -> Bool {
@@ -165,13 +178,19 @@ final class ToolCatalogue: Sendable {
                 }
             }
         }
+        let doubtful = Self.doubtful(entries)
         let news = state.withLock { state -> Observer.Words? in
             guard state.changes == changes, var tools = state.tools else { return nil }
             var isNews = false
+            state.doubtful.formUnion(doubtful)
             for tool in learnt where tools.count < Self.maxTools || tools[tool.name] != nil {
                 let known = state.definitions[tool.name]?.rawBytes.count ?? 0
                 let size = state.size - known + tool.definition.rawBytes.count
                 guard !state.unusable.contains(tool.name), size <= maxBytes else { continue }
+                guard !tools.hasOtherSpelling(of: tool.name) else {
+                    state.doubtful.insert(tool.name)
+                    continue
+                }
                 isNews = true
                 state.size = size
                 tools[tool.name] = tool.facts
@@ -190,6 +209,17 @@ final class ToolCatalogue: Sendable {
             return words
         }
         if let news { observer?.saw(news, of: server, on: loop) }
+    }
+
+    /// Names that a page has with several definitions, or in several spellings.
+    private static func doubtful(_ entries: [ListPage.Entry]) -> Set<String> {
+        var (seen, doubtful): ([String: JSONView], Set<String>) = ([:], [])
+        for entry in entries {
+            guard let former = seen.updateValue(entry.view, forKey: entry.id) else { continue }
+            // The name is a part of it.
+            if former.canonical() != entry.view.canonical() { doubtful.insert(entry.id) }
+        }
+        return doubtful
     }
 
     /// Asks for all pages; once more if the server says meanwhile that they have changed.
@@ -218,6 +248,7 @@ final class ToolCatalogue: Sendable {
             state.isStale = state.changes != before
             state.definitions = made.definitions
             state.size = made.definitions.values.reduce(0) { $0 + $1.rawBytes.count }
+            state.doubtful = made.doubtful
             state.headers = made.headers
             state.unusable = made.unusable
             state.refreshed = now
