@@ -22,21 +22,6 @@ enum DecisionLine {
         if let message = row.message { parts.append(message) }
         if let status = row.upstreamStatus, row.decision != nil { parts.append("upstream \(status)") }
         if let latency = row.latencyMicroseconds, row.decision != nil { parts.append("\(latency / 1_000) ms") }
-        return clean(parts.joined(separator: "  "))
-    }
-
-    /// Tool names and messages come from outside: control characters must not steer a terminal.
-    private static func clean(_ text: String) -> String {
-        guard text.unicodeScalars.contains(where: isControl) else { return text }
-        var result = String.UnicodeScalarView()
-        for scalar in text.unicodeScalars { result.append(isControl(scalar) ? "\u{FFFD}" : scalar) }
-        return String(result)
-    }
-
-    private static func isControl(_ scalar: Unicode.Scalar) -> Bool {
-        switch scalar.properties.generalCategory {
-        case .control, .format, .lineSeparator, .paragraphSeparator: true
-        default: false
-        }
+        return Output.clean(parts.joined(separator: "  "))
     }
 }

@@ -63,8 +63,24 @@ enum Output {
         }
     }
 
+    /// A text from outside – names of tools, messages – in one line that does not steer a terminal.
+    static func clean(_ text: String) -> String {
+        guard text.unicodeScalars.contains(where: isControl) else { return text }
+        var result = String.UnicodeScalarView()
+        for scalar in text.unicodeScalars { result.append(isControl(scalar) ? "\u{FFFD}" : scalar) }
+        return String(result)
+    }
+
+    private static func isControl(_ scalar: Unicode.Scalar) -> Bool {
+        switch scalar.properties.generalCategory {
+        case .control, .format, .lineSeparator, .paragraphSeparator: true
+        default: false
+        }
+    }
+
     /// Rows under headings, columns as wide as they need to be.
     static func table(_ headings: [String], _ rows: [[String]]) {
+        let rows = rows.map { $0.map(clean) }
         let widths = headings.indices.map { column in
             ([headings] + rows).map { $0[column].count }.max() ?? 0
         }

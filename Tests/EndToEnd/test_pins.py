@@ -158,6 +158,14 @@ class Pins(Turned):
         self.assertEqual(session.outcome("looke\u0301"), "denied")
         self.assertEqual(self.server.called, [])
 
+    def test_names_do_not_steer_a_terminal(self):
+        self.server.tools[0]["name"] = "a\x1b]0;owned\x07\x1b[2J\u202e"
+        self.server.tools[1]["description"] = "Writes\u202e a \x1b[31mfile."
+        shown = self.sluice("server", "tools", "turncoat").stdout
+        self.assertIn("write", shown)
+        for steering in ("\x1b", "\x07", "\u202e"):
+            self.assertNotIn(steering, shown)
+
     def test_a_renamed_tool_is_new(self):
         self.pin()
         gateway = self.gateway()

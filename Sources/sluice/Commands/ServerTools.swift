@@ -76,12 +76,9 @@ enum ServerTools {
         return text
     }
 
-    /// The first sentence or 80 characters, without control characters: the text comes from outside.
+    /// The first line, or 80 characters of it.
     private static func summary(_ text: String) -> String {
-        let line = text.unicodeScalars.prefix { $0 != "\n" && $0 != "\r" }.filter {
-            $0.value >= 0x20 && $0.value != 0x7F
-        }
-        let clean = String(String.UnicodeScalarView(line))
-        return clean.count > 80 ? clean.prefix(79) + "…" : clean
+        let line = String(text.prefix { !$0.isNewline })
+        return line.count > 80 ? line.prefix(79) + "…" : line
     }
 }
