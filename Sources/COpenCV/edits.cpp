@@ -19,9 +19,16 @@ int ccv_canny(const uint8_t *grey, int width, int height, double low, double hig
 int ccv_inpaint(uint8_t *pixels, int width, int height, int channels, const uint8_t *mask, double radius, int telea) {
     if (!sensible(width, height, channels) || channels == 4) return 1;
     return guarded([&] {
-        cv::Mat filled, target = view(pixels, width, height, channels);
-        cv::inpaint(target, view(mask, width, height, 1), filled, radius, telea ? cv::INPAINT_TELEA : cv::INPAINT_NS);
-        filled.copyTo(target);
+        cv::Mat filled, target = view(pixels, width, height, channels), source = target;
+        cv::Mat hole = view(mask, width, height, 1);
+        // Both methods look one row and one column beyond a pixel, in a picture of a single one beyond its memory.
+        int above = height < 3 ? 1 : 0, beside = width < 3 ? 1 : 0;
+        if (above || beside) {
+            cv::copyMakeBorder(target, source, above, above, beside, beside, cv::BORDER_REPLICATE);
+            cv::copyMakeBorder(hole, hole, above, above, beside, beside, cv::BORDER_REPLICATE);
+        }
+        cv::inpaint(source, hole, filled, radius, telea ? cv::INPAINT_TELEA : cv::INPAINT_NS);
+        filled(cv::Rect(beside, above, width, height)).copyTo(target);
     });
 }
 

@@ -46,6 +46,30 @@ import Testing
         }
     }
 
+    // MARK: Filling
+
+    /// OpenCV reads beside a picture of a single row or column: what it finds there are other people's pictures.
+    @Test(arguments: FillMethod.allCases, PixelImage.Layout.allCases)
+    func narrowPicturesAreFilledFromThemselves(_ method: FillMethod, _ layout: PixelImage.Layout) throws {
+        let colour = Array([200, 100, 50, 255].prefix(layout.channels)) as [UInt8]
+        for (width, height) in [(1, 100), (100, 1), (2, 2), (1, 2), (2, 1), (1_000, 1), (300, 2)] {
+            let bytes = (0..<width * height).flatMap { _ in colour }
+            let picture = try PixelImage(width: width, height: height, layout: layout, bytes: bytes)
+            var mask = Mask(width: width, height: height)
+            // Telea's method rounds on its way, so its holes are small; the other's reach as far as can be.
+            let length = max(width, height)
+            for start in stride(from: 1, to: length, by: method == .telea ? 8 : length) {
+                let end = min(length, method == .telea ? start + 4 : length)
+                mask.fill(
+                    width > 1
+                        ? PixelBox(xMin: start, yMin: 0, xMax: end, yMax: height)
+                        : PixelBox(xMin: 0, yMin: start, xMax: width, yMax: end))
+            }
+            let made = try picture.filled(mask, by: method)
+            #expect(zip(made.bytes, bytes).allSatisfy { abs(Int($0) - Int($1)) <= 3 }, "\(width)×\(height)")
+        }
+    }
+
     // MARK: Edges
 
     @Test func edgesAreOpenCVs() throws {
