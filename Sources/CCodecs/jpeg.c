@@ -9,8 +9,9 @@
 
 #include <jerror.h>
 
-// A progressive file may hold any number of passes over the same pixels; honest ones have about ten.
-enum { MOST_SCANS = 200 };
+// A progressive file may hold any number of passes over the same pixels; honest ones have about ten. However short a pass
+// is in the file, it costs time for each pixel.
+enum { LEAST_SCANS = 20, MOST_SCANS = 200, MOST_VISITS = 1000000000 };
 
 typedef struct {
     struct jpeg_error_mgr base;
@@ -21,6 +22,7 @@ typedef struct {
 
 typedef struct {
     struct jpeg_progress_mgr base;
+    int most_scans;
 } jpeg_progress;
 
 static void on_error(j_common_ptr common) {
@@ -52,13 +54,41 @@ static void on_message(j_common_ptr common, int level) {
     }
 }
 
+static void too_many_scans(j_common_ptr common) {
+    jpeg_errors *errors = (jpeg_errors *)common->err;
+    errors->code = cc_say(errors->text, CC_CORRUPT, "JPEG: too many scans for a picture of this size");
+    longjmp(errors->back, 1);
+}
+
 static void on_progress(j_common_ptr common) {
     j_decompress_ptr jpeg = (j_decompress_ptr)common;
-    if (jpeg->input_scan_number > MOST_SCANS) {
-        jpeg_errors *errors = (jpeg_errors *)common->err;
-        errors->code = cc_say(errors->text, CC_CORRUPT, "JPEG: more than 200 scans");
-        longjmp(errors->back, 1);
+    if (jpeg->input_scan_number > ((jpeg_progress *)common->progress)->most_scans) too_many_scans(common);
+}
+
+// How often a picture of this size may be gone over.
+static int most_scans(const cc_header *header) {
+    uint64_t pixels = (uint64_t)header->width * header->height;
+    uint64_t scans = MOST_VISITS / (pixels ? pixels : 1);
+    return scans < LEAST_SCANS ? LEAST_SCANS : scans > MOST_SCANS ? MOST_SCANS : (int)scans;
+}
+
+// SPEC: T.81 B.1.1: the scans of a file, told by its markers alone, so that refusing costs next to nothing. What the
+// decoder would see otherwise is counted by it too.
+static int count_scans(const uint8_t *bytes, size_t length) {
+    int scans = 0;
+    size_t at = 2;
+    while (at + 4 <= length) {
+        const uint8_t *mark = memchr(bytes + at, 0xff, length - at - 1);
+        if (!mark) break;
+        at = (size_t)(mark - bytes) + 1;
+        uint8_t kind = bytes[at];
+        // A stuffed zero, a filling byte, or a restart inside a scan's data.
+        if (kind == 0 || kind == 0xff || (kind >= 0xd0 && kind <= 0xd8)) continue;
+        if (kind == 0xd9 || at + 3 > length) break;
+        scans += kind == 0xda;
+        at += 1 + ((size_t)bytes[at + 1] << 8 | bytes[at + 2]);
     }
+    return scans;
 }
 
 static void arm(jpeg_errors *errors, char text[CC_TEXT]) {
@@ -110,7 +140,7 @@ int cc_jpeg_decode(const uint8_t *bytes, size_t length, const cc_header *header,
                    char text[CC_TEXT]) {
     struct jpeg_decompress_struct jpeg;
     jpeg_errors errors;
-    jpeg_progress progress = {.base = {.progress_monitor = on_progress}};
+    jpeg_progress progress = {.base = {.progress_monitor = on_progress}, .most_scans = most_scans(header)};
     arm(&errors, text);
     jpeg.err = &errors.base;
     if (setjmp(errors.back)) {
@@ -121,6 +151,8 @@ int cc_jpeg_decode(const uint8_t *bytes, size_t length, const cc_header *header,
     jpeg.progress = &progress.base;
     jpeg_mem_src(&jpeg, bytes, (unsigned long)length);
     jpeg_read_header(&jpeg, TRUE);
+    if (jpeg_has_multiple_scans(&jpeg) && count_scans(bytes, length) > progress.most_scans)
+        too_many_scans((j_common_ptr)&jpeg);
     int cmyk = jpeg.jpeg_color_space == JCS_CMYK || jpeg.jpeg_color_space == JCS_YCCK;
     jpeg.out_color_space = cmyk ? JCS_CMYK : channels == 4 ? JCS_EXT_RGBA : JCS_EXT_RGB;
     jpeg_start_decompress(&jpeg);

@@ -24,6 +24,58 @@ import Testing
         }
     }
 
+    /// A grey progressive picture in which all scans but the first say nothing.
+    private static func progressive(_ side: Int, scans: Int) -> [UInt8] {
+        let across = (side + 7) / 8
+        let blocks = across * across
+        func segment(_ kind: UInt8, _ body: [UInt8]) -> [UInt8] {
+            [0xFF, kind, UInt8((body.count + 2) >> 8), UInt8((body.count + 2) & 255)] + body
+        }
+        let size = [UInt8(side >> 8), UInt8(side & 255)]
+        var file: [UInt8] = [0xFF, 0xD8] + segment(0xDB, [0] + [UInt8](repeating: 1, count: 64))
+        file += segment(0xC2, [8] + size + size + [1, 1, 0x11, 0])
+        // One code of one bit: no difference of brightness. Another: the next 2^14 blocks and more are empty.
+        file += segment(0xC4, [0, 1] + [UInt8](repeating: 0, count: 15) + [0])
+        file += segment(0xC4, [0x10, 1] + [UInt8](repeating: 0, count: 15) + [0xE0])
+        file += segment(0xDA, [1, 1, 0, 0, 0, 0]) + [UInt8](repeating: 0, count: (blocks + 7) / 8)
+        // Each run is a zero bit and fourteen bits: how many blocks more than 2^14. All are as long as can be, so the
+        // last one is longer than what is left.
+        var bits: [Bool] = []
+        var left = blocks
+        while left > 0 {
+            let run = min(max(left, 1 << 14), (1 << 15) - 1)
+            bits.append(false)
+            for bit in (0..<14).reversed() { bits.append((run - (1 << 14)) >> bit & 1 == 1) }
+            left -= run
+        }
+        while bits.count % 8 != 0 { bits.append(true) }
+        var empty: [UInt8] = []
+        for i in stride(from: 0, to: bits.count, by: 8) {
+            empty.append(bits[i..<i + 8].reduce(0) { $0 << 1 | ($1 ? 1 : 0) })
+            if empty.last == 0xFF { empty.append(0) }
+        }
+        for scan in 0..<scans - 1 {
+            let first = UInt8(1 + scan / 14 % 16 * 4)
+            let low = UInt8(13 - scan % 14)
+            let high: UInt8 = scan % 14 == 0 ? 0 : low + 1
+            file += segment(0xDA, [1, 1, 0, first, first + 2, high << 4 | low]) + empty
+        }
+        return file + [0xFF, 0xD9]
+    }
+
+    /// A scan of a hundred bytes is gone over pixel by pixel all the same.
+    @Test func scansAreRationedByThePicturesSize() throws {
+        let small = try PixelImage.decode(Self.progressive(256, scans: 60), as: .gray8)
+        #expect(small.bytes.allSatisfy { $0 == 128 })
+        for (side, scans) in [(256, 201), (7_000, 21), (7_000, 199), (3_000, 112)] {
+            let error = #expect(throws: ImagingError.self) {
+                try PixelImage.decode(Self.progressive(side, scans: scans), as: .gray8)
+            }
+            #expect(
+                error?.message.contains("too many scans") == true, "\(side), \(scans): \(String(describing: error))")
+        }
+    }
+
     @Test func webpIsNearAndGreyExact() throws {
         let grey = try Fixture.picture(61, 43, .gray8)
         #expect(try PixelImage.decode(grey.encode(.webp), as: .gray8) == grey)
