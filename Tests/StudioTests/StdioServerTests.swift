@@ -126,6 +126,28 @@ import Testing
         #expect(await harness.finish() == 4, "nothing comes after the answer")
     }
 
+    /// The worker may be done before the loop looks at what it told; here it always is.
+    @Test func progressComesBeforeTheAnswerHoweverQuickTheWork() async throws {
+        let group = try EventLoopGroup(count: 1)
+        defer { group.stop() }
+        let lines = Lines()
+        let bench = try TestBench()
+        let server = StdioServer(
+            loop: group.next(), session: bench.session(InlineWorkers()), lineLimit: 1 << 20,
+            write: { lines.add($0) })
+        await server.feed(
+            Array((Self.hello + Self.upload(1, "nothing.png", token: "p") + Self.upload(2, token: "p")).utf8))
+        await server.end(grace: .seconds(20))
+        var kinds: [String] = []
+        for _ in 0..<lines.count {
+            let line = try JSONDocument.parse(await lines.next()).root
+            kinds.append(line["method"]?.string ?? "\(line["id"]?.int ?? -1)")
+        }
+        let second = try #require(kinds.lastIndex(of: "2"))
+        #expect(kinds.count { $0 == "notifications/progress" } == 2)
+        #expect(kinds.lastIndex(of: "notifications/progress").map { $0 < second } == true, "\(kinds)")
+    }
+
     @Test func pingIsAnsweredDuringACallAndACancelledCallIsNot() async throws {
         let harness = try Harness(threads: 1)
         await harness.feed(Self.hello)

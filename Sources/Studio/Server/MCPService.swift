@@ -3,7 +3,6 @@ import HTTP
 import JSON
 import MCP
 import Runtime
-import Synchronization
 
 /// `/mcp`: MCP over Streamable HTTP for programs on this machine. Progress comes as an event stream, all else as one JSON
 /// body. The server sends nothing of its own accord, so there is no GET stream.
@@ -37,6 +36,9 @@ struct MCPService: Sendable {
                 Self.failure(
                     HTTPStatus(406), .invalidRequest, "Accept must list application/json and text/event-stream"))
         }
+        // A message without a session can only be `initialize`, which is short.
+        guard let id = head.fields[.mcpSessionID]?.string else { return .accept(maxBody: min(maxBody, 64 << 10)) }
+        guard sessions.session(id, now: EventLoop.monotonicNow) != nil else { return .refuse(Self.unknownSession) }
         return .accept(maxBody: maxBody)
     }
 
@@ -95,16 +97,19 @@ struct MCPService: Sendable {
         _ session: Session, _ request: HTTPRequest, _ loop: EventLoop, _ writer: consuming ResponseWriter
     ) async {
         // Progress is only asked for by calls, and only then is there a stream to send it on.
-        let outlet = EventOutlet(loop)
-        switch session.receive(request.body, progress: { outlet.send($0) }) {
+        let progress = ProgressOutbox(loop)
+        switch session.receive(request.body, progress: { progress.add($0) }) {
         case .reply(let answer): writer.send(.ok, Self.json, answer)
         case .reject(let answer): writer.send(.badRequest, Self.json, answer)
         case .accepted: writer.send(.accepted)
         case .call(let call) where call.wantsProgress:
             let stream = writer.streamEvents(Self.eventFields)
-            outlet.open(stream)
+            // Progress is worth nothing late: when the client reads too slowly, it is left out.
+            progress.open { _ = stream.writeEventNow(SSEEvent(data: $0, event: "message")) }
             // A client that goes away has not cancelled: that is what notifications/cancelled is for.
-            if let answer = await session.perform(call) {
+            let answer = await session.perform(call)
+            progress.empty()
+            if let answer {
                 _ = await stream.writeEvent(SSEEvent(data: answer, event: "message"))
             }
             stream.end()
@@ -134,27 +139,5 @@ struct MCPService: Sendable {
         var fields = json
         if let allow { fields.append(.allow, allow) }
         return Response(status, fields: fields, body: RPCWriter.error(id: nil, code: code, message: message))
-    }
-}
-
-/// Brings progress from worker threads to the event stream of its request, in order.
-private final class EventOutlet: Sendable {
-    private let loop: EventLoop
-    private let stream = Mutex<ResponseStream?>(nil)
-
-    init(_ loop: EventLoop) {
-        self.loop = loop
-    }
-
-    func open(_ stream: ResponseStream) {
-        self.stream.withLock { $0 = stream }
-    }
-
-    func send(_ notification: [UInt8]) {
-        loop.execute {
-            // Progress is worth nothing late: when the client reads too slowly, it is left out.
-            guard let stream = self.stream.withLock({ $0 }) else { return }
-            _ = stream.writeEventNow(SSEEvent(data: notification, event: "message"))
-        }
     }
 }

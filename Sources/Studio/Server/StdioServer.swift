@@ -8,6 +8,7 @@ package actor StdioServer {
     private let loop: EventLoop
     private let session: Session
     private let write: @Sendable ([UInt8]) -> Void
+    private let progress: ProgressOutbox
     private var splitter: LineSplitter
     private let lineLimit: Int
     private var runningTasks = 0
@@ -25,6 +26,8 @@ package actor StdioServer {
         self.session = session
         self.lineLimit = lineLimit
         self.write = write
+        progress = ProgressOutbox(loop)
+        progress.open { write($0 + [UInt8(ascii: "\n")]) }
         splitter = LineSplitter(limit: lineLimit)
     }
 
@@ -65,12 +68,8 @@ package actor StdioServer {
                     id: nil, code: .invalidRequest,
                     message: "a message may have at most \(lineLimit) bytes; this one was dropped"))
         case .line(let bytes):
-            let loop = loop
-            let received = session.receive(bytes) { notification in
-                // From a worker thread. The loop runs what it is given in order, so the answer comes after.
-                loop.execute { self.assumeIsolated { $0.send(notification) } }
-            }
-            switch received {
+            let progress = progress
+            switch session.receive(bytes, progress: { progress.add($0) }) {
             case .reply(let answer), .reject(let answer): send(answer)
             case .accepted: break
             case .call(let call):
@@ -84,6 +83,7 @@ package actor StdioServer {
     }
 
     private func finish(_ answer: [UInt8]?) {
+        progress.empty()
         if let answer { send(answer) }
         runningTasks -= 1
         if isEnding, runningTasks == 0 {
