@@ -34,6 +34,7 @@ class Service:
     def __init__(self):
         self.requests = []
         self.plan = []
+        self.file_plan = []  # The same for files.
         self.files = {}
         self.lock = threading.Lock()
         self.released = threading.Event()
@@ -82,7 +83,7 @@ class Service:
         """Carries out one step of the plan. True: the request is dealt with."""
         kind, *rest = step
         if kind == "cut":  # The connection ends in the middle of the answer.
-            handler.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n{\"data\":")
+            handler.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n{\"data\":")
             handler.wfile.flush()
             handler.connection.shutdown(socket.SHUT_RDWR)
             handler.close_connection = True
@@ -119,6 +120,8 @@ class Service:
 
     def file(self, handler, path):
         found = self.files.get(path)
+        if self.file_plan:
+            return self.misbehave(handler, self.file_plan.pop(0))
         if found is None:
             return self.answer(handler, 403, b"expired", "text/plain")
         content, kind = found

@@ -192,8 +192,11 @@ class BFL(StudioCase):
         error = self.failure("generate", "serviceRefused", prompt="a boat", model="flux-2-pro")
         made = len(self.service.tasks)
         content = self.success("generate", prompt="something else", serviceTaskID=error["serviceTaskID"])
-        self.assertEqual((len(self.service.tasks), content["cost"], content["model"]), (made, 0, "flux-2-pro"))
+        # The call that paid told no cost, so the first result does, and only that.
+        self.assertEqual((len(self.service.tasks), content["cost"], content["model"]), (made, 0.04, "flux-2-pro"))
         self.assertIn("whatever the other arguments say", content["warning"])
+        content = self.success("generate", prompt="x", serviceTaskID=error["serviceTaskID"], estimatedCost=0)
+        self.assertEqual(content["cost"], 0)
         self.service.tasks["of-old"] = [{"prompt": "a boat"}, 0]
         content = self.success("generate", prompt="x", serviceTaskID="of-old")
         self.assertEqual((content["model"], content["result"]["data"][0]["serviceTaskID"]), ("the service's own", "of-old"))

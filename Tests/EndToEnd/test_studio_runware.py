@@ -69,6 +69,9 @@ class Runware(StudioCase):
                           ("lora", "incompatibleParameters"), ("inputs", "incompatibleParameters")]:
             error = self.failure("imageInference", code, positivePrompt="a boat", extraArgs={key: "https://evil.example/x"})
             self.assertEqual(error["parameter"], f"extraArgs.{key}")
+        error = self.failure("imageInference", "urlNotAllowed", positivePrompt="a boat",
+                             extraArgs={"someImages": ["http://10.0.0.1/secret"]})
+        self.assertEqual(error["parameter"], "extraArgs.someImages[0]")
         self.assertEqual(len(self.service.requests), 1)
 
     def test_pictures_are_sent_once_and_without_metadata(self):
@@ -149,6 +152,27 @@ class Runware(StudioCase):
         self.assertEqual(task["deliveryMethod"], "async")
         self.assertEqual(task["frameImages"][0]["frame"], "first")
         self.assertIn("Runware is at 30 %", [message for _, _, message in progress])
+
+    def test_a_video_whose_download_breaks_is_fetched_again(self):
+        self.service.file_plan += [("status", 503, b""), ("raw", b"", "video/mp4"), ("cut",)]
+        content = self.success("videoInference", positivePrompt="slow pan", model="google:3@1")
+        self.assertEqual(pathlib.Path(content["result"]["data"][0]["videoPath"]).read_bytes(), MP4)
+        self.assertEqual(self.service.file_plan, [])
+
+    def test_what_breaks_our_own_schema_is_left_out(self):
+        head = {"taskType": "imageInference", "taskUUID": str(uuid.uuid4())}
+        link = self.service.keep(png(), "image/png")
+        good = {**head, "imageUUID": str(uuid.uuid4()), "imageURL": link, "cost": -1, "seed": 5}
+        self.service.plan += [("status", 200, {"data": [good] + [{**head, "junk": "x"}] * 5_000})]
+        content = self.success("imageInference", positivePrompt="a boat", taskUUID=head["taskUUID"], includeCost=True)
+        item, = content["result"]["data"]
+        self.assertEqual(item["cost"], 0.0013, "the price table's")
+        self.assertLessEqual(len(content["furtherErrors"]), 21)
+        head = {"taskType": "modelSearch", "taskUUID": str(uuid.uuid4())}
+        models = [{"air": 5, "name": "n"}, {"air": "a:1@2", "name": None}]
+        self.service.plan += [("status", 200, {"data": [{**head, "results": models, "totalResults": 2}]})]
+        content = self.success("modelSearch", search="n", taskUUID=head["taskUUID"])
+        self.assertEqual(content["result"]["data"][0]["results"], [{"name": "n"}, {"air": "a:1@2"}])
 
     def test_a_video_is_served_in_parts(self):
         video = MP4 * 13  # Three megabytes and a bit: parts of one each.

@@ -1,7 +1,9 @@
 import Base
+import Glibc
 import HTTP
 import Imaging
 import JSON
+import Runtime
 import Support
 import Synchronization
 import Testing
@@ -211,6 +213,126 @@ import Testing
                 == #"{"a":"Bearer ************** ***************","b":"secret/key-12"}"#)
     }
 
+    @Test(arguments: [
+        (#"{"m":"key \u0073ecret/k+ey-1"}"#, #"{"m":"key ******************"}"#),
+        (
+            #"{"m":"secret\/k\u002Bey-1 secret\u002fk\u002bey-1"}"#,
+            #"{"m":"******************* ***********************"}"#
+        ),
+        (#"{"m":"\\secret/k+ey-1\\u0073ecret/k+ey-1"}"#, #"{"m":"\\*************\\u0073ecret/k+ey-1"}"#),
+        (#"{"m":"\u0073ecret/k+ey-2","n":"\u00"}"#, #"{"m":"\u0073ecret/k+ey-2","n":"\u00"}"#),
+    ])
+    func keysAreHiddenHoweverTheyAreSpelled(_ body: String, _ shown: String) throws {
+        let key = try ServiceKey("secret/k+ey-1")
+        #expect(String(decoding: key.hidden(in: Array(body.utf8)), as: UTF8.self) == shown)
+    }
+
+    @Test(arguments: [1e-39, 1e-300, Double.leastNonzeroMagnitude, 1e-20, 0])
+    func noEstimateIsTooSmallToCount(_ expected: Double) throws {
+        let price = ExactDecimal(4, scale: 2)
+        let arguments = ToolArguments(values: ["estimatedCost": .number(expected)])
+        let error = #expect(throws: StudioError.self) { try EngineTool.refuseIfDearer(price, arguments) }
+        #expect(error?.code == .costTooHigh)
+        try EngineTool.refuseIfDearer(.zero, arguments)
+        try EngineTool.refuseIfDearer(price, ToolArguments(values: ["estimatedCost": .number(0.04)]))
+        // What was paid for is brought at any price.
+        try EngineTool.refuseIfDearer(
+            price,
+            ToolArguments(
+                values: ["estimatedCost": .number(expected), "serviceTaskID": .text("x")], given: ["serviceTaskID"]))
+    }
+
+    @Test func whatServicesSayFitsOurSchemas() throws {
+        let item = try json(
+            #"{"results":[{"air":5,"name":"n","x":[1]},7,{"air":"a:1@2","name":null}],"totalResults":-1,"cost":-1}"#)
+        #expect(
+            RunwareEngine.members(item, .modelSearch) == [
+                JSONMember("results", [["name": "n", "x": [1]], ["air": "a:1@2"]])
+            ])
+        #expect(RunwareEngine.cost(item) == nil)
+        #expect(RunwareEngine.cost(try json(#"{"cost":0.0013}"#))?.description == "0.0013")
+    }
+
+    @Test func whatServicesSayIsCut() throws {
+        let long = String(repeating: "p", count: 100_000)
+        let error = RunwareProblem(
+            try json(#"{"code":"\#(long)","message":"\#(long)","parameter":"\#(long)","taskUUID":"\#(long)"}"#)
+        ).error()
+        #expect(error.message.utf8.count < 700)
+        #expect(error.parameter?.utf8.count == 80)
+        #expect(error.service?.code?.utf8.count == 80)
+        #expect(error.service?.taskUUID == nil)
+        // One character, to a reader.
+        #expect(("a" + String(repeating: "\u{301}", count: 900)).cut(to: 80).unicodeScalars.count == 80)
+    }
+
+    @Test func aTaskOfBFLTellsItsCostOnce() throws {
+        let book = TicketBook()
+        book.keep(
+            BFLTicket(id: "f00d", poll: try HTTPURL("https://api.bfl.ai/x"), cost: ExactDecimal(4, scale: 2)))
+        #expect(book.ticket("f00d")?.isPaid == false, "the call that paid has told nobody")
+        book.delivered("f00d")
+        #expect(book.ticket("f00d")?.isPaid == true)
+    }
+
+    @Test func whatWasNotSentIsPaidByNobody() {
+        #expect(Web.Failure.overdue.isNotSent && Web.Failure.overdue.isLate)
+        #expect(!Web.Failure.late.isNotSent && Web.Failure.late.isLate)
+        #expect(!Web.Failure.cancelled.isNotSent)
+        #expect(Web.error(.overdue, "BFL's answer", Service.bfl.facts).isRetryable)
+    }
+
+    @Test func aFileThatComesInPartsCanBeginAnew() throws {
+        let folder = try TemporaryFolder()
+        let file = try IncomingFile(path: "\(folder.path)/video.mp4")
+        try file.append([1, 2, 3, 4])
+        try file.restart()
+        try file.append([5, 6])
+        try file.finish()
+        #expect(file.count == 2)
+        #expect(try readFile("\(folder.path)/video.mp4") == [5, 6])
+    }
+
+    @Test func videosLiveFromTheirLastUse() throws {
+        let folder = try TemporaryFolder()
+        let outputs = OutputFolder(folder: folder.path, totalBytes: 1 << 20)
+        for (age, isThere) in [(31, false), (29, true)] {
+            let id = UUIDText.random()
+            let path = "\(folder.path)/video-\(id.text).mp4"
+            try writeFile(path, [1])
+            let then = timespec(tv_sec: time(nil) - age * 86_400, tv_nsec: 0)
+            #expect(utimensat(AT_FDCWD, path, [then, then], 0) == 0)
+            #expect((outputs.video(id)?.path == path) == isThere)
+            let changed = try #require(Files.information(path)?.changed)
+            #expect((time(nil) - changed < 3_600) == isThere)
+        }
+    }
+
+    @Test(arguments: [
+        (#"{"images":["http://10.0.0.1/secret"]}"#, "extra.images[0]"),
+        (#"{"a":{"b":" HTTPS://x.example"}}"#, "extra.a.b"),
+        (#"{"a":"//x.example/y"}"#, "extra.a"), (#"{"a":"file:///etc/passwd"}"#, "extra.a"),
+        (#"{"a":"16:9","b":["a/b","see https://x.example/y",4,null],"c":{"d":true}}"#, nil),
+    ])
+    func whatGoesOnAsItIsHoldsNoURLs(_ members: String, _ place: String?) throws {
+        let value = try json(members).value
+        var found: String?
+        do throws(StudioError) { try ToolDefinition.refuseURLs(in: value, "extra") } catch {
+            #expect(error.code == .urlNotAllowed)
+            found = error.parameter
+        }
+        #expect(found == place)
+    }
+
+    @Test(arguments: [
+        ("127.0.0.1", true), ("127.0.0.1:7430", true), ("[::1]:80", true), ("LOCALHOST:", true),
+        ("127.0.0.1:1@evil.example", false), ("[::1]evil.example", false), ("[::1]:1@evil.example", false),
+        ("localhost.evil.example", false), ("", false),
+    ])
+    func onlyThisMachineIsServed(_ authority: String, _ isOwn: Bool) {
+        #expect(StudioService.isLoopbackName(Array(authority.utf8)[...]) == isOwn)
+    }
+
     /// The picture with a note where its format has room for one.
     private func withComment(_ bytes: [UInt8], _ format: ImageFormat) throws -> [UInt8] {
         let note = Array("taken at home".utf8)
@@ -299,5 +421,25 @@ import Testing
         #expect(now == 0 && (1...3).contains(most) && done >= 160)
         // All places are free again.
         for _ in 0..<3 { try await gate.run(calls[1]) { () async throws(StudioError) in } }
+    }
+
+    @Test func whoseTimeIsUpLeavesTheLine() async throws {
+        let group = try EventLoopGroup(count: 1)
+        defer { group.stop() }
+        let loop = group.next()
+        let gate = TaskGate(limit: 1)
+        let call = CallContext(workers: InlineWorkers())
+        let patience = TaskGate.Patience(
+            loop: loop, deadline: .zero, error: StudioError(.timeout, "others took all the time"))
+        try await gate.run(call) { () async throws(StudioError) in
+            let waiting = Task(executorPreference: loop) { () async -> StudioError? in
+                do throws(StudioError) {
+                    try await gate.run(call, patience) { () async throws(StudioError) in }
+                    return nil
+                } catch { return error }
+            }
+            #expect(await waiting.value == patience.error)
+        }
+        try await gate.run(call, nil) { () async throws(StudioError) in }
     }
 }

@@ -92,7 +92,7 @@ struct HTTPPictureFetcher: PictureFetcher {
     private func meaning(_ failure: Web.Failure, _ url: HTTPURL, _ maxBytes: Int) -> StudioError {
         switch failure {
         case .cancelled: return StudioError(.cancelled, "the call was cancelled")
-        case .late:
+        case .late, .overdue:
             return StudioError(.fetchFailed, "\(shown(url)) took longer than \(limit.microseconds / 1_000_000) s")
         case .failed(let error):
             switch error.code {

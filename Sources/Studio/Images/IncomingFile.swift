@@ -24,6 +24,14 @@ final class IncomingFile: @unchecked Sendable {
         if !isFinished { unlink(temporary) }
     }
 
+    /// Forgets what came so far.
+    func restart() throws(StudioError) {
+        guard ftruncate(descriptor, 0) == 0, lseek(descriptor, 0, SEEK_SET) == 0 else {
+            throw StudioError(storage: Files.Failure())
+        }
+        count = 0
+    }
+
     /// Adds a part at the end.
     func append(_ bytes: [UInt8]) throws(StudioError) {
         do throws(Files.Failure) { try Files.append(bytes, to: descriptor) } catch { throw StudioError(storage: error) }

@@ -4,9 +4,9 @@ import Synchronization
 
 /// The pictures that tools made, as files with readable names for people: `<data>/outputs/mask-<uuid>.png`.
 ///
-/// The folder has a size limit for all processes that write to it together; the oldest files make room, and all go 30 days
-/// after they were made. All calls block; use
-/// them on a worker thread.
+/// The folder has a size limit for all processes that write to it together; the longest unused files make room, and all go
+/// 30 days after their last use (that of files which callers named: since they were made). All calls block; use them on a
+/// worker thread.
 package final class OutputFolder: Sendable {
     private let folder: String
     private let totalLimit: Int
@@ -90,11 +90,13 @@ package final class OutputFolder: Sendable {
         "\(folder)/video-\(id.text).\(isWebM ? "webm" : "mp4")"
     }
 
-    /// Where the video of this id lies; nil if there is none (or no longer).
+    /// Where the video of this id lies; nil if there is none (or no longer). Counts as a use.
     func video(_ id: UUIDText) -> (path: String, mimeType: String)? {
         for isWebM in [false, true] {
             let path = videoPath(id, isWebM: isWebM)
-            if Files.exists(path) { return (path, isWebM ? "video/webm" : "video/mp4") }
+            guard let (_, used) = Files.information(path), used >= Files.now - Self.lifetime else { continue }
+            Files.touch(path)
+            return (path, isWebM ? "video/webm" : "video/mp4")
         }
         return nil
     }

@@ -1,3 +1,8 @@
+extension String {
+    /// The first `count` of its Unicode scalars: a character can have any number of them.
+    func cut(to count: Int) -> String { String(String.UnicodeScalarView(unicodeScalars.prefix(count))) }
+}
+
 extension UInt8 {
     /// Letters, digits, `.`, `_`, `-`: what ids, and names of files that are models, consist of.
     var isPlain: Bool {

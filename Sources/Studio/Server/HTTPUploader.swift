@@ -7,13 +7,13 @@ struct HTTPUploader: ResultUploader {
     private let web: Web
     /// `host` or `host:port`, lower case.
     private let hosts: [String]
-    /// For one result.
+    /// For one result, waiting included.
     private let limit: TimeSpan
     /// A request's body lies in memory while it is sent: of what is large, one at a time.
     private let gate = TaskGate(limit: 1)
     private static let largeBytes = 8 << 20
 
-    /// - Parameter limit: for one result.
+    /// - Parameter limit: for one result, waiting for others included.
     init(_ web: Web, hosts: [String], limit: TimeSpan) {
         self.web = web
         self.hosts = hosts.map { $0.lowercased() }
@@ -28,13 +28,20 @@ struct HTTPUploader: ResultUploader {
 
     func put(_ file: ResultFile, to endpoint: String, _ call: CallContext) async throws(StudioError) {
         let url = try url(endpoint)
-        guard file.bytes > Self.largeBytes else { return try await send(file, url, call) }
-        try await gate.run(call) { () async throws(StudioError) in try await send(file, url, call) }
+        let deadline = web.moment(after: limit)
+        guard file.bytes > Self.largeBytes else { return try await send(file, url, until: deadline, call) }
+        let patience = TaskGate.Patience(
+            loop: web.loop, deadline: deadline,
+            error: StudioError(.uploadFailed, "other large uploads took all of this one's time; nothing was sent"))
+        try await gate.run(call, patience) { () async throws(StudioError) in
+            try await send(file, url, until: deadline, call)
+        }
     }
 
-    private func send(_ file: ResultFile, _ url: HTTPURL, _ call: CallContext) async throws(StudioError) {
+    private func send(
+        _ file: ResultFile, _ url: HTTPURL, until deadline: TimeSpan, _ call: CallContext
+    ) async throws(StudioError) {
         let body = try await call.work(mayRefuse: false, file.content)
-        let deadline = web.moment(after: limit)
         let request = ClientRequest(.put, url, fields: Fields((.contentType, file.mimeType)), body: body)
         let status: HTTPStatus
         do throws(Web.Failure) {

@@ -47,11 +47,20 @@ struct StudioService: HTTPService {
         var name = String(decoding: authority, as: UTF8.self).lowercased()
         if name.hasPrefix("[") {
             guard let end = name.firstIndex(of: "]") else { return false }
+            guard isPort(name[name.index(after: end)...]) else { return false }
             name = String(name[...end])
         } else if let colon = name.firstIndex(of: ":") {
+            guard isPort(name[colon...]) else { return false }
             name = String(name[..<colon])
         }
         return name == "localhost" || name == "127.0.0.1" || name == "[::1]"
+    }
+
+    /// `:7430`, `:` or nothing.
+    private static func isPort(_ text: Substring) -> Bool {
+        text.isEmpty
+            || text.utf8.first == UInt8(ascii: ":")
+                && text.utf8.dropFirst().allSatisfy { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
     }
 
     private static func isLoopbackOrigin(_ head: RequestHead) -> Bool {

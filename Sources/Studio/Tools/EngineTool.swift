@@ -59,7 +59,7 @@ struct EngineTool: Tool {
         let choice = try workshop.engines.choose(definition.operation, model: definition.model(arguments))
         let estimate = workshop.prices.estimate(
             engine: choice.engine.name, operation: definition.operation, model: choice.model, arguments)
-        try refuseIfDearer(estimate, arguments)
+        try Self.refuseIfDearer(estimate, arguments)
         if arguments.boolean("dryRun") == true, choice.engine.name != Service.runware.rawValue {
             return dryRun(choice, estimate)
         }
@@ -99,10 +99,13 @@ struct EngineTool: Tool {
     }
 
     /// Keeps a caller from paying more than it said, as far as the price table knows.
-    private func refuseIfDearer(_ estimate: ExactDecimal?, _ arguments: ToolArguments) throws(StudioError) {
-        guard let expected = arguments.number("estimatedCost"), let estimate,
-            let limit = ExactDecimal(text: JSONValue.shortest(expected).utf8), estimate > limit
+    static func refuseIfDearer(_ estimate: ExactDecimal?, _ arguments: ToolArguments) throws(StudioError) {
+        // What a call with `serviceTaskID` brings was paid for by an earlier one.
+        guard let expected = arguments.number("estimatedCost"), let estimate, !arguments.isGiven("serviceTaskID")
         else { return }
+        // Of the numbers that the argument takes, only those next to nothing can't be expressed.
+        let limit = ExactDecimal(text: JSONValue.shortest(expected).utf8) ?? .zero
+        guard estimate > limit else { return }
         throw StudioError(
             .costTooHigh, parameter: "estimatedCost",
             "the call costs about \(estimate) US dollars, more than the \(limit) you expect; raise estimatedCost or ask for less"

@@ -65,6 +65,7 @@ package struct BFLEngine: ImageEngine {
         do throws(StudioError) {
             picture = try await downloads.picture(ready.sample, until: deadline, call)
         } catch { throw error.after(Self.facts(ticket.id)) }
+        tickets.delivered(ticket.id)
         var members = [JSONMember("serviceTaskID", .string(ticket.id))]
         if let seed = ready.seed { members.append(JSONMember("seed", .int(seed))) }
         return EngineResult(
@@ -92,7 +93,12 @@ package struct BFLEngine: ImageEngine {
         let map = try await controlMap(job, call)
         let request = try await call.work { () throws(StudioError) -> BFLRequest in try BFLRequest(job, map: map) }
         let isNarrow = request.endpoint == "flux-kontext-max"
-        return try await (isNarrow ? narrowGate : gate).run(call) {
+        let patience = TaskGate.Patience(
+            loop: web.loop, deadline: deadline,
+            error: StudioError(
+                .timeout, "as many tasks run at BFL as it takes at once, and none ended in time; nothing was sent",
+                service: Service.bfl.facts))
+        return try await (isNarrow ? narrowGate : gate).run(call, patience) {
             () async throws(StudioError) -> (BFLTicket, Ready, [String]) in
             let ticket = try await submit(request, until: deadline, call)
             tickets.keep(ticket)
@@ -233,7 +239,7 @@ package struct BFLEngine: ImageEngine {
             switch await attemptOnce(request, until: deadline, call) {
             case .failure(let failure):
                 failures += 1
-                if case .late = failure { throw late(ticket) }
+                if failure.isLate { throw late(ticket) }
                 guard case .failed = failure, failures <= options.retries else { throw Service.bfl.silent(failure) }
             case .success(let answer):
                 switch BFLReply.status(answer) {

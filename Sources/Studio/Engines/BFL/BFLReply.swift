@@ -52,8 +52,8 @@ enum BFLReply {
     private static func reasons(_ root: JSONView) -> String {
         guard let details = root["details"], details.kind == .object else { return "" }
         let words = details["Moderation Reasons"]?.elements.compactMap(\.string) ?? []
-        if !words.isEmpty { return ": \(String(words.joined(separator: ", ").prefix(300)))" }
-        return ": \(String(details.value.text.prefix(300)))"
+        if !words.isEmpty { return ": \(words.joined(separator: ", ").cut(to: 300))" }
+        return ": \(details.value.text.cut(to: 300))"
     }
 
     /// Credits are hundredths of a dollar.
@@ -72,11 +72,11 @@ enum BFLReply {
         var parameter: String?
         var said: String = detail?.string ?? root?["message"]?.string ?? root?["error"]?.string ?? ""
         if let first = detail?[0], first.kind == .object {
-            parameter = first["loc"]?.elements.compactMap(\.string).last { $0 != "body" }
+            parameter = first["loc"]?.elements.compactMap(\.string).last { $0 != "body" }?.cut(to: 80)
             let messages = detail?.elements.compactMap { $0["msg"]?.string } ?? []
             said = messages.joined(separator: "; ")
         }
-        let text = said.isEmpty ? "" : ": \(String(said.prefix(500)))"
+        let text = said.isEmpty ? "" : ": \(said.cut(to: 500))"
         let (code, words): (StudioError.Code, String) =
             switch status {
             case 401, 403: (.keyRefused, "BFL refused the key\(text)")

@@ -11,7 +11,7 @@ struct BFLTicket: Sendable {
     var endpoint: String?
     /// What BFL said that it costs.
     var cost: ExactDecimal?
-    /// Whether an earlier call has paid for it.
+    /// Whether an earlier result has told what it cost.
     var isPaid = false
 }
 
@@ -30,9 +30,12 @@ final class TicketBook: Sendable {
     }
 
     /// The task of this id, as an earlier call has left it.
-    func ticket(_ id: String) -> BFLTicket? {
-        guard var found = kept.withLock({ $0.last { $0.id == id } }) else { return nil }
-        found.isPaid = true
-        return found
+    func ticket(_ id: String) -> BFLTicket? { kept.withLock { $0.last { $0.id == id } } }
+
+    /// Its result goes to a caller, with its cost; further ones cost nothing.
+    func delivered(_ id: String) {
+        kept.withLock { kept in
+            if let i = kept.lastIndex(where: { $0.id == id }) { kept[i].isPaid = true }
+        }
     }
 }

@@ -220,7 +220,7 @@ package struct RunwareEngine: ImageEngine {
         if let problem = reply.problems.first { throw problem.error() }
         return EngineResult(
             model: job.model ?? EngineResult.ownModel, items: [],
-            cost: Self.sum(reply.items.map { $0["cost"]?.decimal }),
+            cost: Self.sum(reply.items.map(Self.cost)),
             message: "Nothing was done: this was a dry run.")
     }
 
@@ -229,12 +229,16 @@ package struct RunwareEngine: ImageEngine {
     ) async throws(StudioError) -> EngineResult {
         var failures = reply.problems.map { $0.error() }
         var items: [EngineItem] = []
+        // Nobody has asked for more, and what is brought here is held in memory until all is. A task that an earlier call
+        // began may have been asked for as many as there can be.
+        let most = job.arguments.isGiven("taskUUID") ? Self.mostResults : job.arguments.integer("numberResults") ?? 1
         for view in reply.items where view["status"]?.string != "error" {
+            guard items.count < most, failures.count - reply.problems.count < Self.mostFailures else { break }
             do throws(StudioError) {
                 items.append(
                     EngineItem(
                         try await content(view, job, until: deadline, call), members: Self.members(view, job.operation),
-                        cost: view["cost"]?.decimal))
+                        cost: Self.cost(view)))
             } catch {
                 if error.code == .cancelled { throw error }
                 failures.append(error)
@@ -244,17 +248,32 @@ package struct RunwareEngine: ImageEngine {
             throw failures.first ?? Service.runware.misunderstood("its answer holds neither a result nor an error")
         }
         if items.count < reply.items.count { try call.step("some results could not be brought here") }
+        if failures.count > Self.mostFailures {
+            let left = failures.count - Self.mostFailures
+            failures = Array(failures.prefix(Self.mostFailures))
+            failures.append(Service.runware.misunderstood("it tells of \(left) more problems"))
+        }
         return EngineResult(
             model: job.model ?? reply.items.first?["model"]?.string ?? EngineResult.ownModel, items: items,
-            cost: Self.sum(reply.items.map { $0["cost"]?.decimal }), facts: Self.facts(items, job.operation),
+            cost: Self.sum(reply.items.map(Self.cost)), facts: Self.facts(items, job.operation),
             failures: failures)
+    }
+
+    /// Problems of one task that are told one by one.
+    private static let mostFailures = 20
+    /// As many as `numberResults` takes.
+    private static let mostResults = 20
+
+    /// US dollars for one result; nil when it is not said, or makes no sense.
+    static func cost(_ view: JSONView) -> ExactDecimal? {
+        view["cost"]?.decimal.flatMap { $0.isNegative ? nil : $0 }
     }
 
     /// Nil unless every one is known.
     private static func sum(_ costs: [ExactDecimal?]) -> ExactDecimal? {
         var total = ExactDecimal.zero
         for cost in costs {
-            guard let cost, !cost.isNegative, let next = total.adding(cost) else { return nil }
+            guard let cost, let next = total.adding(cost) else { return nil }
             total = next
         }
         return costs.isEmpty ? nil : total
@@ -293,7 +312,7 @@ package struct RunwareEngine: ImageEngine {
     }
 
     /// What is told beside the picture: only what the tool's schema has, in the form it has.
-    private static func members(_ view: JSONView, _ operation: Operation) -> [JSONMember] {
+    static func members(_ view: JSONView, _ operation: Operation) -> [JSONMember] {
         var members: [JSONMember] = []
         func take(_ name: String, _ isFit: (JSONView) -> Bool) {
             if let value = view[name], isFit(value) { members.append(JSONMember(name, value.value)) }
@@ -310,12 +329,24 @@ package struct RunwareEngine: ImageEngine {
             take("text") { $0.kind == .string }
             take("structuredData") { $0.kind == .object }
         case .modelSearch:
-            take("results") { $0.kind == .array && $0.elements.allSatisfy { $0.kind == .object } }
+            if let results = view["results"], results.kind == .array {
+                members.append(JSONMember("results", .array(results.elements.compactMap(model))))
+            }
             take("totalResults") { ($0.int ?? -1) >= 0 }
         case .video: take("seed") { $0.int != nil }
         case .upscale, .removeBackground, .generate, .editImage, .inpaint, .control, .controlMap: break
         }
         return members
+    }
+
+    /// A model of the catalogue, without an id or a name that is no text; nil if it is no object.
+    private static func model(_ view: JSONView) -> JSONValue? {
+        guard case .object(let members) = view.value else { return nil }
+        return .object(
+            members.filter { member in
+                if case .string = member.value { return true }
+                return member.key != "air" && member.key != "name"
+            })
     }
 
     private static func boxes(_ view: JSONView?) -> JSONValue {

@@ -32,7 +32,8 @@ struct RunwareProblem: Sendable, Equatable {
         self.init(
             code: text("code", "errorId") ?? "unknownError",
             message: text("message", "errorMessage", "error") ?? "no reason was given",
-            parameter: named?.string ?? named?.elements.compactMap(\.string).first, taskUUID: text("taskUUID"))
+            parameter: (named?.string ?? named?.elements.compactMap(\.string).first)?.cut(to: 80),
+            taskUUID: text("taskUUID").flatMap { UUIDText($0)?.text })
     }
 
     /// The service has a task of this UUID already.
@@ -86,9 +87,9 @@ struct RunwareProblem: Sendable, Equatable {
             case .notFound, .validation: .serviceRefused
             }
         return StudioError(
-            code, parameter: parameter, "Runware: \(String(message.prefix(500))) (\(String(self.code.prefix(80))))",
+            code, parameter: parameter, "Runware: \(message.cut(to: 500)) (\(self.code.cut(to: 80)))",
             service: ServiceFacts(
-                engine: Service.runware.rawValue, code: String(self.code.prefix(80)), taskUUID: taskUUID,
+                engine: Service.runware.rawValue, code: self.code.cut(to: 80), taskUUID: taskUUID,
                 retryAfter: retryAfter))
     }
 

@@ -39,16 +39,36 @@ struct Downloads: Sendable {
         _ url: String, into file: IncomingFile, until deadline: TimeSpan, _ call: CallContext
     ) async throws(StudioError) {
         let request = ClientRequest(.get, try target(url), fields: Fields((.accept, "video/*")))
-        try await web.stream(
-            request, until: deadline, call, failure: unreadable,
-            head: { head throws(StudioError) in if let problem = refusal(head, wants: "video/") { throw problem } },
-            part: { bytes throws(StudioError) in
-                guard file.count + bytes.count <= Self.maxVideoBytes else {
-                    throw failed("is larger than \(Self.maxVideoBytes) bytes")
-                }
-                try await call.work(mayRefuse: false) { () throws(StudioError) in try file.append(bytes) }
-            })
-        guard file.count > 0 else { throw failed("is empty") }
+        try await web.repeating(options, until: deadline, call) { () async -> Web.Attempt<Void> in
+            // What can't get better: our disk, a video too large, a call that is over.
+            var isFinal = false
+            do throws(StudioError) {
+                try await call.work(mayRefuse: false) { () throws(StudioError) in try file.restart() }
+                try await web.stream(
+                    request, until: deadline, call,
+                    failure: { failure in
+                        if case .failed = failure {} else { isFinal = true }
+                        return unreadable(failure)
+                    },
+                    head: { head throws(StudioError) in
+                        guard let problem = refusal(head, wants: "video/") else { return }
+                        isFinal = !problem.isRetryable
+                        throw problem
+                    },
+                    part: { bytes throws(StudioError) in
+                        isFinal = true
+                        guard file.count + bytes.count <= Self.maxVideoBytes else {
+                            throw failed("is larger than \(Self.maxVideoBytes) bytes")
+                        }
+                        try await call.work(mayRefuse: false) { () throws(StudioError) in try file.append(bytes) }
+                        isFinal = false
+                    })
+            } catch {
+                return isFinal || error.code == .storageFailed || error.code == .cancelled
+                    ? .refused(error) : .again(error)
+            }
+            return file.count > 0 ? .done(()) : .again(failed("is empty"))
+        }
     }
 
     private func target(_ url: String) throws(StudioError) -> HTTPURL {

@@ -41,20 +41,45 @@ package struct ServiceKey: Sendable, CustomStringConvertible, CustomDebugStringC
 
     /// What a service said, with an asterisk for each of the key's bytes, so that JSON stays JSON.
     func hidden(in body: [UInt8]) -> [UInt8] {
-        var body = body
-        // Some writers of JSON escape slashes.
-        let escaped = secret.split(separator: "/", omittingEmptySubsequences: false).joined(separator: #"\/"#)
-        let spellings = Set([secret, escaped])
-        for spelling in spellings.map({ Array($0.utf8) }) {
-            var at = 0
-            while at + spelling.count <= body.count {
-                if body[at] == spelling[0], body[at..<(at + spelling.count)].elementsEqual(spelling) {
-                    for i in at..<(at + spelling.count) { body[i] = UInt8(ascii: "*") }
-                }
-                at += 1
+        let secret = Array(secret.utf8)
+        let backslash = UInt8(ascii: "\\")
+        var shown = body
+        var at = 0
+        while at < body.count {
+            let isEscape = body[at] == backslash
+            if isEscape || body[at] == secret[0], let end = Self.end(of: secret, in: body, from: at) {
+                for i in at..<end { shown[i] = UInt8(ascii: "*") }
+                at = end
+            } else {
+                // An escaped backslash begins nothing.
+                at += isEscape && at + 1 < body.count && body[at + 1] == backslash ? 2 : 1
             }
         }
-        return body
+        return shown
+    }
+
+    /// Where the key ends that begins at `start`, each of its bytes as it is or in one of JSON's escapes; nil: it is not
+    /// there. Some writers of JSON escape slashes, others `+`, `&`, `<` and `>`.
+    private static func end(of secret: [UInt8], in body: [UInt8], from start: Int) -> Int? {
+        var at = start
+        for byte in secret {
+            guard at < body.count else { return nil }
+            if body[at] == UInt8(ascii: "\\"), at + 1 < body.count {
+                if body[at + 1] == UInt8(ascii: "u"), at + 6 <= body.count,
+                    UInt16(String(decoding: body[(at + 2)..<(at + 6)], as: UTF8.self), radix: 16) == UInt16(byte)
+                {
+                    at += 6
+                    continue
+                }
+                if body[at + 1] == byte, [UInt8(ascii: "/"), UInt8(ascii: "\\"), UInt8(ascii: "\"")].contains(byte) {
+                    at += 2
+                    continue
+                }
+            }
+            guard body[at] == byte else { return nil }
+            at += 1
+        }
+        return at
     }
 
     package var description: String { "(a key)" }

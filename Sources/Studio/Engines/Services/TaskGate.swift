@@ -1,3 +1,5 @@
+import Base
+import Runtime
 import Synchronization
 
 /// Lets so many tasks run at a service at once; the others wait in line, and leave it when they are cancelled. Services
@@ -17,16 +19,27 @@ final class TaskGate: Sendable {
         self.limit = max(1, limit)
     }
 
+    /// When to leave the line, and with what error.
+    struct Patience: Sendable {
+        let loop: EventLoop
+        /// The loop's time.
+        let deadline: TimeSpan
+        let error: StudioError
+
+        var left: TimeSpan { TimeSpan(microseconds: max(0, deadline.microseconds - loop.now.microseconds)) }
+    }
+
     /// Runs `body` when a place is free.
+    /// - Parameter patience: nil: waits until there is one. With it, called on its loop.
     func run<Value: Sendable>(
-        _ call: CallContext, _ body: () async throws(StudioError) -> Value
+        _ call: CallContext, _ patience: Patience? = nil, _ body: () async throws(StudioError) -> Value
     ) async throws(StudioError) -> Value {
-        try await enter(call)
+        try await enter(call, patience)
         defer { leave() }
         return try await body()
     }
 
-    private func enter(_ call: CallContext) async throws(StudioError) {
+    private func enter(_ call: CallContext, _ patience: Patience?) async throws(StudioError) {
         try call.checkCancelled()
         let turn = EndSignal()
         let hasPlace = state.withLock { state in
@@ -39,17 +52,19 @@ final class TaskGate: Sendable {
         }
         if hasPlace { return }
         let watch = call.onCancel { turn.fire() }
+        let timer = patience.map { $0.loop.schedule(after: $0.left) { turn.fire() } }
         await turn.wait()
+        timer?.cancel()
         call.forget(watch)
-        // Woken with a place, or by the cancellation while still in line.
+        // Woken with a place, or by the cancellation or the deadline while still in line.
         let isStillWaiting = state.withLock { state in
             guard let i = state.waiting.firstIndex(where: { $0 === turn }) else { return false }
             state.waiting.remove(at: i)
             return true
         }
-        guard call.isCancelled else { return }
-        if !isStillWaiting { leave() }
+        if call.isCancelled, !isStillWaiting { leave() }
         try call.checkCancelled()
+        if isStillWaiting, let patience { throw patience.error }
     }
 
     private func leave() {

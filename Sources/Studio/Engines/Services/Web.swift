@@ -12,11 +12,25 @@ struct Web: Sendable {
     enum Failure: Error, Sendable {
         case cancelled
         case late
+        /// The time was up before anything was sent.
+        case overdue
         case failed(HTTPClientError)
 
         /// Whether the other side has certainly not acted.
         var isNotSent: Bool {
-            if case .failed(let error) = self { error.fate == .notSent } else { false }
+            switch self {
+            case .overdue: true
+            case .failed(let error): error.fate == .notSent
+            case .cancelled, .late: false
+            }
+        }
+
+        /// Whether the time was up.
+        var isLate: Bool {
+            switch self {
+            case .late, .overdue: true
+            case .cancelled, .failed: false
+            }
         }
     }
 
@@ -30,6 +44,8 @@ struct Web: Sendable {
         switch failure {
         case .cancelled: return StudioError(.cancelled, "the call was cancelled")
         case .late: return StudioError(.timeout, "\(what) did not come in time", service: facts)
+        case .overdue:
+            return StudioError(.timeout, "the call's time was up before \(what) could be asked for", service: facts)
         case .failed(let error):
             switch error.code {
             case .bodyTooLarge, .malformedResponse:
@@ -143,7 +159,7 @@ struct Web: Sendable {
             self.call = call
             left = TimeSpan(microseconds: deadline.microseconds - web.loop.now.microseconds)
             if call.isCancelled { throw .cancelled }
-            guard left > .zero else { throw .late }
+            guard left > .zero else { throw .overdue }
             let cancel = cancel
             let loop = web.loop
             timer = loop.schedule(after: left) { [weak self] in

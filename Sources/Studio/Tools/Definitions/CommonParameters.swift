@@ -1,3 +1,5 @@
+import JSON
+
 /// Arguments that several tools share, declared once.
 extension Parameter {
     /// Longest side, shortest side, and step of pictures that diffusion models make.
@@ -48,5 +50,35 @@ extension Parameter {
                     .optional("weight", .number(range), "Its strength.", default: .number(1)),
                 ]), count: 1...10),
             summary)
+    }
+}
+
+extension ToolDefinition {
+    /// Members that go to a service as they are hold no URLs: pictures are read here, where hosts are judged, and results
+    /// go where the operator allows.
+    static func refuseURLs(in value: JSONValue, _ path: String) throws(StudioError) {
+        switch value {
+        case .string(let text) where text.unicodeScalars.prefix(4_096).contains("/") && hasScheme(text):
+            throw StudioError(
+                .urlNotAllowed, parameter: path.cut(to: 80),
+                "\(quoted(path)) would hand \(quoted(text)) to the service; pictures go into the arguments that take them, results to `uploadEndpoint`"
+            )
+        case .object(let members):
+            for member in members { try refuseURLs(in: member.value, "\(path).\(member.key)") }
+        case .array(let elements):
+            for (i, element) in elements.enumerated() { try refuseURLs(in: element, "\(path)[\(i)]") }
+        default: break
+        }
+    }
+
+    /// Whether a text begins, white space aside, as a URL with a host does.
+    private static func hasScheme(_ text: String) -> Bool {
+        let rest = text.unicodeScalars.drop { $0.properties.isWhitespace || $0.value < 0x20 }
+        let scheme = rest.prefix(32).prefix {
+            $0.isASCII && ($0.properties.isAlphabetic || "+-.0123456789".unicodeScalars.contains($0))
+        }
+        let after = rest.dropFirst(scheme.count)
+        if scheme.isEmpty { return after.starts(with: "//".unicodeScalars) }
+        return after.starts(with: ":/".unicodeScalars)
     }
 }

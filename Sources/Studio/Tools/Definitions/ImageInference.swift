@@ -158,5 +158,6 @@ extension ToolDefinition {
                     .incompatibleParameters, parameter: "extraArgs.\(member.key)",
                     "\(quoted(member.key)) can't be in `extraArgs`; \(mend)")
             }
+            try refuseURLs(in: .object(extra), "extraArgs")
         })
 }

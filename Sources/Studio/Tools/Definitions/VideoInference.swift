@@ -48,6 +48,9 @@ extension ToolDefinition {
         members: [("seed", ["type": "integer"])],
         product: "video",
         prepare: { arguments throws(StudioError) in
+            if case .json(let settings)? = arguments["providerSettings"] {
+                try refuseURLs(in: settings, "providerSettings")
+            }
             if arguments.text("model") == nil {
                 arguments["model"] = .text(arguments.list("frameImages") == nil ? "google:3@1" : "klingai:5@2")
             }
