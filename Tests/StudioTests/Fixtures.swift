@@ -117,7 +117,8 @@ struct TestBench {
 
     init(
         engine: FakePainter = FakePainter(), substitutes: Bool = false, uploads: Bool = false,
-        storeLimits: ObjectStore.Limits = ObjectStore.Limits(), limits: ImageLimits = .standard
+        storeLimits: ObjectStore.Limits = ObjectStore.Limits(), limits: ImageLimits = .standard,
+        fetcher: (any PictureFetcher)? = nil
     ) throws {
         folder = try TemporaryFolder()
         try place("\(folder.path)/pictures/face.png", picture())
@@ -131,7 +132,7 @@ struct TestBench {
             outputs: OutputFolder(folder: "\(folder.path)/data/outputs", totalBytes: 1 << 20), links: links,
             engines: EngineRouter(
                 [engine.engine, UnconfiguredEngine.runware, UnconfiguredEngine.bfl], substitutes: substitutes),
-            publisher: FakePublisher(links: links), uploader: uploader, limits: limits)
+            publisher: FakePublisher(links: links), uploader: uploader, fetcher: fetcher, limits: limits)
     }
 
     func session(_ workers: any Workers = InlineWorkers()) -> Session {

@@ -62,14 +62,14 @@ struct ImageUploadTool: Tool {
         }
         let workshop = workshop
         // A text that is no URL is read where it blocks nobody; a URL was fetched by then.
-        let fetched = try await workshop.fetched(text, "file_path", call)
+        let fetched = try await workshop.fetched(text, "file_path", durable: true, call)
         return try await call.work { () throws(StudioError) -> ToolOutcome in
             try Self.upload(text, fetched, workshop, call)
         }
     }
 
     private static func upload(
-        _ text: String, _ fetched: [UInt8]?, _ workshop: Workshop, _ call: CallContext
+        _ text: String, _ fetched: StoredImage?, _ workshop: Workshop, _ call: CallContext
     ) throws(StudioError) -> ToolOutcome {
         let input = try workshop.input(text, fetched: fetched, "file_path", durable: true)
         try call.step(1, of: 2, "picture stored")

@@ -23,6 +23,9 @@ package final class Workshop: Sendable {
     package let fetcher: (any PictureFetcher)?
     /// What a picture may cost.
     package let limits: ImageLimits
+    /// What is fetched lies in memory until it is in the store, so only so many pictures come at once.
+    private let fetches = TaskGate(limit: mostFetches)
+    static let mostFetches = 8
 
     /// Brings everything together; touches nothing on disk.
     package init(
@@ -58,14 +61,14 @@ package final class Workshop: Sendable {
     /// Reads what an image argument means, checks that it is a picture, and keeps it in the store if it is new.
     /// - Parameters:
     ///   - text: the argument.
-    ///   - fetched: the bytes behind it, when it is a URL that was read already.
+    ///   - fetched: the picture behind it, when it is a URL that was read already.
     ///   - parameter: its name, for errors.
     ///   - durable: whether the picture must survive a power cut.
     package func input(
-        _ text: String, fetched: [UInt8]? = nil, _ parameter: String, durable: Bool
+        _ text: String, fetched: StoredImage? = nil, _ parameter: String, durable: Bool
     ) throws(StudioError) -> Input {
         do throws(StudioError) {
-            if let fetched { return try keep(fetched, durable: durable) }
+            if let fetched { return Input(image: fetched, file: try store.read(fetched)) }
             switch try ImageReference(text, roots: roots, maxBytes: limits.maxBytes) {
             case .bytes(let bytes): return try keep(bytes, durable: durable)
             case .path(let found):
@@ -94,36 +97,43 @@ package final class Workshop: Sendable {
         return Input(image: try store.put(bytes, probe, durable: durable), file: bytes)
     }
 
-    /// What is behind the URLs among a call's pictures, by the arguments' paths.
+    /// The pictures behind the URLs among a call's, in the store, by the arguments' paths.
     func fetched(
         _ pictures: [(path: String, text: String)], _ call: CallContext
-    ) async throws(StudioError) -> [String: [UInt8]] {
-        var found: [String: [UInt8]] = [:]
-        for (path, text) in pictures { found[path] = try await fetched(text, path, call) }
+    ) async throws(StudioError) -> [String: StoredImage] {
+        var found: [String: StoredImage] = [:]
+        for (path, text) in pictures { found[path] = try await fetched(text, path, durable: false, call) }
         return found
     }
 
     /// The pictures among a call's arguments, each in the store or known to be another's. Blocks.
     func resolve(
-        _ pictures: [(path: String, text: String)], fetched: [String: [UInt8]]
+        _ pictures: [(path: String, text: String)], fetched: [String: StoredImage]
     ) throws(StudioError) -> [String: JobPicture] {
         var found: [String: JobPicture] = [:]
         for (path, text) in pictures {
             // COST: a handle's file is read when it is worked on, and not before.
-            if fetched[path] == nil, let id = UUIDText(text) {
+            if let image = fetched[path] {
+                found[path] = .stored(image)
+            } else if let id = UUIDText(text) {
                 found[path] = store.image(id).map(JobPicture.stored) ?? .foreign(id)
             } else {
-                found[path] = .stored(try input(text, fetched: fetched[path], path, durable: false).image)
+                found[path] = .stored(try input(text, path, durable: false).image)
             }
         }
         return found
     }
 
-    /// The bytes behind a URL that is not one of our own links; nil for everything else.
-    func fetched(_ text: String, _ parameter: String, _ call: CallContext) async throws(StudioError) -> [UInt8]? {
+    /// The picture behind a URL that is not one of our own links, in the store; nil for everything else.
+    func fetched(
+        _ text: String, _ parameter: String, durable: Bool, _ call: CallContext
+    ) async throws(StudioError) -> StoredImage? {
         guard ImageReference.isURL(text), ownTarget(text) == nil, let fetcher else { return nil }
         do throws(StudioError) {
-            return try await fetcher.fetch(text, maxBytes: limits.maxBytes, call)
+            return try await fetches.run(call) { () async throws(StudioError) -> StoredImage in
+                let bytes = try await fetcher.fetch(text, maxBytes: limits.maxBytes, call)
+                return try await call.work { () throws(StudioError) in try self.keep(bytes, durable: durable).image }
+            }
         } catch {
             throw error.about(parameter)
         }
