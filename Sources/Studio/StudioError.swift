@@ -57,11 +57,15 @@ package struct StudioError: Error, Sendable, Equatable {
     /// What a service said, if one was asked.
     package var service: ServiceFacts?
 
-    /// An error with its text for the agent.
+    /// Unicode scalars: names and numbers that a caller gives can have megabytes.
+    private static let longestParameter = 200
+    private static let longestMessage = 4_000
+
+    /// An error with its text for the agent, both cut to what fits a context.
     package init(_ code: Code, parameter: String? = nil, _ message: String, service: ServiceFacts? = nil) {
         self.code = code
-        self.parameter = parameter
-        self.message = message
+        self.parameter = parameter?.cut(to: Self.longestParameter)
+        self.message = message.cut(to: Self.longestMessage)
         self.service = service
     }
 

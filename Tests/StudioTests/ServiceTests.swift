@@ -266,6 +266,51 @@ import Testing
         #expect(("a" + String(repeating: "\u{301}", count: 900)).cut(to: 80).unicodeScalars.count == 80)
     }
 
+    @Test func errorsAreShortWhateverTheyAreAbout() {
+        let long = String(repeating: "9", count: 1 << 20)
+        let error = StudioError(.invalidParameter, parameter: long, "is \(long)")
+        #expect(error.parameter?.utf8.count == 200)
+        #expect(error.message.utf8.count == 4_000)
+        #expect(error.about("x").message == error.message)
+    }
+
+    /// Counts how many pictures are on their way at once.
+    private final class SlowHost: PictureFetcher {
+        let state = Mutex((now: 0, most: 0))
+        let file: [UInt8]
+
+        init(_ file: [UInt8]) {
+            self.file = file
+        }
+
+        func fetch(_ url: String, maxBytes: Int, _ call: CallContext) async throws(StudioError) -> [UInt8] {
+            state.withLock { state in
+                state.now += 1
+                state.most = max(state.most, state.now)
+            }
+            for _ in 0..<20 { await Task.yield() }
+            state.withLock { $0.now -= 1 }
+            return file
+        }
+    }
+
+    @Test func fewFetchedPicturesAreInMemoryAtOnce() async throws {
+        let host = SlowHost(try picture())
+        let bench = try TestBench(fetcher: host)
+        let workshop = bench.workshop
+        let handles = try await withThrowingTaskGroup(of: UUIDText?.self) { group in
+            for i in 0..<60 {
+                group.addTask {
+                    let call = CallContext(workers: InlineWorkers())
+                    return try await workshop.fetched("https://x.example/\(i)", "image", durable: false, call)?.id
+                }
+            }
+            return try await group.reduce(into: Set<UUIDText?>()) { $0.insert($1) }
+        }
+        #expect(handles.count == 1 && handles.first != .some(nil))
+        #expect((1...Workshop.mostFetches).contains(host.state.withLock { $0.most }))
+    }
+
     @Test func aTaskOfBFLTellsItsCostOnce() throws {
         let book = TicketBook()
         book.keep(

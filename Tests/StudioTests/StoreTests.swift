@@ -57,6 +57,15 @@ import Testing
         #expect(try store.read(mended) == bytes)
     }
 
+    @Test func whatLostItsContentHealsWithTheNextUpload() throws {
+        let store = store()
+        let bytes = try picture()
+        let image = try put(store, bytes)
+        try place(store.path(of: image), [UInt8](repeating: 0, count: bytes.count))
+        #expect(try put(store, bytes) == image)
+        #expect(try store.read(image) == bytes)
+    }
+
     @Test func aFullStoreDropsWhatWasUnusedForLongest() throws {
         let pictures = try (0..<12).map { try picture(width: 60, height: 60, seed: UInt8($0)) }
         var limits = ObjectStore.Limits()

@@ -83,6 +83,8 @@ package final class ObjectStore: Sendable {
             sweepIfDue()
             if let known = handle(of: hash), let image = image(known), image.bytes == bytes.count {
                 Files.touch(objectPath(hash))
+                // After a power cut a file of the right length may hold anything.
+                if durable { try mend(objectPath(hash), bytes) }
                 return image
             }
             // A file without a handle, or a damaged one: what is there already is not counted twice.
@@ -112,6 +114,13 @@ package final class ObjectStore: Sendable {
             usage.write(Usage(bytes: total.bytes + bytes.count, count: total.count + 1))
             return image
         }
+    }
+
+    /// Writes a file anew that does not hold what it should.
+    private func mend(_ path: String, _ bytes: [UInt8]) throws(StudioError) {
+        do throws(Files.Failure) {
+            if try Files.read(path, limit: bytes.count) != bytes { try Files.write(bytes, to: path, durable: true) }
+        } catch { throw StudioError(storage: error) }
     }
 
     private func hasRoom(for bytes: Int, _ usage: Usage) -> Bool {

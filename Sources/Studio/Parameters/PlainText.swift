@@ -1,6 +1,8 @@
 extension String {
     /// The first `count` of its Unicode scalars: a character can have any number of them.
-    func cut(to count: Int) -> String { String(String.UnicodeScalarView(unicodeScalars.prefix(count))) }
+    func cut(to count: Int) -> String {
+        utf8.count <= count ? self : String(String.UnicodeScalarView(unicodeScalars.prefix(count)))
+    }
 }
 
 extension UInt8 {
