@@ -266,6 +266,17 @@ import Testing
         #expect(("a" + String(repeating: "\u{301}", count: 900)).cut(to: 80).unicodeScalars.count == 80)
     }
 
+    @Test(arguments: [
+        ("ok.png", "https://x.example:443/a/b/ok.png"), ("../c/./d?e=/f", "https://x.example:443/a/c/d?e=/f"),
+        ("?x=1", "https://x.example:443/a/b/page?x=1"), ("/y", "https://x.example:443/y"),
+        ("../../../..", "https://x.example:443/"), ("", "https://x.example:443/a/b/page?q=/r"),
+        ("//y.example/z", "https://y.example/z"), ("http://y.example", "http://y.example"), ("file:/x", "file:/x"),
+    ])
+    func redirectsMayBeRelative(_ place: String, _ target: String) throws {
+        let from = try HTTPURL("https://x.example/a/b/page?q=/r")
+        #expect(HTTPPictureFetcher.absolute(place, from) == target)
+    }
+
     @Test func errorsAreShortWhateverTheyAreAbout() {
         let long = String(repeating: "9", count: 1 << 20)
         let error = StudioError(.invalidParameter, parameter: long, "is \(long)")

@@ -46,7 +46,7 @@ struct HTTPPictureFetcher: PictureFetcher {
                 guard let place = answer.head.fields[.location]?.string else {
                     throw StudioError(.fetchFailed, "\(shown(target)) redirects nowhere")
                 }
-                target = try url(absolute(place, target))
+                target = try url(Self.absolute(place, target))
             case let status:
                 throw StudioError(.fetchFailed, "\(shown(target)) answered \(status)")
             }
@@ -71,13 +71,35 @@ struct HTTPPictureFetcher: PictureFetcher {
         }
     }
 
-    /// A redirect to a path stays on the host; everything else has to be a whole URL.
-    private func absolute(_ place: String, _ from: HTTPURL) -> String {
-        guard place.utf8.first == UInt8(ascii: "/"), !place.hasPrefix("//") else {
-            return place.hasPrefix("//") ? "https:\(place)" : place
-        }
+    /// Where a redirect leads that may be a whole URL, or one as seen from the redirecting one's place.
+    ///
+    /// SPEC: RFC 9110 10.2.2, RFC 3986 5.2.
+    static func absolute(_ place: String, _ from: HTTPURL) -> String {
+        if place.hasPrefix("//") { return "https:\(place)" }
+        let stop = place.utf8.first { [UInt8(ascii: ":"), UInt8(ascii: "/"), UInt8(ascii: "?")].contains($0) }
+        if stop == UInt8(ascii: ":") { return place }
         let host = from.origin.host.utf8.contains(UInt8(ascii: ":")) ? "[\(from.origin.host)]" : from.origin.host
-        return "\(from.origin.trust == nil ? "http" : "https")://\(host):\(from.origin.port)\(place)"
+        return "\(from.origin.trust == nil ? "http" : "https")://\(host):\(from.origin.port)\(seen(place, from.target))"
+    }
+
+    /// The path and query that `place` means on a page at `target`.
+    private static func seen(_ place: String, _ target: String) -> String {
+        let path = target.prefix { $0 != "?" }
+        switch place.first {
+        case "/": return place
+        case "?": return path + place
+        case nil, "#": return target
+        default: break
+        }
+        // Everything behind the last slash makes room for the new name; `..` takes a folder away.
+        var folders = path.split(separator: "/", omittingEmptySubsequences: false).dropFirst().dropLast()
+        let end = place.firstIndex { $0 == "?" || $0 == "#" } ?? place.endIndex
+        let parts = place[..<end].split(separator: "/", omittingEmptySubsequences: false)
+        for part in parts {
+            if part == ".." { folders = folders.dropLast() } else if part != "." { folders.append(part) }
+        }
+        if let last = parts.last, last == ".." || last == "." { folders.append("") }
+        return "/" + folders.joined(separator: "/") + place[end...]
     }
 
     private func checkType(_ head: ResponseHead, _ url: HTTPURL) throws(StudioError) {
