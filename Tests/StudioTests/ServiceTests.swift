@@ -277,6 +277,11 @@ import Testing
         #expect(HTTPPictureFetcher.absolute(place, from) == target)
     }
 
+    @Test(arguments: [ENOSPC, EDQUOT, EFBIG])
+    func aLimitOfTheSystemsIsAFullStore(_ number: Int32) {
+        #expect(StudioError(storage: Files.Failure(number)).code == .storageFull)
+    }
+
     @Test func errorsAreShortWhateverTheyAreAbout() {
         let long = String(repeating: "9", count: 1 << 20)
         let error = StudioError(.invalidParameter, parameter: long, "is \(long)")

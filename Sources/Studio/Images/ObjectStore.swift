@@ -278,8 +278,10 @@ package final class ObjectStore: Sendable {
 extension StudioError {
     /// What agents are told of a folder of ours that can't be used; not where it is.
     init(storage failure: Files.Failure) {
-        if failure.number == ENOSPC || failure.number == EDQUOT {
+        if [ENOSPC, EDQUOT].contains(failure.number) {
             self.init(.storageFull, "the disk that holds the server's data folder is full")
+        } else if failure.number == EFBIG {
+            self.init(.storageFull, "the server may write no file as large as this (its limit of file sizes)")
         } else {
             self.init(.storageFailed, "the server can't use its data folder: \(failure.text)")
         }

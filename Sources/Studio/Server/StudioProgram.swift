@@ -17,6 +17,8 @@ package enum StudioProgram {
     /// Runs until the client is gone or a signal asks to stop. Blocks the calling thread.
     /// - Returns: the exit code: 0 after a normal end, 3 when the studio could not run.
     package static func run(_ options: StudioOptions) -> Int32 {
+        // A write beyond the largest file that the system allows fails then, instead of ending the process.
+        _ = signal(SIGXFSZ, SIG_IGN)
         let group: EventLoopGroup
         do throws(RuntimeError) {
             group = try EventLoopGroup(count: 1)
