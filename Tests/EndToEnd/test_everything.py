@@ -154,6 +154,11 @@ def difference(step, direct, through, same_era):
     return f"direct {json.dumps(direct)[:300]} – through the gateway {json.dumps(through)[:300]}"
 
 
+def broken(seen):
+    """The steps that a client could not take. Some can't take an event as large as `large`."""
+    return {step: value for step, value in seen["steps"].items() if "exception" in value and step != "large"}
+
+
 class Everything(FixtureCase):
     def direct_jobs(self):
         jobs = []
@@ -193,10 +198,13 @@ class Everything(FixtureCase):
                 for agent, (python, mode) in AGENTS.items() for kind in KINDS]
 
     def test_through_the_gateway_as_without_it(self):
-        direct = run_clients(self.direct_jobs(), wait=60)
+        direct_jobs = self.direct_jobs()
+        direct = run_clients(direct_jobs, wait=60)
+        # Other people's client and server may lose each other on a busy machine, too: such a pair gets a second chance.
+        late = [job for job in direct_jobs if broken(direct[job["name"]])]
+        direct |= run_clients(late, wait=60) if late else {}
         for name, seen in direct.items():
-            broken = {step: value for step, value in seen["steps"].items() if "exception" in value}
-            self.assertEqual({}, {s: v for s, v in broken.items() if s != "large"}, f"directly, {name}: the test is wrong")
+            self.assertEqual({}, broken(seen), f"directly, {name}: the test is wrong")
         for name, same in (("direct/stdio", "mcp1/everything1"), ("direct/sse", "mcp1/everything2"),
                            ("direct/modern stdio", "mcp2-modern/everything2")):
             for step, value in direct[name]["steps"].items():
