@@ -240,6 +240,7 @@ class OneServer(test_pitfalls.Pitfall):
     def test_modern_listeners_hear_it_once_toolhive_5768_5744(self):
         server = self.raw("dual")
         client = Modern(self.gw.url("raw"), self.token)
+        client.send("tools/list")
         stream = client.listen(toolsListChanged=True)
         self.addCleanup(client.close)
         until(lambda: any(kind == "listen" for kind, *_ in server.streams), "the gateway to listen upstream")
